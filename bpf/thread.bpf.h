@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What is kept of each thread of a target: its open allocator calls, its pending system call and
+ * the scratch for one stack. A thread cannot run two of our programs at once on this state, so that
+ * it needs no lock.
+ */
+#ifndef UNFREED_THREAD_BPF_H
+#define UNFREED_THREAD_BPF_H
+
+#include "abi.h"
+
+/* An allocator's function between its entry and its return. */
+struct open_call {
+	struct abi_probe probe;
+	__u64 function;	      /* its first byte */
+	__u64 slot;	      /* where its return address lies: the stack pointer at its entry */
+	__u64 return_address; /* which our return probe has taken over there */
+	__u64 bp;	      /* the caller's */
+	__u64 bytes;
+	__u64 pointer; /* the old block, or the place for the new one */
+	__u64 has_old; /* the old block was in the live set, and is this: */
+	struct abi_block old;
+};
+
+struct pending_call {
+	__u64 enter_ns;
+	__u64 args[5];
+	__u32 call; /* enum abi_mapping_call, 0: none */
+	__u32 reserved;
+};
+
+struct thread {
+	__u64 depth; /* of calls */
+	struct open_call calls[ABI_MAX_OPEN_CALLS];
+	struct pending_call pending;
+	struct abi_stack stack; /* scratch: the stack being walked, ready to be sent */
+	__u64 stack_hash;
+};
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Walks a user stack: by unwind rows where the code has some, by frame pointers where it has none.
+ * Reads the maps targets, code and rows (defined in unwind.bpf.c, filled by user/collect).
+ */
+#ifndef UNFREED_UNWIND_BPF_H
+#define UNFREED_UNWIND_BPF_H
+
+#include "thread.bpf.h"
+
+/* The registers that a walk starts with. */
+struct unwind_registers {
+	__u64 pc; /* looked up at pc - 1: a return address, or the address behind a system call */
+	__u64 sp;
+	__u64 bp;
+};
+
+/*
+ * Appends to thread->stack.frames (count says how many stand there already) registers->pc and the
+ * return addresses above it, mixes each into thread->stack_hash, and sets count and end. A return
+ * address that lies in the slot of one of thread->calls is that call's: the word in memory is the
+ * return probe's trampoline. mm names the address space. Returns 0.
+ */
+int unwind_walk(struct thread *thread, const struct unwind_registers *registers, __u64 mm);
+
+/* Mixes one word into a 64-bit hash (the murmur3 finaliser's multiply and shift). */
+static inline __u64 unwind_hash(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+	return hash ^ (hash >> 32);
+}
+
+#endif

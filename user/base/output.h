@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Output files that are whole or not there. A regular or missing file is written aside, in the same
+ * directory, and renamed when committed; devices, FIFOs and pipes are written to directly.
+ */
+#ifndef UNFREED_BASE_OUTPUT_H
+#define UNFREED_BASE_OUTPUT_H
+
+#include <stdio.h>
+
+struct output;
+
+/*
+ * Opens path for writing; NULL or "-" is standard output. New files get mode 0600 masked by umask.
+ * *output is the caller's and ends with output_commit or output_discard. Returns 0 or a negative
+ * errno with a sentence.
+ */
+int output_open(struct output **output, const char *path);
+
+/* Where to write. Never NULL. */
+FILE *output_stream(struct output *output);
+
+/*
+ * Flushes, checks for write errors, renames, and frees output. On failure nothing stays behind.
+ * Returns 0 or a negative errno with a sentence (-EPIPE when the reader has gone).
+ */
+int output_commit(struct output *output);
+
+/* Removes what was written aside and frees output. NULL is legal. */
+void output_discard(struct output *output);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A snapshot: immutable sums and named stacks of one moment. It holds all that a report says, and
+ * nothing of the kernel or of files, so that it can be recorded, compared and drawn anywhere.
+ */
+#ifndef UNFREED_MODEL_SNAPSHOT_H
+#define UNFREED_MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/vec.h"
+
+enum frame_type { FRAME_NATIVE, FRAME_INLINED, FRAME_JAVA, FRAME_INTERPRETED, FRAME_KERNEL };
+
+struct frame {
+	const char *name;   /* demangled function; NULL: unknown, module and offset say where */
+	const char *module; /* path of the image as the target sees it; NULL: none */
+	uint64_t offset;    /* of the address in the image */
+	const char *file;   /* source file, or NULL */
+	uint32_t line;	    /* 0: unknown */
+	enum frame_type type;
+};
+
+enum site_kind { SITE_HEAP, SITE_MAPPING, SITE_FAULT, SITE_KINDS };
+
+/* Why a stack stops; the order is that of enum abi_end. */
+enum site_end {
+	SITE_END_ROOT,
+	SITE_END_NO_TABLE,
+	SITE_END_NO_MAPPING,
+	SITE_END_READ_FAULT,
+	SITE_END_DEPTH,
+	SITE_END_BARRIER,
+	SITE_END_BAD_FRAME,
+	SITE_END_LOST, /* the stack itself was lost; its sums are right */
+	SITE_ENDS,
+};
+
+/* One complete stack of one process, and what it holds. */
+struct site {
+	enum site_kind kind;
+	pid_t pid;
+	uint64_t bytes;	 /* outstanding; mapping: address space still mapped */
+	uint64_t blocks; /* outstanding blocks or mappings */
+	uint64_t allocated_bytes, allocated_blocks; /* all in the window */
+	uint64_t committed_bytes;   /* mapping: without PROT_NONE */
+	uint64_t resident_bytes;    /* mapping, where known */
+	bool resident_known;
+	uint64_t young_bytes, young_blocks; /* the part younger than the snapshot's min_age_ns */
+	uint64_t preexisting_bytes; /* the part that is a block from before the attach, grown */
+	uint64_t min_age_ns, max_age_ns; /* of the outstanding blocks; 0 where there are none */
+	const char *owner;   /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
+	const char *verdict; /* NULL: none */
+	const struct frame *frames; /* leaf first */
+	size_t frame_count;
+	enum site_end end;
+};
+
+struct process {
+	pid_t pid;
+	const char *comm;
+	const char *state;     /* "running", "exited", "replaced" (exec) */
+	const char *exit;      /* how it ended: "exit status 3", "killed by signal 9", or NULL */
+	const char *allocator; /* "glibc 2.36" …; NULL: none found, heap not traced */
+	uint64_t rss_bytes;    /* when the snapshot was taken, 0 where it is gone */
+};
+
+/* A named number: a loss, or a cost. */
+struct counted {
+	const char *name; /* a JSON key: "live_set_full" */
+	const char *text; /* a sentence's start for people: "allocations not kept (live set full)" */
+	uint64_t count;
+};
+
+struct heap_totals {
+	uint64_t live_bytes, live_blocks;
+	uint64_t allocated_bytes, allocated_blocks;
+	uint64_t freed_bytes, freed_blocks;
+	uint64_t unmatched_frees; /* of blocks from before the attach */
+	uint64_t inherited_frees; /* of blocks from before a fork */
+	uint64_t preexisting_bytes, preexisting_blocks;
+};
+
+struct mapping_totals {
+	uint64_t live_bytes, committed_bytes, live_mappings;
+	uint64_t mapped_bytes, unmapped_bytes; /* all in the window */
+	uint64_t preexisting_unmapped_bytes;   /* of mappings from before the attach */
+};
+
+struct cost {
+	uint64_t hits;		    /* probe hits in the target */
+	uint64_t hits_cpu_ns;	    /* BPF time of these; 0: not measured */
+	uint64_t syscalls;	    /* mapping system calls traced */
+	double syscall_tax_ns;	    /* added to every system call of the machine; < 0: not measured */
+	uint64_t tool_cpu_ns;	    /* CPU time of this tool */
+	uint64_t tool_rss_bytes;    /* its peak memory */
+	uint64_t kernel_map_bytes;  /* its maps in the kernel */
+	uint64_t attach_ns;	    /* from the start to the last probe */
+};
+
+struct snapshot {
+	const char *target; /* as the user named it: "container demo", "pid 1234" */
+	const char *mode;   /* "exact" */
+	uint64_t start_unix_ns, window_ns;
+	uint64_t min_age_ns; /* what young_bytes was measured against */
+	bool heap, mapping;  /* which events were traced */
+	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
+	VEC(struct process) processes;
+	struct heap_totals heap_totals;
+	struct mapping_totals mapping_totals;
+	VEC(struct counted) losses; /* all kinds, zero counts included */
+	VEC(struct site) sites;	    /* most bytes first */
+	VEC(const char *) notes;    /* what the user must know: "pid 7: no known allocator" */
+	struct cost cost;
+	int command_status; /* of a COMMAND: as in wait(2); -1: none */
+	struct strings *strings; /* owns all text and frames above */
+};
+
+/* -- building: used by collect and by the reader of recordings ---------------------------------- */
+
+struct snapshot *snapshot_new(void);
+void snapshot_free(struct snapshot *snapshot); /* NULL is legal */
+
+/* One copy of each text for the snapshot's life; NULL gives NULL. */
+const char *snapshot_string(struct snapshot *snapshot, const char *text);
+/* A copy of frames (their texts must already be the snapshot's). */
+const struct frame *snapshot_frames(struct snapshot *snapshot, const struct frame *frames,
+				    size_t count);
+/* A sentence for the user: shown with the coverage. */
+void snapshot_note(struct snapshot *snapshot, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Sorts the sites, most outstanding bytes first; ties by blocks, pid and frames, so that equal
+ * input gives equal output. */
+void snapshot_sort(struct snapshot *snapshot);
+
+/* -- reading ------------------------------------------------------------------------------------ */
+
+const char *site_kind_name(enum site_kind kind); /* "heap", "mapping", "fault" */
+const char *site_end_name(enum site_end end);	 /* "root", "no table", … */
+const char *frame_type_name(enum frame_type type);
+
+/* The share, by outstanding bytes (by count where nothing is outstanding), of sites whose stack
+ * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. */
+double snapshot_stacks_complete(const struct snapshot *snapshot);
+
+/* Losses in all. */
+uint64_t snapshot_losses(const struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Draws a snapshot. One file and one row of the table in report.c for each format. */
+#ifndef UNFREED_REPORT_REPORT_H
+#define UNFREED_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "model/snapshot.h"
+
+struct report_options {
+	uint64_t top;	     /* sites in the table */
+	uint64_t min_age_ns; /* table: younger blocks are left out */
+	bool shape_all;	     /* --min-age or -t were given: they shape every format */
+	int columns;	     /* width of the table, 0: 80 */
+	bool color;	     /* table: a terminal that wants it */
+};
+
+struct report_ops {
+	const char *name;
+	const char *help; /* one line */
+	/* Writes the whole report. Write errors are found by the caller through ferror. */
+	void (*write)(const struct snapshot *snapshot, const struct report_options *options,
+		      FILE *stream);
+};
+
+/* By name, or NULL. */
+const struct report_ops *report_find(const char *name);
+
+/* All formats in the order of the help, for i = 0, 1, …; NULL behind the last. */
+const struct report_ops *report_at(unsigned int i);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one door to everything that parses the target's files. Those files are hostile: requests carry
+ * open file descriptors and numbers, replies carry numbers and bounded text, never paths to open and
+ * never pointers into a parser's memory, so that the parsers can live in a child process without
+ * privileges. Opening files is the caller's (process/proc.h).
+ */
+#ifndef UNFREED_SANDBOX_SANDBOX_H
+#define UNFREED_SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sandbox;
+
+struct sandbox *sandbox_new(void);
+void sandbox_free(struct sandbox *sandbox); /* NULL is legal */
+
+/* -- images ------------------------------------------------------------------------------------- */
+
+enum { SANDBOX_BUILD_ID_MAX = 64, SANDBOX_NAME_MAX = 256, SANDBOX_SEGMENTS_MAX = 16 };
+
+struct sandbox_segment { /* PT_LOAD */
+	uint64_t offset, address, file_bytes, memory_bytes;
+	bool executable;
+};
+
+struct sandbox_image {
+	uint32_t id; /* of further requests */
+	bool bits32;
+	uint16_t machine; /* EM_… */
+	bool has_symtab, has_dwarf;
+	uint8_t build_id[SANDBOX_BUILD_ID_MAX];
+	uint32_t build_id_bytes;
+	char debuglink[SANDBOX_NAME_MAX]; /* file name in .gnu_debuglink, or "" */
+	uint32_t debuglink_crc;
+	char altlink[SANDBOX_NAME_MAX]; /* path in .gnu_debugaltlink of this file, or "" */
+	struct sandbox_segment segments[SANDBOX_SEGMENTS_MAX];
+	uint32_t segment_count;
+	char glibc_version[16]; /* "2.36" where the image is a glibc's libc.so, else "" */
+};
+
+/*
+ * Hands over an image: the sandbox keeps its own duplicate of fd. Returns 0 and *image, or -ENOEXEC
+ * (no ELF file), -EINVAL (broken) with a sentence.
+ */
+int sandbox_open(struct sandbox *sandbox, int fd, struct sandbox_image *image);
+
+/* The image from memory: the vdso, read from the target. bytes is copied. */
+int sandbox_open_bytes(struct sandbox *sandbox, const void *bytes, size_t count,
+		       struct sandbox_image *image);
+
+/*
+ * Gives an image its separate debug file (found by build-id or debuglink), and, where that file has
+ * a .gnu_debugaltlink, its supplementary file (alt_fd, else -1: names from it are then missing).
+ * Checked to belong: build-id, or the debuglink's CRC. Returns 0, or -ESTALE where it does not
+ * belong. altlink_of reads the altlink's name and build-id without attaching.
+ */
+int sandbox_debug(struct sandbox *sandbox, uint32_t image, int fd, int alt_fd);
+
+void sandbox_close(struct sandbox *sandbox, uint32_t image);
+
+/* -- where to put probes ------------------------------------------------------------------------ */
+
+struct sandbox_probe_request {
+	const char *symbol;
+	bool has_return;      /* a return probe: never behind a push */
+	uint8_t argument_mask; /* bit n - 1: argument n must still be in its register */
+};
+
+enum sandbox_place_cost { PLACE_EMULATED, PLACE_SINGLE_STEP };
+
+struct sandbox_probe {
+	bool found;	       /* the image defines the symbol as a function */
+	bool placed;	       /* and a safe place exists; else why says why not */
+	uint64_t function_address; /* in the image */
+	uint64_t function_bytes;   /* 0: unknown */
+	uint64_t probe_offset; /* file offset to probe: function's offset + skip_bytes */
+	uint8_t skip_bytes;
+	enum sandbox_place_cost cost;
+	char instruction[48]; /* the probed one, for check: "push r12" */
+	char why[96];
+};
+
+/* Answers count requests in one go. Names are looked up in .dynsym, then in .symtab. */
+int sandbox_probes(struct sandbox *sandbox, uint32_t image,
+		   const struct sandbox_probe_request *requests, size_t count,
+		   struct sandbox_probe *probes);
+
+/* -- names -------------------------------------------------------------------------------------- */
+
+struct sandbox_frame {
+	const char *name; /* demangled; NULL: unknown */
+	const char *file; /* NULL: unknown */
+	uint32_t line;	  /* 0: unknown */
+	bool inlined;	  /* into the next frame */
+};
+
+/*
+ * Names addresses of an image (as in its program headers), in bulk: calls frame for each frame of
+ * addresses[i], innermost inlined function first, the function itself last (inlined false); exactly
+ * one frame with name NULL where nothing is known. Texts live until frame returns. Line numbers are
+ * those of the instruction at the address: the caller has subtracted 1 from return addresses.
+ */
+typedef void (*sandbox_frame_fn)(size_t i, const struct sandbox_frame *frame, void *context);
+int sandbox_symbolise(struct sandbox *sandbox, uint32_t image, const uint64_t *addresses,
+		      size_t count, sandbox_frame_fn frame, void *context);
+
+/* -- unwind rows -------------------------------------------------------------------------------- */
+
+struct abi_row;
+
+struct sandbox_rows {
+	struct abi_row *rows; /* the caller's: free() */
+	size_t count;
+	uint64_t base; /* image address that row pc 0 stands for */
+	uint32_t skipped; /* rules that no row can express (they became CFA_NONE) */
+};
+
+/* The image's .eh_frame (else .debug_frame) as sorted, merged rows. -ENODATA: it has neither. */
+int sandbox_rows(struct sandbox *sandbox, uint32_t image, struct sandbox_rows *rows);
+
+#endif
