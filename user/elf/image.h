@@ -7,7 +7,7 @@
 #ifndef UNFREED_ELF_IMAGE_H
 #define UNFREED_ELF_IMAGE_H
 
-#include <libelf.h>
+#include <gelf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,7 +43,7 @@ struct image_info {
 };
 
 struct image_section {
-	const uint8_t *bytes; /* the image's, until image_free; aligned to 8 at least */
+	const uint8_t *bytes; /* the image's, until image_free; not aligned */
 	size_t size;
 	uint64_t address; /* sh_addr; 0 in sections that are not loaded */
 };
@@ -70,13 +70,25 @@ Elf *image_elf(struct image *image);
  */
 int image_section(struct image *image, const char *name, struct image_section *section);
 
+/*
+ * The readers of elf/ itself. Walks over all sections with a name, until visit returns false; the
+ * bytes that a section's contents take, decompressed; its contents, decompressed (NULL: none,
+ * broken or larger than IMAGE_SECTION_MAX).
+ */
+typedef bool (*image_section_fn)(Elf_Scn *section, const GElf_Shdr *header, const char *name,
+				 void *context);
+void image_sections(struct image *image, image_section_fn visit, void *context);
+uint64_t image_section_bytes(Elf_Scn *section, const GElf_Shdr *header);
+const Elf_Data *image_section_data(Elf_Scn *section, const GElf_Shdr *header);
+
 /* Copies up to count bytes from an address in a segment; returns how many the file has there. */
 size_t image_read(struct image *image, uint64_t address, void *buffer, size_t count);
 
 /* The file offset of an address in a segment: 0 and *offset, or -ENOENT. */
 int image_offset(const struct image *image, uint64_t address, uint64_t *offset);
 
-/* The CRC-32 of the whole file, as .gnu_debuglink has it. */
+/* The CRC-32 of the whole file, as .gnu_debuglink has it; -EFBIG beyond IMAGE_CRC_MAX bytes. */
+#define IMAGE_CRC_MAX (4ULL << 30)
 int image_crc(struct image *image, uint32_t *crc);
 
 #endif
