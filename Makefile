@@ -39,7 +39,8 @@ bpf_arch := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(bpf_arch) -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Wno-missing-declarations -Ivmlinux/$(ARCH) -MMD -MP
 
-bpf_sources := $(wildcard bpf/*.bpf.c)
+# state.bpf.c first: see bpf/maps.bpf.h
+bpf_sources := bpf/state.bpf.c $(filter-out bpf/state.bpf.c,$(wildcard bpf/*.bpf.c))
 bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 skeleton := $(O)/unfreed.skel.h
 
