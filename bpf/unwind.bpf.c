@@ -52,13 +52,14 @@ __noinline int unwind_step_pointer(__u32 slot)
 
 	if (!walk)
 		return END_READ_FAULT;
-	if (!walk->bp) /* set so by the System V ABI for the outermost frame */
-		return END_ROOT;
+	if (!walk->bp) /* the ABI's mark of the outermost frame, where bp is a pointer at all */
+		return walk->follows_bp ? END_ROOT : END_NO_TABLE;
 	if (walk->bp < walk->sp || walk->bp - walk->sp > FRAME_MAX)
 		return END_NO_TABLE;
 	if (walk_read(walk, slot, walk->bp, &bp) || walk_read(walk, slot, walk->bp + 8, &pc))
 		return END_NO_TABLE;
 	step = arrive(walk, walk->bp + 16, bp, CODE_ADDRESS(pc));
+	walk->follows_bp = 1;
 	if (step == STEP_ON && walk->mappings_count &&
 	    find_rule(walk, slot, walk->pc - 1).cfa == RULE_NO_MAPPING)
 		return END_NO_TABLE;
@@ -81,6 +82,7 @@ __noinline int unwind_step_signal(__u32 slot)
 		return END_READ_FAULT;
 	walk->sp = sp;
 	walk->bp = bp;
+	walk->follows_bp = 0;
 	walk->pc = pc + 1; /* the instruction at pc has not run: as if behind it */
 	return pc ? STEP_ON : END_ROOT;
 }
@@ -114,6 +116,7 @@ __noinline int unwind_step_rule(__u32 slot, __u32 word)
 		return END_READ_FAULT;
 	if (walk_read(walk, slot, cfa - 8, &pc))
 		return END_READ_FAULT;
+	walk->follows_bp = 0;
 	return arrive(walk, cfa, bp, pc);
 }
 
@@ -157,6 +160,7 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	walk->mappings_count = target ? target->mappings_count : 0;
 	walk->generation = target ? target->generation : 0;
 	walk->has_tables = walk->mappings_count && !run_config.frame_pointers_only;
+	walk->follows_bp = 0;
 	walk->span_bytes = 0;
 	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
 		bool is_open = i < thread->depth;

@@ -23,7 +23,8 @@ struct walk {
 	__u32 mappings_first;
 	__u32 mappings_count;
 	__u32 generation;
-	__u32 has_tables;
+	__u16 has_tables;
+	__u16 follows_bp; /* the frame was reached by a frame pointer */
 	struct {
 		__u64 slot;
 		__u64 return_address;
