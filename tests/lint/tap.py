@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What the checks of this folder share: the files of the tree, and a line of TAP for each check."""
 import os
+import shlex
 import subprocess
 import sys
 
@@ -23,6 +24,18 @@ def files():
 def text(name):
     with open(os.path.join(TOP, name), encoding="utf-8") as stream:
         return stream.read()
+
+
+def make(*words):
+    """Builds; yields what make prints where it fails."""
+    command = shlex.split(os.environ.get("MAKE", "make"))
+    command += [f"-j{os.environ.get('jobs', '2')}", "V=0", f"SAN={os.environ.get('SAN', '')}", *words]
+    # Not the calling make's: its job server is out of reach here.
+    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    done = subprocess.run(command, cwd=TOP, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        yield from done.stdout.decode(errors="replace").splitlines()
 
 
 def run(*checks):
