@@ -155,7 +155,7 @@ $(suites:%=programs-%) bpf-arm64:
 
 .PHONY: check $(suites) demo bench check-fresh
 
-run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) python3 tests/run
+run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
 check:
 	$(Q)contrib/deps.sh build demo test
@@ -167,7 +167,7 @@ $(suites):
 demo:
 	$(Q)contrib/deps.sh build demo
 	$(Q)+$(MAKE) -j$(jobs) all $(O)/tests/targets/leaker
-	$(Q)contrib/demo.sh $(O)
+	$(Q)contrib/own-root.sh contrib/demo.sh $(O)
 
 bench:
 	$(Q)contrib/deps.sh build bench

@@ -100,11 +100,7 @@ start_container() {
 		overlay "$dir/root"
 	write_config >"$dir/bundle/config.json"
 
-	# pivot_root(2) wants the current root to be a mount point: in a plain chroot it is none.
-	local options=()
-	awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo ||
-		options+=(--no-pivot)
-	runc run --detach --bundle "$dir/bundle" --pid-file "$dir/pid" "${options[@]}" "$name" \
+	runc run --detach --bundle "$dir/bundle" --pid-file "$dir/pid" "$name" \
 		</dev/null >"$dir/log" 2>&1 || fail "runc cannot start the container: $(tail -n 1 "$dir/log")"
 }
 
@@ -112,8 +108,8 @@ start_container() {
 wait_until_up() {
 	local pid tries=100
 	pid=$(<"$dir/pid")
-	until [ "$(readlink "/proc/$pid/exe")" = /bin/leaker ] && [ -s "$dir/log" ]; do
-		((tries-- > 0)) || fail "the program in the container does not start: see $dir/log"
+	until [ "$(<"/proc/$pid/comm")" = leaker ] && [ -s "$dir/log" ]; do
+		((tries-- > 0)) || fail "the program in the container does not start: $(<"$dir/log")"
 		sleep 0.05
 	done
 	say "container $name runs: pid $pid on the host, at most 256 MiB"
