@@ -77,7 +77,8 @@ objects := $(sources:%.c=$(O)/%.o)
 library := $(filter-out $(O)/user/cmd/%,$(objects))
 skeleton := $(O)/unfreed.skel.h
 
-bpf_sources := $(wildcard bpf/*.bpf.c)
+# state.bpf.c first: see bpf/maps.bpf.h
+bpf_sources := bpf/state.bpf.c $(filter-out bpf/state.bpf.c,$(wildcard bpf/*.bpf.c))
 bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
 

@@ -7,7 +7,9 @@
 #ifndef UNFREED_ABI_H
 #define UNFREED_ABI_H
 
-#ifndef __bpf__
+#ifdef __bpf__
+#include "vmlinux.h"
+#else
 #include <linux/types.h>
 #endif
 
@@ -80,8 +82,9 @@ struct abi_site {
 	__u64 live_blocks;
 	__u64 allocated_bytes;
 	__u64 allocated_blocks;
+	__u64 sent; /* its abi_stack is in the ring; else the next hit tries again */
 };
-ABI_SIZE(struct abi_site, 32);
+ABI_SIZE(struct abi_site, 40);
 
 /* -- counters ---------------------------------------------------------------------------------- */
 
@@ -104,7 +107,6 @@ enum abi_loss {
 	LOSS_MISSED_RETURNS, /* entries whose return was never seen (longjmp, dead thread) */
 	LOSS_REUSED_ADDRESSES, /* an address was handed out again, its free was not seen */
 	LOSS_READ_FAULTS,   /* result pointers that could not be read */
-	LOSS_STACK_RECORDS, /* stacks that did not fit into the ring */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_SCRATCH_BUSY,  /* walks without scratch memory: too many preempted on one CPU */
@@ -229,7 +231,8 @@ ABI_SIZE(struct abi_row, 8);
 /* Settings of one run: constants that the verifier sees. */
 struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
-	__u8 reserved[7];
+	__u8 session;		  /* return probes may be skipped: session links */
+	__u8 reserved[6];
 };
 ABI_SIZE(struct abi_config, 8);
 

@@ -7,6 +7,7 @@
 #define UNFREED_BASE_VEC_H
 
 #include <stddef.h>
+#include <string.h>
 
 #define VEC(type) \
 	struct { \
@@ -18,10 +19,12 @@
 #define vec_add(vec) \
 	((vec)->items = mem_grow((vec)->items, (vec)->count + 1, &(vec)->capacity, \
 				 sizeof(*(vec)->items)), \
+	 memset(&(vec)->items[(vec)->count], 0, sizeof(*(vec)->items)), \
 	 &(vec)->items[(vec)->count++])
 
 #define vec_for_each(item, vec) \
-	for (__typeof__((vec)->items) item = (vec)->items; item != (vec)->items + (vec)->count; item++)
+	for (__typeof__((vec)->items) item = (vec)->items; \
+	     item && item != (vec)->items + (vec)->count; item++)
 
 #define vec_free(vec) (mem_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
 

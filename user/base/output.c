@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Output files that are whole or not there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/output.h"
+#include "base/vec.h"
+
+struct output {
+	FILE *stream;
+	char *path; /* as given; NULL: standard output */
+	char *final; /* what aside is renamed to; NULL: written to directly */
+	char *aside;
+};
+
+/* The mode of the file that is replaced, else that of a new file. */
+static mode_t mode_for(const struct stat *old)
+{
+	mode_t mask;
+
+	if (old)
+		return old->st_mode & 07777;
+	mask = umask(0);
+	umask(mask);
+	return 0600 & ~mask;
+}
+
+/* Opens a new file beside output->final; returns its descriptor. */
+static int open_aside(struct output *output, const struct stat *old)
+{
+	const char *slash = strrchr(output->final, '/');
+	int directory = slash ? slash + 1 - output->final : 0;
+	int fd, err;
+
+	output->aside =
+		mem_printf("%.*s.%s.XXXXXX", directory, output->final, output->final + directory);
+	fd = mkostemp(output->aside, O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		mem_free(output->aside);
+		output->aside = NULL;
+		return err;
+	}
+	if (fchmod(fd, mode_for(old))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int open_path(struct output *output)
+{
+	struct stat old;
+	bool there = !stat(output->path, &old);
+	int fd;
+
+	if (!there && errno != ENOENT)
+		return -errno;
+	if (there && S_ISDIR(old.st_mode))
+		return -EISDIR;
+	if (there && !S_ISREG(old.st_mode)) {
+		fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return fd < 0 ? -errno : fd;
+	}
+	/* A link to a file stays a link: what it names is replaced. */
+	output->final = there ? realpath(output->path, NULL) : mem_string(output->path);
+	if (!output->final)
+		return -errno;
+	return open_aside(output, there ? &old : NULL);
+}
+
+int output_open(struct output **output, const char *path)
+{
+	struct output *new = mem_alloc(sizeof(*new));
+	int fd, err;
+
+	*output = NULL;
+	if (!path || !strcmp(path, "-")) {
+		new->stream = stdout;
+		*output = new;
+		return 0;
+	}
+	new->path = mem_string(path);
+	fd = open_path(new);
+	if (fd < 0) {
+		err = error_set(fd, "cannot write %s: %s", path, strerror(-fd));
+		output_discard(new);
+		return err;
+	}
+	new->stream = fdopen(fd, "w");
+	if (!new->stream) {
+		err = error_set(-errno, "cannot write %s: %s", path, strerror(errno));
+		close(fd);
+		output_discard(new);
+		return err;
+	}
+	*output = new;
+	return 0;
+}
+
+FILE *output_stream(struct output *output)
+{
+	return output->stream;
+}
+
+/* Flushes, and closes what is ours; 0 or a negative errno. */
+static int finish(struct output *output)
+{
+	int err = ferror(output->stream) ? -EIO : 0; /* an earlier failure: its errno is gone */
+
+	if (fflush(output->stream))
+		err = -errno;
+	if (output->path) {
+		if (fclose(output->stream) && !err)
+			err = -errno;
+		output->stream = NULL;
+	}
+	return err;
+}
+
+int output_commit(struct output *output)
+{
+	int err = finish(output);
+
+	if (!err && output->aside) {
+		if (rename(output->aside, output->final)) {
+			err = -errno;
+		} else {
+			mem_free(output->aside);
+			output->aside = NULL;
+		}
+	}
+	if (err)
+		error_set(err, "cannot write %s: %s",
+			  output->path ? output->path : "standard output", strerror(-err));
+	output_discard(output);
+	return err;
+}
+
+void output_discard(struct output *output)
+{
+	if (!output)
+		return;
+	if (output->path && output->stream)
+		fclose(output->stream);
+	if (output->aside)
+		unlink(output->aside);
+	mem_free(output->aside);
+	mem_free(output->final);
+	mem_free(output->path);
+	mem_free(output);
+}
