@@ -101,7 +101,8 @@ static int open_targets(struct collect *collect)
 
 static int publish_code(struct collect *collect, struct watched *watched)
 {
-	struct abi_target target = { .tgid = (uint32_t)watched->pid };
+	struct abi_target target = { .tgid = (uint32_t)watched->pid,
+				     .generation = ++collect->generation };
 	struct abi_code *code;
 	size_t count;
 	int error;

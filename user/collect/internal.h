@@ -50,6 +50,7 @@ struct collect {
 	double syscall_tax_ns;
 	uint64_t lost_stacks, unknown_code;
 	uint32_t probes;
+	uint32_t generation; /* of the last table of mappings: rules cached by older ones are void */
 	bool frozen;
 };
 

@@ -145,6 +145,11 @@ static bool committed(const struct map *map)
 	return map->readable || map->writable || map->executable;
 }
 
+static bool is_heap(const struct map *map)
+{
+	return map->path && !strcmp(map->path, "[heap]");
+}
+
 int watched_seed(struct watched *watched)
 {
 	struct maps maps;
@@ -154,10 +159,8 @@ int watched_seed(struct watched *watched)
 	if (error)
 		return error;
 	vec_for_each(map, &maps.rows) {
-		bool brk = map->path && !strcmp(map->path, "[heap]");
-
-		ledger_seed(watched->ledger, map->start, map->end, committed(map), brk);
-		if (brk)
+		ledger_seed(watched->ledger, map->start, map->end, committed(map), is_heap(map));
+		if (is_heap(map))
 			ledger_seed_brk(watched->ledger, map->end);
 	}
 	maps_free(&maps);
@@ -172,8 +175,8 @@ void watched_reconcile(struct watched *watched)
 	if (maps_read(&maps, watched->pid))
 		return;
 	vec_for_each(map, &maps.rows)
-		*vec_add(&ranges) =
-			(struct ledger_range){ map->start, map->end, committed(map) };
+		*vec_add(&ranges) = (struct ledger_range){ map->start, map->end, committed(map),
+							   is_heap(map) };
 	ledger_reconcile(watched->ledger, ranges.items, ranges.count);
 	vec_free(&ranges);
 	maps_free(&maps);
