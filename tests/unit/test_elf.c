@@ -48,7 +48,8 @@ __attribute__((noinline)) int known_function(int x)
 	return x + 42;
 }
 
-/* -- this program ------------------------------------------------------------------------------- */
+/* -- this program -------------------------------------------------------------------------------
+ */
 
 static int find_self(struct dl_phdr_info *info, size_t size, void *context)
 {
@@ -108,7 +109,8 @@ static void test_sections_and_segments(void **state)
 	image_free(image);
 }
 
-/* -- a file made here --------------------------------------------------------------------------- */
+/* -- a file made here ---------------------------------------------------------------------------
+ */
 
 /* One of everything that says who an image is. */
 struct made {
@@ -138,14 +140,23 @@ struct made {
 };
 
 #define OFFSET(member) offsetof(struct made, member)
-#define SECTION(number, nm, ty, member, lk) \
-	[number] = { .sh_name = nm, .sh_type = ty, .sh_offset = OFFSET(member), \
-		     .sh_size = sizeof(((struct made *)0)->member), .sh_link = lk, \
+#define SECTION(number, nm, ty, member, lk)                         \
+	[number] = { .sh_name = nm,                                 \
+		     .sh_type = ty,                                 \
+		     .sh_offset = OFFSET(member),                   \
+		     .sh_size = sizeof(((struct made *)0)->member), \
+		     .sh_link = lk,                                 \
 		     .sh_addralign = 1 }
-#define VERSION(last, string) \
-	{ { .vd_version = 1, .vd_cnt = 1, .vd_aux = sizeof(Elf64_Verdef), \
-	    .vd_next = last ? 0 : sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux) }, \
-	  { .vda_name = string } }
+#define VERSION(last, string)                                                           \
+	{                                                                               \
+		{ .vd_version = 1,                                                      \
+		  .vd_cnt = 1,                                                          \
+		  .vd_aux = sizeof(Elf64_Verdef),                                       \
+		  .vd_next = last ? 0 : sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux) }, \
+		{                                                                       \
+			.vda_name = string                                              \
+		}                                                                       \
+	}
 
 static const struct made made = {
 	.header = {
@@ -264,7 +275,8 @@ static void test_crc(void **state)
 	image_free(image);
 }
 
-/* -- files that are none, or stop being one ----------------------------------------------------- */
+/* -- files that are none, or stop being one -----------------------------------------------------
+ */
 
 static void test_no_elf(void **state)
 {
