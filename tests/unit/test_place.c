@@ -42,8 +42,8 @@ static const struct rule rules[] = {
 	  CODE("\x80\x3d\x71\x0e\x14\x00\x00\x74\x07\xe9\x32\xf6\xff\xff"), RETURN, RDI | RSI, 7,
 	  true },
 	{ "reallocarray: mul rdx writes the third argument",
-	  CODE("\x48\x89\xf0\x48\xf7\xe2\x48\x89\xc6\x70\x05\xe9\0\0\0\0"), RETURN,
-	  RDI | RSI | RDX, 0, false },
+	  CODE("\x48\x89\xf0\x48\xf7\xe2\x48\x89\xc6\x70\x05\xe9\0\0\0\0"), RETURN, RDI | RSI | RDX,
+	  0, false },
 	{ "the same where the third argument is not needed, nor the second",
 	  CODE("\x48\x89\xf0\x48\xf7\xe2\x48\x89\xc6\x70\x05\xe9\0\0\0\0"), RETURN, RDI, 9, true },
 	{ "mul's hidden rdx alone", CODE("\x48\xf7\xe1\x70\x05"), 0, RDX, 0, false },
@@ -147,7 +147,8 @@ static void test_other_machines(void **state)
 	assert_false(place_probe(&request).placed);
 }
 
-/* -- this machine's libc ------------------------------------------------------------------------ */
+/* -- this machine's libc ------------------------------------------------------------------------
+ */
 
 static int find_libc(struct dl_phdr_info *info, size_t size, void *context)
 {

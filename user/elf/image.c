@@ -231,6 +231,29 @@ int image_section(struct image *image, const char *name, struct image_section *s
 	return wanted.error == -ENOENT ? error_set(-ENOENT, "no section %s", name) : wanted.error;
 }
 
+struct located {
+	const char *name;
+	uint64_t address;
+};
+
+static bool locate(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
+{
+	struct located *located = context;
+
+	if (strcmp(name, located->name))
+		return true;
+	located->address = header->sh_addr;
+	return false;
+}
+
+uint64_t image_section_address(struct image *image, const char *name)
+{
+	struct located located = { .name = name };
+
+	image_sections(image, locate, &located);
+	return located.address;
+}
+
 /* -- bytes --------------------------------------------------------------------------------------
  */
 

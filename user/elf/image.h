@@ -70,6 +70,9 @@ Elf *image_elf(struct image *image);
  */
 int image_section(struct image *image, const char *name, struct image_section *section);
 
+/* The address of a section by name, whether it has contents or not; 0: none. */
+uint64_t image_section_address(struct image *image, const char *name);
+
 /*
  * The readers of elf/ itself. Walks over all sections with a name, until visit returns false; the
  * bytes that a section's contents take, decompressed; its contents, decompressed (NULL: none,

@@ -12,6 +12,7 @@
 #include "elf/symtab.h"
 #include "symbol/symbol.h"
 #include "symbol/units.h"
+#include "unwind/rows.h"
 
 _Static_assert((int)SANDBOX_BUILD_ID_MAX == (int)IMAGE_BUILD_ID_MAX, "one length");
 _Static_assert((int)SANDBOX_NAME_MAX == (int)IMAGE_NAME_MAX, "one length");
@@ -316,5 +317,48 @@ int sandbox_symbolise(struct sandbox *sandbox, uint32_t id, const uint64_t *addr
 	if (!entry->symboliser)
 		entry->symboliser = symboliser_new(entry->image, entry->debug, entry->alt);
 	symbolise(entry->symboliser, addresses, count, pass_on, &(struct answer){ frame, context });
+	return 0;
+}
+
+/* -- unwind rows --------------------------------------------------------------------------------
+ */
+
+/* A broken section is taken as none: the other one may serve. */
+static struct unwind_section section_of(struct image *image, const char *name)
+{
+	struct image_section section;
+
+	if (!image || image_section(image, name, &section))
+		return (struct unwind_section){ 0 };
+	return (struct unwind_section){ section.bytes, section.size, section.address };
+}
+
+int sandbox_rows(struct sandbox *sandbox, uint32_t id, struct sandbox_rows *rows)
+{
+	struct entry *entry = entry_of(sandbox, id);
+	struct unwind_sections sections;
+	struct unwind_table table;
+	int error;
+
+	if (!entry)
+		return -EBADF;
+	sections = (struct unwind_sections){
+		.machine = image_info(entry->image)->machine,
+		.eh_frame = section_of(entry->image, ".eh_frame"),
+		.debug_frame = section_of(entry->image, ".debug_frame"),
+		.text_address = image_section_address(entry->image, ".text"),
+		.got_address = image_section_address(entry->image, ".got"),
+	};
+	if (!sections.debug_frame.data)
+		sections.debug_frame = section_of(entry->debug, ".debug_frame");
+	error = unwind_rows(&sections, &table);
+	if (error)
+		return error;
+	*rows = (struct sandbox_rows){
+		.rows = table.rows,
+		.count = table.count,
+		.base = table.base,
+		.skipped = table.skipped,
+	};
 	return 0;
 }
