@@ -111,7 +111,7 @@ $(skeleton): $(O)/unfreed.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name unfreed >$@
 
-$(O)/user/collect/%.o: | $(skeleton)
+$(filter $(O)/user/collect/%,$(objects)): | $(skeleton)
 
 $(O)/%.o: %.c $(O)/flags
 	$(call say,CC,$@)
