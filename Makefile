@@ -4,6 +4,7 @@
 ## make demo        traces a leaking container: a table, and flamegraph.svg (as root)
 ## make check       runs all tests (as root; without, those that need it are skipped)
 ## make lint        runs this suite alone; likewise unit, golden, unwind, e2e
+## make golden-refresh  draws the expected reports anew
 ## make bench       measures the cost in the target, beside bpftrace's (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
@@ -60,12 +61,14 @@ bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-para
 bpf_arch_x86_64 := -D__TARGET_ARCH_x86 -Ivmlinux/x86_64
 bpf_arch_aarch64 := -D__TARGET_ARCH_arm64 -Ivmlinux/aarch64
 
-# Programs under test keep their own allocator: no sanitizer.
-target_cflags := -O2 -g -Wall -Wextra -pthread
+# Programs under test, built with frame pointers and without. They keep their allocator: no sanitizer.
+target_cflags := -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter -pthread
+target_fp := -O1 -fno-omit-frame-pointer
+target_nofp := -O2 -fomit-frame-pointer
 
 # Made anew when any of this changes, and everything with it: objects of two kinds never mix.
 flags_text := $(CC) $(all_cflags) $(all_ldflags) $(libraries) | $(BPFTOOL) $(CLANG) $(bpf_cflags) \
-	| $(CXX) $(target_cflags)
+	| $(CXX) $(target_cflags) $(target_fp) $(target_nofp)
 ifneq ($(strip $(file <$(O)/flags)),$(strip $(flags_text)))
 .PHONY: $(O)/flags
 endif
@@ -83,7 +86,8 @@ bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
-target_programs := $(patsubst %,$(O)/%,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
+target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
+target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
 
 # -- the program ------------------------------------------------------------------------------------
 
@@ -93,6 +97,14 @@ all: $(O)/unfreed
 $(O)/unfreed: $(objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
+
+# What a flamegraph carries within itself: the bytes of a file as numbers, to be included.
+$(O)/%.inc: %
+	$(call say,EMBED,$@)
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+
+$(O)/user/report/svg.o: | $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
 
 $(O)/flags:
 	@mkdir -p $(@D)
@@ -111,7 +123,7 @@ $(skeleton): $(O)/unfreed.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name unfreed >$@
 
-$(O)/user/collect/%.o: | $(skeleton)
+$(filter $(O)/user/collect/%,$(objects)): | $(skeleton)
 
 $(O)/%.o: %.c $(O)/flags
 	$(call say,CC,$@)
@@ -129,15 +141,30 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $< $(O)/libunfreed.a -lcmocka $(libraries)
 
-$(O)/tests/targets/%: tests/targets/%.c $(O)/flags
-	$(call say,TARGET,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(target_cflags) -MMD -MP -MT $@ -MF $@.d -o $@ $<
+$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
-$(O)/tests/targets/%: tests/targets/%.cc $(O)/flags
+define compile_target # compiler and flags
 	$(call say,TARGET,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(target_cflags) -MMD -MP -MT $@ -MF $@.d -o $@ $<
+	$(Q)$(1) $(target_cflags) -MMD -MP -c $< -o $@
+endef
+$(O)/tests/targets/%.o: tests/targets/%.c $(O)/flags
+	$(call compile_target,$(CC) -std=gnu17 $(target_fp))
+$(O)/tests/targets/%.o: tests/targets/%.cc $(O)/flags
+	$(call compile_target,$(CXX) -std=gnu++17 $(target_fp))
+$(O)/tests/targets/%-nofp.o: tests/targets/%.c $(O)/flags
+	$(call compile_target,$(CC) -std=gnu17 $(target_nofp))
+$(O)/tests/targets/%-nofp.o: tests/targets/%.cc $(O)/flags
+	$(call compile_target,$(CXX) -std=gnu++17 $(target_nofp))
+
+$(O)/tests/targets/%: $(O)/tests/targets/%.o
+	$(call say,LINK,$@)
+	$(Q)$(CXX) -pthread -o $@ $^ -Wl,--as-needed
+
+$(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
+$(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
 
 # The kernel side for arm64, compiled only.
 $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
@@ -149,12 +176,13 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 suites := lint unit golden unwind e2e
 .PHONY: $(suites:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
-programs-golden programs-e2e: $(O)/unfreed $(target_programs)
+programs-golden: $(O)/tests/golden/render
+programs-e2e: $(O)/unfreed $(target_programs)
 bpf-arm64: $(arm64_objects)
 $(suites:%=programs-%) bpf-arm64:
 	@:
 
-.PHONY: check $(suites) demo bench check-fresh
+.PHONY: check $(suites) golden-refresh demo bench check-fresh
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
@@ -164,6 +192,10 @@ check:
 
 $(suites):
 	$(run_tests) $@
+
+# Draws the expected reports anew: read the difference before you commit it.
+golden-refresh: programs-golden
+	$(Q)tests/golden/run $(O)/tests/golden/render refresh
 
 demo:
 	$(Q)contrib/deps.sh build demo
@@ -207,4 +239,4 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(target_programs:=.d)
+	$(unit_programs:=.d) $(target_programs:=.d) $(O)/tests/golden/render.d

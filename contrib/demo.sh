@@ -104,11 +104,11 @@ start_container() {
 		</dev/null >"$dir/log" 2>&1 || fail "runc cannot start the container: $(tail -n 1 "$dir/log")"
 }
 
-# Up is: the program is what runs, and it has said so.
+# Up is: the program is what runs, and it has begun to allocate.
 wait_until_up() {
 	local pid tries=100
 	pid=$(<"$dir/pid")
-	until [ "$(<"/proc/$pid/comm")" = leaker ] && [ -s "$dir/log" ]; do
+	until [ "$(<"/proc/$pid/comm")" = leaker ] && grep -qF '[heap]' "/proc/$pid/maps"; do
 		((tries-- > 0)) || fail "the program in the container does not start: $(<"$dir/log")"
 		sleep 0.05
 	done

@@ -9,7 +9,7 @@ build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev lib
 	libiberty-dev libjansson-dev uthash-dev pkg-config|pkgconf'
 demo='runc busybox-static'
 test='libcmocka-dev python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
-	conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils clang-format
+	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps'
 bench='bpftrace python3'
 fresh='debootstrap git'

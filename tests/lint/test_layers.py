@@ -9,7 +9,12 @@ PURE = ("base", "model", "record", "report")
 LIVE = ("base", "process", "elf", ("symbol", "unwind", "hotspot", "glibc"), "sandbox", "collect", "cmd")
 # Folders of the live chain that may also include some of the pure one. cmd calls every layer.
 ALSO = {"collect": {"model"}, "cmd": set(PURE)}
-ABI_USERS = {"collect", "unwind"}
+# What is shared with the kernel side, and who may include it.
+SHARED = {
+    "abi.h": {"collect", "unwind"},
+    "thread.bpf.h": {"collect"},  # the skeleton names its struct
+    "unfreed.skel.h": {"collect"},
+}
 # Headers of libraries that the pure chain does without: it runs anywhere.
 LIVE_ONLY = re.compile(r"<(bpf/|linux/|libelf|gelf|elfutils/|dwarf|elf\.h|sys/ptrace|Zydis/)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<][^">]+)[">]', re.MULTILINE)
@@ -47,12 +52,9 @@ def layers():
         elif include.startswith("<"):
             if folder in PURE and LIVE_ONLY.match(include):
                 yield f"{name}: {folder} is pure and must not include {include}>"
-        elif include == '"abi.h':
-            if folder not in ABI_USERS:
-                yield f"{name}: abi.h is for {', '.join(sorted(ABI_USERS))} and bpf/ only"
-        elif include == '"unfreed.skel.h':
-            if folder != "collect":
-                yield f"{name}: the skeleton is for collect only"
+        elif include[1:] in SHARED:
+            if folder not in SHARED[include[1:]]:
+                yield f'{name}: {include}" is for {", ".join(sorted(SHARED[include[1:]]))} only'
         elif "/" not in include:
             yield f'{name}: write {include}" with its folder'
         elif include[1:].split("/")[0] not in rules[folder]:
