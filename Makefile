@@ -51,7 +51,7 @@ libraries := -lbpf -ldw -lelf -lz -lZydis -liberty -ljansson
 unit_sources := $(wildcard tests/unit/test_*.c)
 unit_programs := $(unit_sources:%.c=$(O)/%)
 
-.PHONY: all unit clean
+.PHONY: all unit golden clean
 all: $(O)/unfreed
 
 $(O)/unfreed: $(objects)
@@ -73,6 +73,14 @@ $(skeleton): $(O)/unfreed.bpf.o
 
 $(O)/user/collect/%.o: | $(skeleton)
 
+# What a flamegraph carries within itself: the bytes of a file as numbers, to be included.
+$(O)/%.inc: %
+	$(call say,EMBED,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
+
+$(O)/user/report/svg.o: $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+
 $(O)/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
@@ -88,6 +96,13 @@ $(O)/libunfreed.a: $(library)
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(O)/libunfreed.a -lcmocka $(libraries)
+
+$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(libraries)
+
+golden: $(O)/tests/golden/render
+	$(Q)tests/golden/run $<
 
 unit: $(unit_programs)
 	$(Q)for t in $(unit_programs); do $$t || exit 1; done
