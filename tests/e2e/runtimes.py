@@ -81,7 +81,7 @@ def make_rootfs(root, programs):
     for folder in ("bin", "dev", "etc", "proc", "sys", "tmp", "run"):
         os.makedirs(os.path.join(root, folder), exist_ok=True)
     copy_in(root, busybox, "/bin/busybox")
-    for command in ("sh", "sleep", "cat", "ls", "kill", "ps"):
+    for command in ("sh", "sleep", "mkfifo"):
         os.symlink("busybox", os.path.join(root, "bin", command))
     with open(os.path.join(root, "etc/passwd"), "w", encoding="ascii") as passwd:
         passwd.write("root:x:0:0:root:/:/bin/sh\n")
@@ -119,11 +119,15 @@ class Rig:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
+    def clear(self):
+        """Ends and removes its containers."""
         for container in reversed(self.containers):
             with contextlib.suppress(Unavailable, subprocess.TimeoutExpired):
                 self.remove(container.name)
         self.containers.clear()
+
+    def close(self):
+        self.clear()
         for daemon in reversed(self.daemons):
             stop(daemon)
         self.daemons.clear()
@@ -405,12 +409,14 @@ class Workshop:
 def workshop():
     """A folder for rigs; emptied and removed at the end, also when interrupted or terminated."""
     def interrupted(number, _):
+        signal.signal(number, signal.SIG_IGN)  # once is enough: let the cleaning finish
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, interrupted)
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
     shop = Workshop(tempfile.mkdtemp(prefix="unfreed-"))
     try:
         yield shop
     finally:
         shop.close()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
