@@ -337,7 +337,7 @@ static void test_32_bit(void **state)
 		.code = { 0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7 }, /* pause(), for ever */
 	};
 	char path[] = "/tmp/unfreed-32-XXXXXX";
-	int fd = mkstemp(path), ready[2];
+	int fd = mkstemp(path), ready[2], err;
 	struct target target;
 	char list[16], byte;
 	pid_t pid;
@@ -362,10 +362,11 @@ static void test_32_bit(void **state)
 	close(ready[0]);
 	unlink(path);
 	snprintf(list, sizeof(list), "%d", pid);
-	assert_int_equal(target_resolve(&target, &(struct target_spec){ .pids = list }), -ENOTSUP);
-	assert_non_null(strstr(error_message(), "runs a 32-bit program: not supported"));
+	err = target_resolve(&target, &(struct target_spec){ .pids = list });
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	assert_int_equal(err, -ENOTSUP);
+	assert_non_null(strstr(error_message(), "runs a 32-bit program: not supported"));
 }
 
 static void test_target(void **state)

@@ -112,7 +112,10 @@ void containers_free(struct containers *containers)
 
 char *container_label(const struct container *container)
 {
-	bool cut = strlen(container->id) > LABEL_ID_CHARS;
+	size_t length = strlen(container->id);
+	/* Only what nobody chose: a number in hex. */
+	bool cut = length > LABEL_ID_CHARS &&
+		   strspn(container->id, "0123456789abcdef") == length;
 
 	return mem_printf("%s %.*s%s", container->runtime, cut ? LABEL_ID_CHARS : INT32_MAX,
 			  container->id, cut ? "…" : "");

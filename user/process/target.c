@@ -92,7 +92,7 @@ static int resolve_container(struct target *target, const struct container *row)
 	int err;
 
 	target->name = row->name ? mem_printf("container %s (%s)", row->name, label)
-				 : mem_printf("container %s", label);
+				 : mem_printf("container %s (%s)", row->id, row->runtime);
 	target->container_id = mem_string(row->id);
 	hierarchy = cgroup_own(row->pid);
 	if (hierarchy == CGROUP_MEMORY || hierarchy == CGROUP_V2) {
