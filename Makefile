@@ -51,7 +51,7 @@ libraries := -lbpf -ldw -lelf -lz -lZydis -liberty -ljansson
 unit_sources := $(wildcard tests/unit/test_*.c)
 unit_programs := $(unit_sources:%.c=$(O)/%)
 
-.PHONY: all unit clean
+.PHONY: all unit targets clean
 all: $(O)/unfreed
 
 $(O)/unfreed: $(objects)
@@ -91,6 +91,33 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunfreed.a
 
 unit: $(unit_programs)
 	$(Q)for t in $(unit_programs); do $$t || exit 1; done
+
+# Programs with known truth, each in two builds: with frame pointers, and optimised without them.
+target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
+target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
+target_flags := -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter -pthread -MMD -MP
+target_fp := -O1 -fno-omit-frame-pointer
+target_nofp := -O2 -fomit-frame-pointer
+
+define target_object # suffix of the program, flags, suffix of the source, compiler
+$(O)/tests/targets/%$(1).o: tests/targets/%.$(3)
+	$$(call say,TARGET,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(4) $(target_flags) $(2) -c $$< -o $$@
+endef
+$(eval $(call target_object,,$(target_fp),c,$(CC) -std=gnu17))
+$(eval $(call target_object,,$(target_fp),cc,$(CXX) -std=gnu++17))
+$(eval $(call target_object,-nofp,$(target_nofp),c,$(CC) -std=gnu17))
+$(eval $(call target_object,-nofp,$(target_nofp),cc,$(CXX) -std=gnu++17))
+
+$(O)/tests/targets/%: $(O)/tests/targets/%.o
+	$(call say,LINK,$@)
+	$(Q)$(CXX) -pthread -o $@ $^ -Wl,--as-needed
+
+$(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
+$(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
+
+targets: $(target_programs)
 
 clean:
 	$(Q)rm -rf $(O)
