@@ -5,7 +5,8 @@
  */
 #include "state.bpf.h"
 
-static __always_inline enum abi_mapping_call mapping_call(long number)
+/* The number is 32 bits wide, with rubbish above it (struct syscall_tp_t, trace_syscalls.c). */
+static __always_inline enum abi_mapping_call mapping_call(int number)
 {
 	switch (number) {
 	case NR_MMAP:
