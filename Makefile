@@ -1,7 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# make            builds unfreed            make check   installs what is missing, runs all tests
-# make demo       traces a leaking container            make help    lists everything
+## make             builds unfreed
+## make demo        traces a leaking container: a table, and flamegraph.svg (as root)
+## make check       runs all tests (as root; without, those that need it are skipped)
+## make lint        runs this suite alone; likewise unit, golden, unwind, e2e
+## make golden-refresh  draws the expected reports anew
+## make bench       measures the cost in the target, beside bpftrace's (as root)
+## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
+## make deps        installs the packages that build, demo and check need
+## make install     copies the program, its man pages and its completion below prefix
+## make uninstall   removes them
+## make format      formats the C files
+## make clean       removes what was built
+##
+## V=1  shows commands           O=DIR  builds in DIR (build)      CC=clang  compiles with it
+## DEBUG=1  without optimisation SAN=address,undefined  with sanitizers
+## SUITES="lint unit"  of check  DESTDIR=DIR prefix=/usr/local  where install copies to
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -9,59 +23,97 @@
 
 V ?= 0
 O ?= build
-prefix ?= /usr/local
+DEBUG ?= 0
+SAN ?=
 CLANG ?= clang
-BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || echo /usr/sbin/bpftool)
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 ARCH := $(shell uname -m)
 VERSION := 0.1.0
+jobs ?= $(shell nproc)
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+mandir ?= $(prefix)/share/man
+completiondir ?= $(prefix)/share/bash-completion/completions
 
 ifeq ($(V),0)
 Q := @
 say = @printf '  %-8s %s\n' $(1) $(2)
+MAKEFLAGS += --no-print-directory
 else
 Q :=
 say = @:
 endif
 
+# -- flags ------------------------------------------------------------------------------------------
+
+CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
+sanitize := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 warnings := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wno-unused-parameter
-CFLAGS ?= -O2 -g
-ifeq ($(DEBUG),1)
-CFLAGS := -O0 -g3
-endif
-ifneq ($(SAN),)
-CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
-LDFLAGS += -fsanitize=$(SAN)
-endif
-all_cflags = -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnings) \
-	-Iuser -Ibpf -I$(O) $(CFLAGS) -MMD -MP
+all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnings) \
+	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
+all_ldflags := $(LDFLAGS) $(sanitize)
+libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
+	-ldw -lelf -lz -lZydis -liberty -ljansson
 
-bpf_arch := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
-bpf_cflags := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(bpf_arch) -Wall -Wextra -Werror \
-	-Wno-unused-parameter -Wno-missing-declarations -Ivmlinux/$(ARCH) -MMD -MP
+bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-Wno-missing-declarations
+bpf_arch_x86_64 := -D__TARGET_ARCH_x86 -Ivmlinux/x86_64
+bpf_arch_aarch64 := -D__TARGET_ARCH_arm64 -Ivmlinux/aarch64
 
-bpf_sources := $(wildcard bpf/*.bpf.c)
-bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
-skeleton := $(O)/unfreed.skel.h
+# Programs under test, built with frame pointers and without. They keep their allocator: no sanitizer.
+target_cflags := -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter -pthread
+target_fp := -O1 -fno-omit-frame-pointer
+target_nofp := -O2 -fomit-frame-pointer
+
+# Made anew when any of this changes, and everything with it: objects of two kinds never mix.
+flags_text := $(CC) $(all_cflags) $(all_ldflags) $(libraries) | $(BPFTOOL) $(CLANG) $(bpf_cflags) \
+	| $(CXX) $(target_cflags) $(target_fp) $(target_nofp)
+ifneq ($(strip $(file <$(O)/flags)),$(strip $(flags_text)))
+.PHONY: $(O)/flags
+endif
+
+# -- what there is ----------------------------------------------------------------------------------
 
 sources := $(wildcard user/*/*.c)
 objects := $(sources:%.c=$(O)/%.o)
 library := $(filter-out $(O)/user/cmd/%,$(objects))
-libraries := -lbpf -ldw -lelf -lz -lZydis -liberty -ljansson
+skeleton := $(O)/unfreed.skel.h
 
-unit_sources := $(wildcard tests/unit/test_*.c)
-unit_programs := $(unit_sources:%.c=$(O)/%)
+# state.bpf.c first: see bpf/maps.bpf.h
+bpf_sources := bpf/state.bpf.c $(filter-out bpf/state.bpf.c,$(wildcard bpf/*.bpf.c))
+bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
+arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
 
-.PHONY: all unit targets clean
+unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
+target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
+target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
+
+# -- the program ------------------------------------------------------------------------------------
+
+.PHONY: all
 all: $(O)/unfreed
 
 $(O)/unfreed: $(objects)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(libraries)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
-$(O)/bpf/%.o: bpf/%.c
+# What a flamegraph carries within itself: the bytes of a file as numbers, to be included.
+$(O)/%.inc: %
+	$(call say,EMBED,$@)
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+
+$(O)/user/report/svg.o: | $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+
+$(O)/flags:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(flags_text))' >$@
+
+$(O)/bpf/%.o: bpf/%.c $(O)/flags
 	$(call say,BPF,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(bpf_cflags) -c $< -o $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_$(ARCH)) -MMD -MP -c $< -o $@
 
 $(O)/unfreed.bpf.o: $(bpf_objects)
 	$(call say,LINKBPF,$@)
@@ -69,14 +121,14 @@ $(O)/unfreed.bpf.o: $(bpf_objects)
 
 $(skeleton): $(O)/unfreed.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name unfreed > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name unfreed >$@
 
-$(O)/user/collect/%.o: | $(skeleton)
+$(filter $(O)/user/collect/%,$(objects)): | $(skeleton)
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c $(O)/flags
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(all_cflags) -c $< -o $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
 # -- tests ------------------------------------------------------------------------------------------
 
@@ -87,28 +139,25 @@ $(O)/libunfreed.a: $(library)
 # A unit test that needs no more than some folders may be built before the rest of the tree is there.
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(O)/libunfreed.a -lcmocka $(libraries)
+	$(Q)$(CC) $(all_ldflags) -o $@ $< $(O)/libunfreed.a -lcmocka $(libraries)
 
-unit: $(unit_programs)
-	$(Q)for t in $(unit_programs); do $$t || exit 1; done
+$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
-# Programs with known truth, each in two builds: with frame pointers, and optimised without them.
-target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
-target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
-target_flags := -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter -pthread -MMD -MP
-target_fp := -O1 -fno-omit-frame-pointer
-target_nofp := -O2 -fomit-frame-pointer
-
-define target_object # suffix of the program, flags, suffix of the source, compiler
-$(O)/tests/targets/%$(1).o: tests/targets/%.$(3)
-	$$(call say,TARGET,$$@)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(4) $(target_flags) $(2) -c $$< -o $$@
+define compile_target # compiler and flags
+	$(call say,TARGET,$@)
+	@mkdir -p $(@D)
+	$(Q)$(1) $(target_cflags) -MMD -MP -c $< -o $@
 endef
-$(eval $(call target_object,,$(target_fp),c,$(CC) -std=gnu17))
-$(eval $(call target_object,,$(target_fp),cc,$(CXX) -std=gnu++17))
-$(eval $(call target_object,-nofp,$(target_nofp),c,$(CC) -std=gnu17))
-$(eval $(call target_object,-nofp,$(target_nofp),cc,$(CXX) -std=gnu++17))
+$(O)/tests/targets/%.o: tests/targets/%.c $(O)/flags
+	$(call compile_target,$(CC) -std=gnu17 $(target_fp))
+$(O)/tests/targets/%.o: tests/targets/%.cc $(O)/flags
+	$(call compile_target,$(CXX) -std=gnu++17 $(target_fp))
+$(O)/tests/targets/%-nofp.o: tests/targets/%.c $(O)/flags
+	$(call compile_target,$(CC) -std=gnu17 $(target_nofp))
+$(O)/tests/targets/%-nofp.o: tests/targets/%.cc $(O)/flags
+	$(call compile_target,$(CXX) -std=gnu++17 $(target_nofp))
 
 $(O)/tests/targets/%: $(O)/tests/targets/%.o
 	$(call say,LINK,$@)
@@ -117,9 +166,77 @@ $(O)/tests/targets/%: $(O)/tests/targets/%.o
 $(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
 $(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
 
-targets: $(target_programs)
+# The kernel side for arm64, compiled only.
+$(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
+
+# What each suite of tests/run needs built.
+suites := lint unit golden unwind e2e
+.PHONY: $(suites:%=programs-%) bpf-arm64
+programs-unit: $(unit_programs)
+programs-golden: $(O)/tests/golden/render
+programs-e2e: $(O)/unfreed $(target_programs)
+bpf-arm64: $(arm64_objects)
+$(suites:%=programs-%) bpf-arm64:
+	@:
+
+.PHONY: check $(suites) golden-refresh demo bench check-fresh
+
+run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
+
+check:
+	$(Q)contrib/deps.sh build demo test
+	$(run_tests) $(SUITES)
+
+$(suites):
+	$(run_tests) $@
+
+# Draws the expected reports anew: read the difference before you commit it.
+golden-refresh: programs-golden
+	$(Q)tests/golden/run $(O)/tests/golden/render refresh
+
+demo:
+	$(Q)contrib/deps.sh build demo
+	$(Q)+$(MAKE) -j$(jobs) all $(O)/tests/targets/leaker
+	$(Q)contrib/own-root.sh contrib/demo.sh $(O)
+
+bench:
+	$(Q)contrib/deps.sh build bench
+	$(Q)+$(MAKE) -j$(jobs) all $(O)/tests/targets/spin
+	$(Q)python3 bench/bench.py $(O)
+
+check-fresh:
+	$(Q)contrib/deps.sh fresh
+	$(Q)tests/fresh
+
+# -- the house --------------------------------------------------------------------------------------
+
+man_pages := $(wildcard man/*.1)
+
+.PHONY: deps install uninstall format clean help
+deps:
+	$(Q)contrib/deps.sh build demo test
+
+install: all
+	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(completiondir)
+	$(Q)install -m 755 $(O)/unfreed $(DESTDIR)$(bindir)/unfreed
+	$(Q)install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1
+	$(Q)install -m 644 contrib/completion/unfreed.bash $(DESTDIR)$(completiondir)/unfreed
+
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(bindir)/unfreed $(DESTDIR)$(completiondir)/unfreed \
+		$(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(man_pages))
+
+format:
+	$(Q)git ls-files '*.c' '*.h' '*.cc' ':!vmlinux' | xargs clang-format -i
 
 clean:
 	$(Q)rm -rf $(O)
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+help:
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+-include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
+	$(unit_programs:=.d) $(target_programs:=.d) $(O)/tests/golden/render.d

@@ -7,7 +7,9 @@
 #ifndef UNFREED_ABI_H
 #define UNFREED_ABI_H
 
-#ifndef __bpf__
+#ifdef __bpf__
+#include "vmlinux.h"
+#else
 #include <linux/types.h>
 #endif
 
@@ -80,8 +82,9 @@ struct abi_site {
 	__u64 live_blocks;
 	__u64 allocated_bytes;
 	__u64 allocated_blocks;
+	__u64 sent; /* its abi_stack is in the ring; else the next hit tries again */
 };
-ABI_SIZE(struct abi_site, 32);
+ABI_SIZE(struct abi_site, 40);
 
 /* -- counters ---------------------------------------------------------------------------------- */
 
@@ -104,7 +107,6 @@ enum abi_loss {
 	LOSS_MISSED_RETURNS, /* entries whose return was never seen (longjmp, dead thread) */
 	LOSS_REUSED_ADDRESSES, /* an address was handed out again, its free was not seen */
 	LOSS_READ_FAULTS,   /* result pointers that could not be read */
-	LOSS_STACK_RECORDS, /* stacks that did not fit into the ring */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_SCRATCH_BUSY,  /* walks without scratch memory: too many preempted on one CPU */
@@ -186,7 +188,7 @@ struct abi_target {
 	__u32 tgid;
 	__u32 mappings_first;
 	__u32 mappings_count;
-	__u32 reserved;
+	__u32 generation; /* of its mappings and rows: no two states of any targets share one */
 };
 ABI_SIZE(struct abi_target, 16);
 
@@ -200,27 +202,30 @@ struct abi_code {
 };
 ABI_SIZE(struct abi_code, 32);
 
-/* How the caller's frame follows from this one's registers. CFA: sp of the caller after the return. */
+/*
+ * How the caller's frame follows from this one's registers. CFA: sp of the caller after the return.
+ * offset: 8 * cfa_offset.
+ */
 enum abi_cfa {
-	CFA_NONE,	/* no rule: the walk ends, END_NO_TABLE */
+	CFA_NONE,	/* no rule: by frame pointer, or the walk ends, END_NO_TABLE */
 	CFA_ROOT,	/* return address undefined: the thread's root */
-	CFA_SP,		/* CFA = sp + cfa_offset */
-	CFA_BP,		/* CFA = bp + cfa_offset */
-	CFA_PLT,	/* x86-64 PLT slot: CFA = sp + 8 + ((pc & 15) >= 11 ? 8 : 0) */
+	CFA_SP,		/* CFA = sp + offset */
+	CFA_BP,		/* CFA = bp + offset */
+	CFA_PLT,	/* x86-64 PLT slot: CFA = sp + 8 + ((pc & 15) >= cfa_offset ? 8 : 0) */
 	CFA_SIGNAL,	/* signal trampoline: registers lie in the rt_sigframe at sp */
-	CFA_SP_DEREF,	/* CFA = *(sp + cfa_offset): realigned stacks (main of gcc -m…, DRAP) */
-	CFA_BP_DEREF,	/* CFA = *(bp + cfa_offset) */
+	CFA_SP_DEREF,	/* CFA = *(sp + offset) */
+	CFA_BP_DEREF,	/* CFA = *(bp + offset): functions that realign their stack (gcc's DRAP) */
 };
 
 enum { ROW_BP_SAME = -128 }; /* bp_offset: the register is not saved here */
 
 /*
  * One row holds from its pc to the next row's. The return address lies at CFA - 8, bp at
- * CFA + 8 * bp_offset. Rows are sorted by pc within an image; adjacent equal rows are merged.
+ * CFA + 8 * bp_offset (with CFA_BP_DEREF: at bp + 8 * bp_offset). Rows are sorted by pc within an image; adjacent equal rows are merged.
  */
 struct abi_row {
 	__u32 pc;	  /* offset from the image's lowest row address: abi_code.bias has it */
-	__s16 cfa_offset; /* bytes */
+	__s16 cfa_offset; /* words of 8 bytes: large arrays lie on stacks */
 	__s8 bp_offset;	  /* words of 8 bytes, or ROW_BP_SAME */
 	__u8 cfa;	  /* enum abi_cfa */
 };
@@ -229,7 +234,8 @@ ABI_SIZE(struct abi_row, 8);
 /* Settings of one run: constants that the verifier sees. */
 struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
-	__u8 reserved[7];
+	__u8 session;		  /* return probes may be skipped: session links */
+	__u8 reserved[6];
 };
 ABI_SIZE(struct abi_config, 8);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The types of the maps. The file that owns a map defines it, the others declare it:
- *	struct rows_map rows SEC(".maps");		in unwind.bpf.c
- *	extern struct rows_map rows SEC(".maps");	elsewhere
+ * The types of the maps. state.bpf.c defines all of them, and is linked first: libbpf 1.1's linker
+ * loses the place of a map that is declared before it is defined. The others declare what they use:
+ *	extern struct rows_map rows SEC(".maps");
  * Sizes are user space's to set before loading; only arrays are preallocated.
  */
 #ifndef UNFREED_MAPS_BPF_H
 #define UNFREED_MAPS_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
 
 #include "thread.bpf.h"
 
@@ -28,16 +31,13 @@
 		__type(value, value_type); \
 	}
 
-/* heap.bpf.c */
 MAP_HASH(blocks_map, struct abi_block_key, struct abi_block);
 MAP_HASH(sites_map, struct abi_site_key, struct abi_site);
-/* process.bpf.c */
 MAP_HASH(targets_map, __u64, struct abi_target); /* by mm */
 MAP_HASH(tgids_map, __u32, __u64);		  /* thread group → mm */
 MAP_HASH(threads_map, __u32, struct thread);	  /* by tid */
 MAP_ARRAY(counters_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64); /* by enum abi_counter */
 MAP_ARRAY(losses_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64);   /* by enum abi_loss */
-/* unwind.bpf.c */
 MAP_ARRAY(code_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_code);
 MAP_ARRAY(rows_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_row);
 

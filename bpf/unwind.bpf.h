@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Walks a user stack: by unwind rows where the code has some, by frame pointers where it has none.
- * Reads the maps targets, code and rows (defined in unwind.bpf.c, filled by user/collect).
+ * Reads the maps targets, code_table and rows, which user/collect fills.
  */
 #ifndef UNFREED_UNWIND_BPF_H
 #define UNFREED_UNWIND_BPF_H
 
 #include "thread.bpf.h"
+#include <bpf/bpf_helpers.h>
 
 /* The registers that a walk starts with. */
 struct unwind_registers {
@@ -21,7 +22,7 @@ struct unwind_registers {
  * address that lies in the slot of one of thread->calls is that call's: the word in memory is the
  * return probe's trampoline. mm names the address space. Returns 0.
  */
-int unwind_walk(struct thread *thread, const struct unwind_registers *registers, __u64 mm);
+__hidden int unwind_walk(struct thread *thread, const struct unwind_registers *registers, __u64 mm);
 
 /* Mixes one word into a 64-bit hash (the murmur3 finaliser's multiply and shift). */
 static inline __u64 unwind_hash(__u64 hash, __u64 word)

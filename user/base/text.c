@@ -86,27 +86,27 @@ bool text_is_control(uint32_t character)
 	return false;
 }
 
+size_t text_escape_one(char piece[TEXT_PIECE_MAX], uint32_t character)
+{
+	if (!text_is_control(character))
+		return text_encode(piece, character);
+	return snprintf(piece, TEXT_PIECE_MAX, character < 0x80 ? "\\x%02x" : "\\u{%x}", character);
+}
+
 size_t text_escape(char *buffer, size_t buffer_bytes, const char *text)
 {
 	size_t used = 0, characters = 0;
+	char piece[TEXT_PIECE_MAX];
 
 	while (*text) {
 		uint32_t character = text_next(&text);
-		size_t length, width = 1;
-		char piece[16];
+		size_t length = text_escape_one(piece, character);
 
-		if (!text_is_control(character)) {
-			length = text_encode(piece, character);
-		} else {
-			length = snprintf(piece, sizeof(piece),
-					  character < 0x80 ? "\\x%02x" : "\\u{%x}", character);
-			width = length;
-		}
 		if (used + length >= buffer_bytes)
 			break;
 		memcpy(buffer + used, piece, length);
 		used += length;
-		characters += width;
+		characters += text_is_control(character) ? length : 1;
 	}
 	if (buffer_bytes)
 		buffer[used] = '\0';

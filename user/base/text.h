@@ -27,6 +27,11 @@ size_t text_encode(char *buffer, uint32_t character);
  * the direction or has no width. */
 bool text_is_control(uint32_t character);
 
+enum { TEXT_PIECE_MAX = 16 };
+
+/* One character as text_escape writes it, without a NUL, into piece; its bytes. */
+size_t text_escape_one(char piece[TEXT_PIECE_MAX], uint32_t character);
+
 /*
  * Copies text into buffer for people to read: controls become \x1b or \u{202e}, bytes that are no
  * UTF-8 U+FFFD. Cut at a character's border when the buffer is full. Returns the characters (not

@@ -140,7 +140,7 @@ char *units_format_time(char *buffer, uint64_t time_ns)
 		snprintf(buffer, UNITS_TEXT_MAX, "%llu us", microseconds);
 	else if (seconds < 1)
 		snprintf(buffer, UNITS_TEXT_MAX, "%llu ms", microseconds / 1000);
-	else if (seconds < 10)
+	else if (seconds < 10 && microseconds / 100000 % 10)
 		snprintf(buffer, UNITS_TEXT_MAX, "%llu.%llu s", seconds,
 			 microseconds / 100000 % 10);
 	else if (seconds < 60)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Memory that is there or ends the program. */
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,16 +32,22 @@ char *mem_string(const char *text)
 	return text ? must(strdup(text)) : NULL;
 }
 
+char *mem_vprintf(const char *format, va_list arguments)
+{
+	char *text;
+
+	return must(vasprintf(&text, format, arguments) < 0 ? NULL : text);
+}
+
 char *mem_printf(const char *format, ...)
 {
 	va_list arguments;
 	char *text;
-	int length;
 
 	va_start(arguments, format);
-	length = vasprintf(&text, format, arguments);
+	text = mem_vprintf(format, arguments);
 	va_end(arguments);
-	return must(length < 0 ? NULL : text);
+	return text;
 }
 
 void mem_free(void *memory)

@@ -6,6 +6,7 @@
 #ifndef UNFREED_BASE_VEC_H
 #define UNFREED_BASE_VEC_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@
 	 &(vec)->items[(vec)->count++])
 
 #define vec_for_each(item, vec) \
-	for (__typeof__((vec)->items) item = (vec)->items; \
+	for (__typeof__(*(vec)->items) *item = (vec)->items; \
 	     item && item != (vec)->items + (vec)->count; item++)
 
 #define vec_free(vec) (mem_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
@@ -33,6 +34,7 @@ void *mem_alloc(size_t bytes); /* zeroed */
 void *mem_array(size_t count, size_t bytes); /* zeroed, overflow checked */
 char *mem_string(const char *text); /* a copy; NULL gives NULL */
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *mem_vprintf(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 void mem_free(void *memory);
 
 /* Room for count items; new ones are zeroed. Used by vec_add. */

@@ -7,6 +7,7 @@
 #define UNFREED_PROCESS_CONTAINER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/vec.h"
@@ -14,14 +15,16 @@
 struct container {
 	const char *runtime; /* "runc", "docker", "containerd", "podman", "crun" */
 	char *id;
-	char *name;	    /* NULL where the runtime has none */
+	char *name;	    /* NULL where the runtime has none; NAMESPACE/POD/CONTAINER of a pod */
 	char *namespace;    /* containerd's, else NULL */
 	pid_t pid;	    /* of its init as the host sees it; 0: not running */
+	uint64_t start_ticks; /* of its init, where a runtime wrote it down, else 0 */
 	char *bundle_state; /* path of the file it was found in */
 };
 
 struct containers {
 	VEC(struct container) rows;
+	bool denied; /* some files could not be read for want of privilege */
 };
 
 /*
@@ -35,11 +38,16 @@ int containers_list(struct containers *containers, const char *root);
 void containers_free(struct containers *containers);
 
 /*
- * The one running container whose name is key, or whose id starts with key. Returns 0 and *found
- * (points into containers), or -ENOENT, -ESRCH (stopped), -EINVAL (several: listed) with a sentence.
+ * The one running container that key names: the first of these that any has is what counts: its
+ * name, the end of a pod's name behind a slash, its id, the beginning of its id. Returns 0 and
+ * *found (points into containers), or -ENOENT, -ESRCH (stopped), -EINVAL (several: listed) with a
+ * sentence.
  */
 int containers_find(const struct containers *containers, const char *key,
 		    const struct container **found);
+
+/* "docker 3f0a1b2c3d4e…": the caller's. */
+char *container_label(const struct container *container);
 
 /* All thread group leaders in the container of pid: those in its cgroup and below (v1 memory or pids
  * hierarchy, v2), and, where it has none of its own, those in its pid namespace. */

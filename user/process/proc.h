@@ -34,7 +34,9 @@ const struct map *maps_find(const struct maps *maps, uint64_t address);
 
 /* What /proc/PID/{stat,status,…} say. */
 struct proc {
-	pid_t pid; /* thread group id, as this tool's pid namespace sees it */
+	pid_t pid;	/* thread group id, as this tool's pid namespace sees it */
+	pid_t parent;	/* 0: none, or outside of this pid namespace */
+	uint32_t threads; /* of its group */
 	char comm[64];
 	char state;		/* as in stat: R S D Z T … */
 	uint64_t start_ticks;	/* tells a reused pid */

@@ -18,7 +18,8 @@ struct target {
 	VEC(pid_t) pids;   /* thread group leaders, in ascending order, without doubles */
 	/* The container's memory cgroup: NULL and 0 where there is none or for -p */
 	char *container_id;
-	char *cgroup_path; /* below /sys/fs/cgroup, of the first process */
+	char *cgroup_path; /* its folder: /sys/fs/cgroup/… */
+	VEC(char *) notes; /* sentences for the user: what of the container is left out, and why */
 };
 
 /*

@@ -10,11 +10,11 @@
 #include "model/snapshot.h"
 
 struct report_options {
-	uint64_t top;	     /* sites in the table */
+	uint64_t top; /* sites in the table */
 	uint64_t min_age_ns; /* table: younger blocks are left out */
-	bool shape_all;	     /* --min-age or -t were given: they shape every format */
-	int columns;	     /* width of the table, 0: 80 */
-	bool color;	     /* table: a terminal that wants it */
+	bool shape_all; /* --min-age or -t were given: they shape every format */
+	int columns; /* width of the table, 0: 80 */
+	bool color; /* table: a terminal that wants it */
 };
 
 struct report_ops {

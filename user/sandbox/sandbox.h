@@ -55,7 +55,7 @@ int sandbox_open_bytes(struct sandbox *sandbox, const void *bytes, size_t count,
  * Gives an image its separate debug file (found by build-id or debuglink), and, where that file has
  * a .gnu_debugaltlink, its supplementary file (alt_fd, else -1: names from it are then missing).
  * Checked to belong: build-id, or the debuglink's CRC. Returns 0, or -ESTALE where it does not
- * belong. altlink_of reads the altlink's name and build-id without attaching.
+ * belong. To learn the debug file's altlink, open that file as an image and close it again.
  */
 int sandbox_debug(struct sandbox *sandbox, uint32_t image, int fd, int alt_fd);
 
@@ -100,8 +100,9 @@ struct sandbox_frame {
 /*
  * Names addresses of an image (as in its program headers), in bulk: calls frame for each frame of
  * addresses[i], innermost inlined function first, the function itself last (inlined false); exactly
- * one frame with name NULL where nothing is known. Texts live until frame returns. Line numbers are
- * those of the instruction at the address: the caller has subtracted 1 from return addresses.
+ * one frame with name NULL where nothing is known. The order of i is that of the addresses, not of
+ * the array. Texts live until frame returns. Line numbers are those of the instruction at the
+ * address: the caller has subtracted 1 from return addresses.
  */
 typedef void (*sandbox_frame_fn)(size_t i, const struct sandbox_frame *frame, void *context);
 int sandbox_symbolise(struct sandbox *sandbox, uint32_t image, const uint64_t *addresses,

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Allocator probes. Pairs each call's entry with its return, keeps the live blocks and the sums for
+ * each stack. What a function does comes with its probe's cookie (struct abi_probe).
+ *
+ * A block is removed when its free is entered and inserted when its allocation returns: in the other
+ * order another thread that is given the same address would be taken for it.
+ */
+#include "state.bpf.h"
+
+extern struct blocks_map blocks SEC(".maps");
+
+/*
+ * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
+ * context pointer that was added to.
+ */
+#define ARGUMENT(n) \
+	case n: \
+		value = PT_REGS_PARM##n(ctx); \
+		barrier_var(value); \
+		break
+
+static __always_inline __u64 argument(struct pt_regs *ctx, __u8 position)
+{
+	__u64 value = 0;
+
+	switch (position) {
+		ARGUMENT(1);
+		ARGUMENT(2);
+		ARGUMENT(3);
+		ARGUMENT(4);
+	}
+	return value;
+}
+
+/* -- the live set ------------------------------------------------------------------------------ */
+
+/* Takes a block out of the live set, its sums stay. True: it was there, and *block is it. */
+static __always_inline bool block_take(__u64 mm, __u64 address, struct abi_block *block)
+{
+	struct abi_block_key key = { .mm = mm, .address = address };
+	struct abi_block *live = bpf_map_lookup_elem(&blocks, &key);
+
+	if (!live)
+		return false;
+	*block = *live;
+	return bpf_map_delete_elem(&blocks, &key) == 0;
+}
+
+/* Books a block that was taken as given back. */
+static __always_inline void block_book_free(__u64 mm, const struct abi_block *block)
+{
+	struct abi_site_key key = { .mm = mm, .stack_id = block->stack_id };
+	struct abi_site *site = bpf_map_lookup_elem(&sites, &key);
+
+	if (!site)
+		return;
+	__sync_fetch_and_sub(&site->live_bytes, block->bytes);
+	__sync_fetch_and_sub(&site->live_blocks, 1);
+}
+
+static __always_inline void block_insert(__u64 mm, __u64 address, struct abi_block *block,
+					 struct abi_site *site)
+{
+	struct abi_block_key key = { .mm = mm, .address = address };
+	struct abi_block stale;
+	long error;
+
+	error = bpf_map_update_elem(&blocks, &key, block, BPF_NOEXIST);
+	if (error == -17 /* EEXIST */ && block_take(mm, address, &stale)) {
+		lose(LOSS_REUSED_ADDRESSES, 1);
+		block_book_free(mm, &stale);
+		error = bpf_map_update_elem(&blocks, &key, block, BPF_NOEXIST);
+	}
+	if (error) {
+		lose(LOSS_BLOCKS_FULL, 1);
+		return;
+	}
+	__sync_fetch_and_add(&site->live_bytes, block->bytes);
+	__sync_fetch_and_add(&site->live_blocks, 1);
+	__sync_fetch_and_add(&site->allocated_bytes, block->bytes);
+	__sync_fetch_and_add(&site->allocated_blocks, 1);
+}
+
+static __always_inline void free_enter(__u64 mm, __u64 address)
+{
+	struct abi_block block;
+
+	if (!address)
+		return;
+	if (block_take(mm, address, &block))
+		block_book_free(mm, &block);
+	else
+		count(COUNTER_UNMATCHED_FREES);
+}
+
+/* -- open calls -------------------------------------------------------------------------------- */
+
+static __always_inline struct open_call *call_top(struct thread *thread)
+{
+	__u64 depth = thread->depth;
+
+	if (!depth)
+		return NULL;
+	depth--;
+	barrier_var(depth); /* the mask is what the verifier sees */
+	return &thread->calls[depth & (ABI_MAX_OPEN_CALLS - 1)];
+}
+
+/* Forgets a call that can never return: its realloc's old block goes with it. */
+static __always_inline void call_abandon(struct thread *thread)
+{
+	thread->depth--;
+	lose(LOSS_MISSED_RETURNS, 1);
+}
+
+/*
+ * Drops calls that were left without a return (longjmp). A call of the same slot is live only where
+ * another allocator function has jumped to this one (reallocarray to realloc): then the word in the
+ * slot is our trampoline.
+ */
+static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot, __u64 function,
+					     __u64 return_address)
+{
+	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+		struct open_call *top = call_top(thread);
+
+		if (!top || top->slot > slot)
+			return;
+		if (top->slot == slot && top->function != function &&
+		    top->return_address != return_address)
+			return;
+		call_abandon(thread);
+	}
+}
+
+/* Returns 1 where no return probe is needed: session links skip it then. */
+static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
+{
+	__u64 slot = PT_REGS_SP(ctx), return_address, function;
+	struct thread *thread = thread_get(mm);
+	struct open_call *call;
+	__u64 count_arg;
+
+	if (!thread)
+		return 1;
+	function = PT_REGS_IP(ctx) - probe.skip_bytes;
+	return_address = return_address_at_entry(ctx);
+	calls_drop_stale(thread, slot, function, return_address);
+	if (thread->depth && run_config.session)
+		return 1; /* the outer call counts */
+	if (thread->depth >= ABI_MAX_OPEN_CALLS) {
+		lose(LOSS_NESTED_CALLS, 1);
+		return 1;
+	}
+	thread->depth++;
+	call = call_top(thread);
+	if (!call)
+		return 1;
+	call->probe = probe;
+	call->function = function;
+	call->slot = slot;
+	call->return_address = return_address;
+	call->bp = USER_BP(ctx);
+	call->pointer = argument(ctx, probe.pointer_arg);
+	call->bytes = argument(ctx, probe.size_arg);
+	count_arg = probe.count_arg ? argument(ctx, probe.count_arg) : 1;
+	call->bytes *= count_arg;
+	call->has_old = 0;
+	if (probe.role == ROLE_REALLOCATE && thread->depth == 1)
+		call->has_old = block_take(mm, call->pointer, &call->old);
+	return 0;
+}
+
+/* The block that a call has returned, or 0. */
+static __always_inline __u64 call_result(struct pt_regs *ctx, const struct open_call *call)
+{
+	__u64 address = 0, result = PT_REGS_RC(ctx);
+
+	barrier_var(result);
+	if (call->probe.role != ROLE_ALLOCATE_OUT)
+		return result;
+	if ((__u32)result)
+		return 0;
+	if (bpf_probe_read_user(&address, sizeof(address), (void *)call->pointer))
+		lose(LOSS_READ_FAULTS, 1);
+	return address;
+}
+
+/* Settles the old block of a realloc. Returns the flags of the new one. */
+static __always_inline __u32 realloc_settle(__u64 mm, struct open_call *call, __u64 result)
+{
+	struct abi_block_key key = { .mm = mm, .address = call->pointer };
+	bool frees = result || (!call->bytes && (call->probe.flags & PROBE_REALLOC_ZERO_FREES));
+
+	if (!call->pointer)
+		return 0;
+	if (call->has_old && frees) {
+		block_book_free(mm, &call->old);
+		return call->old.flags;
+	}
+	if (call->has_old) {
+		if (bpf_map_update_elem(&blocks, &key, &call->old, BPF_NOEXIST))
+			lose(LOSS_BLOCKS_FULL, 1);
+		return 0;
+	}
+	if (!frees)
+		return 0;
+	count(COUNTER_UNMATCHED_FREES);
+	if (!result)
+		return 0;
+	count(COUNTER_PREEXISTING_BLOCKS);
+	return BLOCK_PREEXISTING;
+}
+
+static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread,
+				      struct open_call *call)
+{
+	__u64 mm = thread->mm, result = call_result(ctx, call);
+	struct unwind_registers registers;
+	struct abi_block block = {};
+	struct abi_site *site;
+	__u32 flags = 0;
+
+	if (call->probe.role == ROLE_REALLOCATE)
+		flags = realloc_settle(mm, call, result);
+	if (!result)
+		return;
+	stack_start(thread, KIND_HEAP);
+	stack_push(thread, call->function);
+	registers.pc = PT_REGS_IP(ctx);
+	registers.sp = PT_REGS_SP(ctx);
+	registers.bp = USER_BP(ctx);
+	unwind_walk(thread, &registers, mm);
+	site = site_get(thread);
+	if (!site) {
+		lose(LOSS_SITES_FULL, 1);
+		return;
+	}
+	block.stack_id = thread->stack_hash;
+	block.bytes = call->bytes;
+	block.flags = flags;
+	block.time_ns = bpf_ktime_get_ns();
+	block_insert(mm, result, &block, site);
+}
+
+static __always_inline int call_return(struct pt_regs *ctx, struct thread *thread)
+{
+	__u64 slot = PT_REGS_SP(ctx) - RETURN_POPS;
+	struct open_call *top;
+
+	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+		top = call_top(thread);
+		if (!top || top->slot >= slot)
+			break;
+		call_abandon(thread);
+	}
+	top = call_top(thread);
+	if (!top || top->slot != slot)
+		return 0; /* entered before the attach, or on another stack */
+	thread->depth--;
+	if (!thread->depth)
+		call_book(ctx, thread, top);
+	return 0;
+}
+
+/* -- programs ---------------------------------------------------------------------------------- */
+
+static __always_inline struct abi_probe cookie_probe(void *ctx)
+{
+	union {
+		__u64 cookie;
+		struct abi_probe probe;
+	} u = { .cookie = bpf_get_attach_cookie(ctx) };
+
+	return u.probe;
+}
+
+SEC("uprobe")
+int heap_enter(struct pt_regs *ctx)
+{
+	struct abi_probe probe = cookie_probe(ctx);
+	__u64 mm = current_mm();
+
+	if (frozen)
+		return 0;
+	count(COUNTER_HITS);
+	if (probe.role == ROLE_FREE)
+		free_enter(mm, argument(ctx, probe.pointer_arg));
+	else
+		call_enter(ctx, mm, probe);
+	return 0;
+}
+
+SEC("uprobe")
+int heap_return(struct pt_regs *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *thread;
+
+	if (frozen)
+		return 0;
+	count(COUNTER_HITS);
+	thread = bpf_map_lookup_elem(&threads, &tid);
+	return thread ? call_return(ctx, thread) : 0;
+}
+
+/*
+ * One program for both ends of a session link (6.13+, d920179b3d48). bpf_get_func_ip gives the
+ * probed address at both.
+ */
+SEC("uprobe")
+int heap_session(struct pt_regs *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *thread;
+
+	if (frozen)
+		return 1;
+	count(COUNTER_HITS);
+	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx))
+		return call_enter(ctx, current_mm(), cookie_probe(ctx));
+	thread = bpf_map_lookup_elem(&threads, &tid);
+	return thread ? call_return(ctx, thread) : 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* All maps and globals: the state that user space sets up and reads. */
+#include "maps.bpf.h"
+
+struct targets_map targets SEC(".maps");
+struct tgids_map tgids SEC(".maps");
+struct threads_map threads SEC(".maps");
+struct blocks_map blocks SEC(".maps");
+struct sites_map sites SEC(".maps");
+struct counters_map counters SEC(".maps");
+struct losses_map losses SEC(".maps");
+struct ring_map ring SEC(".maps");
+struct code_map code_table SEC(".maps");
+struct rows_map rows SEC(".maps");
+
+const volatile struct abi_config run_config = {};
+const struct thread thread_zero = {};
+__u32 frozen = 0;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every probe does first and last: is it a target, find its thread, count, send a stack. */
+#ifndef UNFREED_STATE_BPF_H
+#define UNFREED_STATE_BPF_H
+
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
+#include "unwind.bpf.h"
+
+/* state.bpf.c */
+extern struct targets_map targets SEC(".maps");
+extern struct threads_map threads SEC(".maps");
+extern struct sites_map sites SEC(".maps");
+extern struct counters_map counters SEC(".maps");
+extern struct losses_map losses SEC(".maps");
+extern struct ring_map ring SEC(".maps");
+extern const volatile struct abi_config run_config;
+/* User space has taken its snapshot: nothing may change any more. */
+extern __u32 frozen;
+extern const struct thread thread_zero;
+
+static __always_inline void count(enum abi_counter counter)
+{
+	__u32 key = counter;
+	__u64 *sum = bpf_map_lookup_elem(&counters, &key);
+
+	if (sum)
+		(*sum)++;
+}
+
+static __always_inline void lose(enum abi_loss loss, __u64 n)
+{
+	__u32 key = loss;
+	__u64 *sum = bpf_map_lookup_elem(&losses, &key);
+
+	if (sum)
+		*sum += n;
+}
+
+/* The state of the current thread; a new one only in a target. NULL: none, or no room. */
+static __always_inline struct thread *thread_get(__u64 mm)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+
+	if (thread)
+		return thread;
+	if (!bpf_map_lookup_elem(&targets, &mm))
+		return NULL;
+	bpf_map_update_elem(&threads, &tid, &thread_zero, BPF_NOEXIST);
+	thread = bpf_map_lookup_elem(&threads, &tid);
+	if (!thread) {
+		lose(LOSS_THREADS_FULL, 1);
+		return NULL;
+	}
+	thread->mm = mm;
+	return thread;
+}
+
+/* Starts a stack; frames are appended by stack_push and unwind_walk. */
+static __always_inline void stack_start(struct thread *thread, enum abi_kind kind)
+{
+	thread->stack.kind = kind;
+	thread->stack.count = 0;
+	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, kind);
+}
+
+/* The first frame: an address that is exact. */
+static __always_inline void stack_push(struct thread *thread, __u64 address)
+{
+	thread->stack.frames[0] = address;
+	thread->stack.count = 1;
+	thread->stack_hash = unwind_hash(thread->stack_hash, address);
+}
+
+/* Wake user space when a quarter of the ring is full; it looks by itself ten times a second. */
+static __always_inline __u64 ring_flags(void)
+{
+	__u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	__u64 size = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE);
+
+	return filled > size / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Sends the stack that stands in thread. False: the ring is full. */
+static __always_inline bool stack_send(struct thread *thread)
+{
+	struct abi_stack *stack = &thread->stack;
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 bytes = sizeof(*stack);
+	__u32 frames = stack->count;
+
+	stack->header.type = RECORD_STACK;
+	stack->header.tgid = pid_tgid >> 32;
+	stack->header.mm = thread->mm;
+	stack->header.time_ns = bpf_ktime_get_ns();
+	stack->stack_id = thread->stack_hash;
+	stack->tid = (__u32)pid_tgid;
+	if (frames < ABI_MAX_FRAMES)
+		bytes = offsetof(struct abi_stack, frames) + (frames & (ABI_MAX_FRAMES - 1)) * 8;
+	return bpf_ringbuf_output(&ring, stack, bytes, ring_flags()) == 0;
+}
+
+/*
+ * The site of the stack that stands in thread, made if it is new. Its stack is sent once; where the
+ * ring was full, the next hit tries again. NULL: no room.
+ */
+static __always_inline struct abi_site *site_get(struct thread *thread)
+{
+	struct abi_site_key key = { .mm = thread->mm, .stack_id = thread->stack_hash };
+	struct abi_site *site = bpf_map_lookup_elem(&sites, &key);
+
+	if (!site) {
+		struct abi_site zero = {};
+
+		bpf_map_update_elem(&sites, &key, &zero, BPF_NOEXIST);
+		site = bpf_map_lookup_elem(&sites, &key);
+		if (!site)
+			return NULL;
+	}
+	if (!site->sent && stack_send(thread))
+		site->sent = 1;
+	return site;
+}
+
+#endif

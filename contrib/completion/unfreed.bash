@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# bash completion for unfreed(1)
+
+_unfreed() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local options words
+
+	COMPREPLY=()
+	case ${COMP_WORDS[1]} in
+	trace) options='--pid --container --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --format --json --output --fail-over --help' ;;
+	check) options='--format --json --help' ;;
+	esac
+
+	if ((COMP_CWORD == 1)); then
+		words='trace check --help --version'
+	else
+		case $previous in
+		-f | --format)
+			words='table json folded svg'
+			[[ ${COMP_WORDS[1]} == trace ]] || words='table json'
+			;;
+		--events) words='heap mapping heap,mapping' ;;
+		--stack) words='auto fp' ;;
+		--max-overhead) words='off' ;;
+		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
+		-o | --output)
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			return
+			;;
+		-[cdit] | --container | --duration | --interval | --min-age | --top | --max-blocks | \
+			--max-stacks | --fail-over)
+			return
+			;;
+		*) words=$options ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _unfreed unfreed

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""unfreed trace -c: programs of known truth in containers of every runtime that works here.
+
+Usage: test_containers.py [RUNTIME…]
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import lib
+import runtimes
+
+TARGET = os.path.join(lib.BUILD, "tests/targets/heap_truth")
+WINDOW = ("-d", "60s", "-f", "json", "--max-overhead", "off", "--min-age", "0s", "--events", "heap")
+SECONDS = 60
+
+
+class Program:
+    """heap_truth in a container, spoken to by two pipes in its /tmp (tests/targets/protocol.h)."""
+
+    COMMAND = ["/bin/sh", "-c",
+               "mkfifo /tmp/in /tmp/out; sleep 1000 & exec heap_truth </tmp/in >/tmp/out"]
+
+    def __init__(self, container):
+        root = f"/proc/{container.pid}/root/tmp"
+        runtimes.wait_for(lambda: os.path.exists(f"{root}/out"), "program in the container")
+        # Both ends of a pipe wait for each other: open them in the shell's order.
+        self.input = open(f"{root}/in", "w", encoding="ascii", buffering=1)
+        self.output = open(f"{root}/out", encoding="ascii")
+        self.hear()
+
+    def hear(self):
+        if not select.select([self.output], [], [], SECONDS)[0]:
+            raise AssertionError("the program is silent")
+        return self.output.readline()
+
+    def truth(self):
+        self.input.write("go\n")
+        text = self.hear()
+        return {site["function"]: site for site in json.loads(text)["sites"]}
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.input.close()
+        self.output.close()
+
+
+def trace(key, *options):
+    """Result of a trace that is expected to end by itself."""
+    return subprocess.run([lib.UNFREED, "trace", "-c", key, *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                          timeout=SECONDS)
+
+
+def trace_while(key, action):
+    """Traces the container while action() runs: the report, and what action returned."""
+    process = subprocess.Popen([lib.UNFREED, "trace", "-c", key, *WINDOW], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    try:
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if line.startswith("tracing"):
+                break
+        else:
+            raise AssertionError(f"no 'tracing' line: {''.join(seen).strip()}")
+        result = action()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=SECONDS)
+        if process.returncode:
+            raise AssertionError(f"status {process.returncode}: {errors.strip()}")
+        return json.loads(output), result
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def compare(report, truth):
+    """Sites of the report against the program's own count, by the site's function."""
+    found = {}
+    for site in report["sites"]:
+        names = [frame["name"] or "" for frame in site["frames"]]
+        name = next((name for name in names if name.startswith(("leak_", "churn_"))), None)
+        if name:
+            sums = found.setdefault(name, [0, 0])
+            sums[0] += site["bytes"]
+            sums[1] += site["blocks"]
+    for name, site in truth.items():
+        expected = [site["bytes"], site["blocks"]]
+        if found.get(name, [0, 0]) != expected:
+            raise AssertionError(f"{name}: {found.get(name)} bytes and blocks, not {expected}")
+    return len(truth)
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def pids_of(report):
+    return {process["pid"] for process in report["processes"]}
+
+
+# -- cases -----------------------------------------------------------------------------------------
+
+def case_known_truth(rig):
+    """a container is traced by its name, and every site holds what the program says"""
+    container = rig.run("unfreed-truth", Program.COMMAND)
+    program = Program(container)
+    with contextlib.closing(program):
+        report, truth = trace_while(container.name, program.truth)
+        compare(report, truth)
+        expect(container.pid in pids_of(report), f"no pid {container.pid} in {pids_of(report)}")
+        expect(len(pids_of(report)) == 2, f"{pids_of(report)}: not the program and its child")
+
+
+def case_id_prefix(rig):
+    """a container is found by the beginning of its id"""
+    container = rig.run("unfreed-prefix", ["/bin/sleep", "1000"])
+    done = trace(container.id[:-1] if len(container.id) < 64 else container.id[:12], "-d", "1s",
+                 "-f", "json")
+    expect(done.returncode == 0, done.stderr)
+    expect(pids_of(json.loads(done.stdout)) == {container.pid}, done.stdout[:500])
+
+
+def case_entered(rig):
+    """a process that entered a container is of it"""
+    container = rig.run("unfreed-entered", ["/bin/sleep", "1000"])
+    rig.command(container.name, ["/bin/sleep", "777"])
+    runtimes.wait_for(lambda: len(members(container)) == 2, "second process")
+    done = trace(container.name, "-d", "1s", "-f", "json")
+    expect(done.returncode == 0, done.stderr)
+    expect(pids_of(json.loads(done.stdout)) == members(container), done.stdout[:500])
+
+
+def members(container):
+    """Pids in the container's pid namespace."""
+    wanted = os.readlink(f"/proc/{container.pid}/ns/pid")
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            # The runtime's own helper is there for a moment.
+            if os.readlink(f"/proc/{pid}/ns/pid") == wanted and \
+                    os.readlink(f"/proc/{pid}/exe").startswith("/bin/"):
+                found.add(int(pid))
+    return found
+
+
+def case_stopped(rig):
+    """a container is refused when it has stopped"""
+    # While another runs, its monitor tells where this rig's podman keeps its state.
+    rig.run("unfreed-beside", ["/bin/sleep", "1000"])
+    container = rig.run("unfreed-stopped", ["/bin/sleep", "1000"])
+    rig.stop(container)
+    done = trace(container.name, "-d", "1s")
+    expect(done.returncode == 1, f"status {done.returncode}")
+    expect("is not running" in done.stderr, done.stderr)
+    expect(len(done.stderr.splitlines()) == 1, done.stderr)
+
+
+def case_several(rig):
+    """the beginning of two ids is refused, and both are listed"""
+    if rig.name not in ("runc", "containerd", "crun"):
+        raise runtimes.Unavailable(f"{rig.name} chooses the ids")
+    for name in ("unfreed-pair-a", "unfreed-pair-b"):
+        rig.run(name, ["/bin/sleep", "1000"])
+    done = trace("unfreed-pair", "-d", "1s")
+    expect(done.returncode == 1, f"status {done.returncode}")
+    expect("unfreed-pair-a" in done.stderr and "unfreed-pair-b" in done.stderr, done.stderr)
+
+
+def case_neighbour(rig):
+    """another container of the same image is left alone"""
+    neighbour = Program(rig.run("unfreed-neighbour", Program.COMMAND))
+    container = rig.run("unfreed-watched", Program.COMMAND)
+    program = Program(container)
+    with contextlib.closing(neighbour), contextlib.closing(program):
+        report, _ = trace_while(container.name, neighbour.truth)
+        expect(report["heap"]["allocated_blocks"] == 0, f"{report['heap']}")
+
+
+CASES = (case_known_truth, case_id_prefix, case_entered, case_stopped, case_several, case_neighbour)
+
+
+def check_runtime(shop, name, rootfs):
+    try:
+        with shop.rig(name, rootfs) as rig:
+            for case in CASES:
+                title = f"{name}: {case.__doc__}"
+                begin = time.monotonic()
+                try:
+                    case(rig)
+                except runtimes.Unavailable as reason:
+                    lib.skip(title, reason)
+                except (AssertionError, subprocess.TimeoutExpired) as failure:
+                    lib.not_ok(title, failure)
+                else:
+                    lib.ok(f"{title} ({time.monotonic() - begin:.1f} s)")
+                rig.clear()
+    except runtimes.Unavailable as reason:
+        lib.skip(f"{name}: all", reason)
+
+
+def main():
+    names = sys.argv[1:] or list(runtimes.RIGS)
+    with runtimes.workshop() as shop:
+        rootfs = shop.rootfs([TARGET])
+        for name in names:
+            check_runtime(shop, name, rootfs)
+    done = trace("unfreed-no-such-container", "-d", "1s")
+    title = "a container that does not exist is one line and status 1"
+    if done.returncode == 1 and "no container 'unfreed-no-such-container'" in done.stderr:
+        lib.ok(title)
+    else:
+        lib.not_ok(title, done.stderr)
+    return lib.summary()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of commands, and what they share. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cmd/cmd.h"
+
+static const struct command commands[] = {
+	{ "trace", "what a process or container allocates and does not give back, by stack",
+	  cmd_trace },
+	{ "check", "what this kernel and these privileges allow", cmd_check },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+int cmd_fail(int status)
+{
+	fprintf(stderr, "unfreed: %s\n", error_message());
+	return status;
+}
+
+int cmd_options(const struct option_row *rows, const char *usage, const char *about, int argc,
+		char **argv, bool *help, int *status)
+{
+	int index = options_parse(rows, argc, argv);
+
+	if (index < 0) {
+		*status = cmd_fail(EXIT_USAGE);
+		return -1;
+	}
+	if (!*help)
+		return index;
+	printf("usage: %s\n\n%s\n\n", usage, about);
+	options_help(rows, stdout);
+	*status = EXIT_DONE;
+	return -1;
+}
+
+static void print_help(FILE *stream)
+{
+	fputs("usage: unfreed COMMAND [options]\n\n"
+	      "Shows what memory a running process or container holds and has not given back,\n"
+	      "without a restart, an agent or a flag.\n\n",
+	      stream);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("\n'unfreed COMMAND --help' lists a command's options; 'man unfreed' says more.\n",
+	      stream);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (!strcmp(name, commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		puts("unfreed " UNFREED_VERSION);
+		return EXIT_DONE;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	if (*name)
+		fprintf(stderr, "unfreed: no command '%s': see 'unfreed --help'\n", name);
+	else
+		print_help(stderr);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Puts the probes of one process on, and takes them off. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "collect/allocators.h"
+#include "collect/watched.h"
+
+/* Places of one kind of program in one file. */
+struct batch {
+	VEC(uint64_t) offsets;
+	VEC(uint64_t) cookies;
+};
+
+static void batch_free(struct batch *batch)
+{
+	vec_free(&batch->offsets);
+	vec_free(&batch->cookies);
+}
+
+static uint64_t cookie_of(const struct placed *placed)
+{
+	union {
+		struct abi_probe probe;
+		uint64_t cookie;
+	} u = { .probe = allocator_rows[placed->row].probe };
+
+	u.probe.row = placed->row;
+	u.probe.skip_bytes = placed->probe.skip_bytes;
+	return u.cookie;
+}
+
+/* aligned_alloc and memalign, say, are one address: one probe serves both. */
+static void batch_add(struct batch *batch, const struct placed *placed)
+{
+	vec_for_each(offset, &batch->offsets) {
+		if (*offset == placed->probe.probe_offset)
+			return;
+	}
+	*vec_add(&batch->offsets) = placed->probe.probe_offset;
+	*vec_add(&batch->cookies) = cookie_of(placed);
+}
+
+static int batch_attach(struct watched *watched, const struct image *image,
+			const struct batch *batch, struct link_request request)
+{
+	size_t step = request.method == LINK_PERF ? 1 : batch->offsets.count;
+
+	request.file_fd = image->fd;
+	request.pid = watched->pid;
+	for (size_t i = 0; i < batch->offsets.count; i += step) {
+		int fd;
+
+		request.offsets = &batch->offsets.items[i];
+		request.cookies = &batch->cookies.items[i];
+		request.count = step;
+		fd = link_uprobes(&request);
+		if (fd < 0)
+			return error_set(fd, "cannot put probes on %s in pid %d (%s): %s",
+					 image->path, (int)watched->pid,
+					 link_method_name(request.method), strerror(-fd));
+		*vec_add(&watched->links) = fd;
+	}
+	return 0;
+}
+
+/*
+ * Frees first. Without session links the returns go on before the entries: an entry whose return
+ * is not seen would stay open, a return without an entry is ignored.
+ */
+static int image_attach(struct watched *watched, const struct image *image,
+			const struct watched_programs *programs)
+{
+	struct batch frees = { 0 }, calls = { 0 };
+	int error;
+
+	for (size_t i = 0; i < image->probes.count; i++) {
+		const struct placed *placed = &image->probes.items[i];
+		bool frees_only = allocator_rows[placed->row].probe.role == ROLE_FREE;
+
+		batch_add(frees_only ? &frees : &calls, placed);
+	}
+	error = batch_attach(watched, image, &frees,
+			     (struct link_request){
+				     .program_fd = programs->enter_fd,
+				     .method = programs->method == LINK_PERF ? LINK_PERF
+									     : LINK_MULTI });
+	if (!error && programs->method == LINK_SESSION)
+		error = batch_attach(watched, image, &calls,
+				     (struct link_request){ .program_fd = programs->session_fd,
+							    .method = LINK_SESSION });
+	if (!error && programs->method != LINK_SESSION)
+		error = batch_attach(watched, image, &calls,
+				     (struct link_request){ .program_fd = programs->return_fd,
+							    .method = programs->method,
+							    .returns = true });
+	if (!error && programs->method != LINK_SESSION)
+		error = batch_attach(watched, image, &calls,
+				     (struct link_request){ .program_fd = programs->enter_fd,
+							    .method = programs->method });
+	watched->probes += (uint32_t)(frees.offsets.count + calls.offsets.count);
+	batch_free(&frees);
+	batch_free(&calls);
+	return error;
+}
+
+/* An image may be mapped in several pieces: its first one counts. */
+static bool first_of_image(const struct watched *watched, const struct code *code)
+{
+	for (const struct code *before = watched->code.items; before != code; before++) {
+		if (before->image == code->image)
+			return false;
+	}
+	return true;
+}
+
+int watched_attach(struct watched *watched, const struct watched_programs *programs)
+{
+	int error = 0;
+
+	vec_for_each(code, &watched->code) {
+		const struct image *image = code->image;
+
+		if (error || !image || !image->probes.count || !first_of_image(watched, code))
+			continue;
+		error = image_attach(watched, image, programs);
+		watched->allocator = image->allocator;
+		watched->allocator_version = image->info.glibc_version;
+	}
+	return error;
+}
+
+void watched_detach(struct watched *watched)
+{
+	vec_for_each(fd, &watched->links)
+		close(*fd);
+	watched->links.count = 0;
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The life of a trace: start, poll, snapshot, close. */
+#include "collect/collect.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "collect/internal.h"
+#include "collect/skeleton.h"
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t collect_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+void collect_defaults(struct collect_options *options)
+{
+	*options = (struct collect_options){
+		.heap = true,
+		.mapping = true,
+		.max_blocks = 1 << 20,
+		.max_stacks = 1 << 16,
+		.min_age_ns = 5ULL * 1000000000,
+	};
+}
+
+void collect_note(struct collect *collect, const char *format, ...)
+{
+	va_list arguments;
+	char text[512];
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	vec_for_each(note, &collect->notes) {
+		if (!strcmp(*note, text))
+			return;
+	}
+	*vec_add(&collect->notes) = mem_string(text);
+}
+
+struct watched *collect_watched(struct collect *collect, pid_t pid)
+{
+	vec_for_each(watched, &collect->watched) {
+		if ((*watched)->pid == pid)
+			return *watched;
+	}
+	return NULL;
+}
+
+struct watched *collect_watched_mm(struct collect *collect, uint64_t mm)
+{
+	vec_for_each(watched, &collect->watched) {
+		if ((*watched)->mm == mm)
+			return *watched;
+	}
+	return NULL;
+}
+
+/* -- starting ---------------------------------------------------------------------------------- */
+
+/* A process of several may have gone since the list was made. */
+static int open_targets(struct collect *collect)
+{
+	const struct collect_options *options = &collect->options;
+
+	for (size_t i = 0; i < options->pid_count; i++) {
+		struct watched *watched = watched_new(options->pids[i]);
+		int error = watched ? watched_read_code(watched, collect->images) : -ESRCH;
+
+		if (error && options->pid_count == 1) {
+			watched_free(watched);
+			return error;
+		}
+		if (error) {
+			collect_note(collect, "%s", error_message());
+			watched_free(watched);
+			continue;
+		}
+		*vec_add(&collect->watched) = watched;
+	}
+	return collect->watched.count ? 0 : error_set(-ESRCH, "no process of the target is left");
+}
+
+static int publish_code(struct collect *collect, struct watched *watched)
+{
+	struct abi_target target = { .tgid = (uint32_t)watched->pid,
+				     .generation = ++collect->generation };
+	struct abi_code *code;
+	size_t count;
+	int error;
+
+	count = watched_code_table(watched, &code);
+	error = tables_add_code(collect->tables, code, count, &target.mappings_first);
+	mem_free(code);
+	if (error) {
+		collect_note(collect, "pid %d has too many executable mappings (%zu): stacks by "
+				      "frame pointers only", (int)watched->pid, count);
+		count = 0;
+	}
+	target.mappings_count = (uint32_t)count;
+	return bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
+				   &target, BPF_EXIST)
+		       ? -errno
+		       : 0;
+}
+
+int collect_refresh_code(struct collect *collect, struct watched *watched)
+{
+	int error = watched_read_code(watched, collect->images);
+
+	return error ? error : publish_code(collect, watched);
+}
+
+/* The kernel side finds the address spaces by the thread groups that we name. */
+static int find_address_spaces(struct collect *collect)
+{
+	int tgids = bpf_map__fd(collect->skeleton->maps.tgids), error;
+	uint64_t none = 0;
+
+	vec_for_each(watched, &collect->watched) {
+		uint32_t tgid = (uint32_t)(*watched)->pid;
+
+		if (bpf_map_update_elem(tgids, &tgid, &none, BPF_ANY))
+			return error_set(-errno, "cannot fill the table of targets: %s",
+					 strerror(errno));
+	}
+	error = link_iterate(bpf_program__fd(collect->skeleton->progs.process_find));
+	if (error)
+		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
+	vec_for_each(watched, &collect->watched) {
+		uint32_t tgid = (uint32_t)(*watched)->pid;
+
+		if (bpf_map_lookup_elem(tgids, &tgid, &(*watched)->mm) || !(*watched)->mm)
+			(*watched)->state = WATCHED_EXITED;
+		else
+			publish_code(collect, *watched);
+	}
+	return 0;
+}
+
+static int keep_link(struct collect *collect, int fd)
+{
+	if (fd < 0)
+		return fd;
+	*vec_add(&collect->links) = fd;
+	return 0;
+}
+
+static int attach_process_events(struct collect *collect)
+{
+	struct unfreed *skeleton = collect->skeleton;
+	int error = keep_link(collect,
+			      link_raw_tracepoint(bpf_program__fd(skeleton->progs.process_exec),
+						  "sched_process_exec"));
+
+	return error ? error
+		     : keep_link(collect, link_raw_tracepoint(
+						  bpf_program__fd(skeleton->progs.process_exit),
+						  "sched_process_exit"));
+}
+
+static int attach_mapping(struct collect *collect)
+{
+	static const char *const calls[] = { "mmap", "munmap", "mremap", "brk", "mprotect",
+					     "madvise" };
+	struct unfreed *skeleton = collect->skeleton;
+	double before_ns = collect_syscall_ns();
+	int error = 0;
+
+	/* Exits first: an exit without its entry is ignored, an entry without its exit would stay. */
+	for (size_t i = 0; i < 2 * sizeof(calls) / sizeof(calls[0]) && !error; i++) {
+		bool enter = i % 2;
+		char name[32];
+
+		snprintf(name, sizeof(name), "sys_%s_%s", enter ? "enter" : "exit", calls[i / 2]);
+		error = keep_link(collect,
+				  link_tracepoint(bpf_program__fd(enter
+									  ? skeleton->progs.mapping_enter
+									  : skeleton->progs.mapping_exit),
+						  "syscalls", name));
+	}
+	collect->syscall_tax_ns = collect_syscall_ns() - before_ns;
+	return error;
+}
+
+static int attach_heap(struct collect *collect)
+{
+	struct unfreed *skeleton = collect->skeleton;
+	struct watched_programs programs = {
+		.method = collect->method,
+		.enter_fd = bpf_program__fd(skeleton->progs.heap_enter),
+		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
+		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
+	};
+
+	vec_for_each(item, &collect->watched) {
+		struct watched *watched = *item;
+		int error = watched->state == WATCHED_RUNNING ? watched_attach(watched, &programs)
+							      : 0;
+
+		/* It may be gone by now: only a target that lives is an error. */
+		if (error && error != -ESRCH)
+			return error;
+		collect->probes += watched->probes;
+		if (!watched->probes && watched->state == WATCHED_RUNNING)
+			collect_note(collect, "pid %d (%s): no known allocator, its heap is not traced",
+				     (int)watched->pid, watched->comm);
+	}
+	return 0;
+}
+
+static void note_images(struct collect *collect)
+{
+	vec_for_each(watched, &collect->watched) {
+		vec_for_each(code, &(*watched)->code) {
+			struct image *image = code->image;
+
+			if (!image)
+				continue;
+			if (image->foreign)
+				collect_note(collect, "malloc in %s is of an unknown allocator: not "
+						      "traced", image->path);
+			vec_for_each(why, &image->refused)
+				collect_note(collect, "not attached in %s: %s", image->path, *why);
+		}
+	}
+}
+
+static int attach_all(struct collect *collect)
+{
+	int error = attach_process_events(collect);
+
+	if (!error && collect->options.mapping)
+		error = attach_mapping(collect);
+	if (!error && collect->options.heap)
+		error = attach_heap(collect);
+	if (error)
+		return error;
+	note_images(collect);
+	collect->ring = ring_buffer__new(bpf_map__fd(collect->skeleton->maps.ring), collect_record,
+					 collect, NULL);
+	return collect->ring ? 0 : error_set(-errno, "cannot open the ring buffer: %s",
+					     strerror(errno));
+}
+
+/*
+ * Everything is attached, nothing is counted yet. The window opens first, then the maps are read:
+ * what changes in between is in the ring, and booking it onto maps that have it already is harmless.
+ */
+static void open_window(struct collect *collect)
+{
+	collect->opened_ns = collect_now_ns();
+	collect->start_unix_ns = clock_ns(CLOCK_REALTIME);
+	__atomic_store_n(&collect->skeleton->bss->frozen, 0, __ATOMIC_SEQ_CST);
+	if (!collect->options.mapping)
+		return;
+	vec_for_each(watched, &collect->watched) {
+		if ((*watched)->state == WATCHED_RUNNING)
+			watched_seed(*watched);
+	}
+}
+
+/* A container of many processes needs a file for each of their libraries and links. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int collect_start(struct collect **out, const struct collect_options *options)
+{
+	struct collect *collect = mem_alloc(sizeof(*collect));
+	int error;
+
+	collect->options = *options;
+	collect->start_ns = collect_now_ns();
+	collect->syscall_tax_ns = -1;
+	raise_file_limit();
+	collect->sandbox = sandbox_new();
+	collect->tables = tables_new();
+	collect->images = images_new(collect->sandbox, collect->tables);
+	collect->names = names_new(collect->sandbox);
+	error = open_targets(collect);
+	if (!error)
+		error = collect_load(collect);
+	if (!error)
+		error = find_address_spaces(collect);
+	if (!error)
+		error = attach_all(collect);
+	if (error) {
+		collect_free(collect);
+		return error;
+	}
+	open_window(collect);
+	*out = collect;
+	return 0;
+}
+
+/* -- running ----------------------------------------------------------------------------------- */
+
+/* What the ring did not say: a process that ended before the window opened, or a lost record. */
+static int count_running(struct collect *collect)
+{
+	int running = 0;
+
+	vec_for_each(item, &collect->watched) {
+		struct watched *watched = *item;
+		struct pollfd poll_fd = { .fd = watched->pidfd, .events = POLLIN };
+
+		if (watched->state == WATCHED_RUNNING && watched->pidfd >= 0 &&
+		    poll(&poll_fd, 1, 0) == 1 && ring_buffer__consume(collect->ring) <= 0 &&
+		    watched->state == WATCHED_RUNNING) {
+			watched->state = WATCHED_EXITED;
+			collect->end_ns = collect_now_ns();
+		}
+		if (watched->state == WATCHED_RUNNING && ledger_doubtful(watched->ledger))
+			watched_reconcile(watched);
+		running += watched->state == WATCHED_RUNNING;
+	}
+	return running;
+}
+
+int collect_poll(struct collect *collect, int timeout_ms)
+{
+	int got = ring_buffer__poll(collect->ring, timeout_ms);
+
+	if (got == -EINTR)
+		return got;
+	if (got < 0)
+		return error_set(got, "cannot read the ring buffer: %s", strerror(-got));
+	return count_running(collect);
+}
+
+uint64_t collect_window_ns(const struct collect *collect)
+{
+	return (collect->frozen ? collect->end_ns : collect_now_ns()) - collect->opened_ns;
+}
+
+void collect_describe(const struct collect *collect, char *text, size_t size)
+{
+	snprintf(text, size, "%zu process%s, %u probes (%s)%s", collect->watched.count,
+		 collect->watched.count == 1 ? "" : "es", collect->probes,
+		 link_method_name(collect->method),
+		 collect->options.mapping ? ", mapping system calls" : "");
+}
+
+/* Ends the window. A synchronize_rcu (membarrier) waits for programs that run at this moment. */
+static void freeze(struct collect *collect)
+{
+	if (collect->frozen)
+		return;
+	__atomic_store_n(&collect->skeleton->bss->frozen, 1, __ATOMIC_SEQ_CST);
+	if (count_running(collect))
+		collect->end_ns = collect_now_ns();
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	collect->frozen = true;
+}
+
+int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
+		     struct snapshot **out)
+{
+	struct snapshot *snapshot = snapshot_new();
+	int error;
+
+	if (last)
+		freeze(collect);
+	ring_buffer__consume(collect->ring);
+	snapshot->target = snapshot_string(snapshot, collect->options.target);
+	snapshot->mode = "exact";
+	snapshot->start_unix_ns = collect->start_unix_ns;
+	snapshot->window_ns = collect_window_ns(collect);
+	snapshot->min_age_ns = collect->options.min_age_ns;
+	snapshot->heap = collect->options.heap;
+	snapshot->mapping = collect->options.mapping;
+	snapshot->ended_by = ended_by;
+	snapshot->command_status = -1;
+	error = collect_harvest(collect, snapshot);
+	if (error) {
+		snapshot_free(snapshot);
+		return error;
+	}
+	collect_cost(collect, &snapshot->cost);
+	vec_for_each(note, &collect->notes)
+		snapshot_note(snapshot, "%s", *note);
+	snapshot_sort(snapshot);
+	*out = snapshot;
+	return 0;
+}
+
+static void stacks_free(struct collect *collect)
+{
+	struct stack *stack, *next;
+
+	HASH_ITER (hh, collect->stacks, stack, next) {
+		HASH_DEL(collect->stacks, stack);
+		mem_free(stack->frames);
+		mem_free(stack);
+	}
+}
+
+void collect_free(struct collect *collect)
+{
+	if (!collect)
+		return;
+	vec_for_each(watched, &collect->watched)
+		watched_free(*watched);
+	vec_free(&collect->watched);
+	vec_for_each(fd, &collect->links)
+		close(*fd);
+	vec_free(&collect->links);
+	ring_buffer__free(collect->ring);
+	stacks_free(collect);
+	names_free(collect->names);
+	images_free(collect->images);
+	tables_free(collect->tables);
+	sandbox_free(collect->sandbox);
+	unfreed__destroy(collect->skeleton);
+	vec_for_each(note, &collect->notes)
+		mem_free(*note);
+	vec_free(&collect->notes);
+	vec_for_each(path, &collect->paths)
+		mem_free(*path);
+	vec_free(&collect->paths);
+	mem_free(collect);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Watching processes: open, start, poll, take snapshots, close. The only place that knows the BPF
+ * programs and their maps.
+ */
+#ifndef UNFREED_COLLECT_COLLECT_H
+#define UNFREED_COLLECT_COLLECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "collect/link.h"
+#include "model/snapshot.h"
+
+struct collect;
+
+struct collect_options {
+	const char *target; /* as the user named it */
+	const pid_t *pids;
+	size_t pid_count;
+	bool heap, mapping;	  /* events */
+	uint64_t max_blocks;	  /* live blocks kept */
+	uint64_t max_stacks;	  /* distinct stacks kept, of all processes */
+	uint64_t min_age_ns;	  /* what counts as young in snapshots */
+	bool frame_pointers_only; /* no unwind tables */
+	bool method_given;	  /* else the best that works */
+	enum link_method method;
+};
+
+/* Sensible defaults: all but target and pids. */
+void collect_defaults(struct collect_options *options);
+
+/*
+ * Finds the code of the targets, loads the programs, puts all probes on and opens the window.
+ * *collect is the caller's. Returns 0, or a negative errno with a sentence.
+ */
+int collect_start(struct collect **collect, const struct collect_options *options);
+
+/*
+ * Takes in what has happened, waiting at most timeout_ms. Returns the number of targets still
+ * running, or -errno with a sentence (-EINTR: a signal came, nothing is wrong).
+ */
+int collect_poll(struct collect *collect, int timeout_ms);
+
+/*
+ * The sums and stacks of this moment. last: the window ends here, nothing is counted any more, and
+ * all figures are of one moment. ended_by says what ended it. *snapshot is the caller's.
+ */
+int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
+		     struct snapshot **snapshot);
+
+/* How long the window has been open. */
+uint64_t collect_window_ns(const struct collect *collect);
+
+/* How many functions are probed, and by which method: for the line that says so. */
+void collect_describe(const struct collect *collect, char *text, size_t size);
+
+/* Detaches everything. NULL is legal. */
+void collect_free(struct collect *collect);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What watching costs: this tool's CPU and memory, and the tax on the machine's system calls. */
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "collect/internal.h"
+#include "collect/skeleton.h"
+
+enum { TAX_RUNS = 20, TAX_CALLS = 500 };
+
+/* The cheapest system call's time: the least of several runs, so that other load does not count. */
+double collect_syscall_ns(void)
+{
+	double best = 1e9;
+
+	for (int run = 0; run < TAX_RUNS; run++) {
+		uint64_t start_ns = collect_now_ns();
+		double ns;
+
+		for (int i = 0; i < TAX_CALLS; i++)
+			syscall(SYS_getppid);
+		ns = (double)(collect_now_ns() - start_ns) / TAX_CALLS;
+		if (ns < best)
+			best = ns;
+	}
+	return best;
+}
+
+/* What the kernel says that a map takes (memlock of its fdinfo; exact since 6.4, 90a5527d7686). */
+static uint64_t map_bytes(int fd)
+{
+	cleanup_fclose FILE *stream = NULL;
+	unsigned long long bytes;
+	char path[64], line[128];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	stream = fopen(path, "re");
+	while (stream && fgets(line, sizeof(line), stream)) {
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			return bytes;
+	}
+	return 0;
+}
+
+void collect_cost(struct collect *collect, struct cost *cost)
+{
+	struct rusage usage;
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, collect->skeleton->obj)
+		cost->kernel_map_bytes += map_bytes(bpf_map__fd(map));
+	cost->syscall_tax_ns = collect->syscall_tax_ns;
+	cost->attach_ns = collect->opened_ns - collect->start_ns;
+	if (getrusage(RUSAGE_SELF, &usage))
+		return;
+	cost->tool_cpu_ns =
+		(uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+		(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+	cost->tool_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Opens what targets have mapped as code, and asks the sandbox what is in it. */
+#include "collect/images.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "collect/allocators.h"
+
+enum { VDSO_BYTES_MAX = 64 * 1024 };
+
+struct images {
+	struct sandbox *sandbox;
+	struct tables *tables;
+	VEC(struct image *) all;
+};
+
+struct images *images_new(struct sandbox *sandbox, struct tables *tables)
+{
+	struct images *images = mem_alloc(sizeof(*images));
+
+	images->sandbox = sandbox;
+	images->tables = tables;
+	return images;
+}
+
+static void image_free(struct image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+	vec_for_each(why, &image->refused)
+		mem_free(*why);
+	vec_free(&image->refused);
+	vec_free(&image->probes);
+	mem_free(image->path);
+	mem_free(image);
+}
+
+void images_free(struct images *images)
+{
+	if (!images)
+		return;
+	vec_for_each(image, &images->all)
+		image_free(*image);
+	vec_free(&images->all);
+	mem_free(images);
+}
+
+const char *image_name(const struct image *image)
+{
+	const char *slash = strrchr(image->path, '/');
+
+	return slash ? slash + 1 : image->path;
+}
+
+uint64_t image_address(const struct image *image, const struct map *map)
+{
+	uint64_t end = map->offset + (map->end - map->start);
+
+	for (uint32_t i = 0; i < image->info.segment_count; i++) {
+		const struct sandbox_segment *segment = &image->info.segments[i];
+
+		if (segment->executable && map->offset < segment->offset + segment->file_bytes &&
+		    segment->offset < end)
+			return segment->address + map->offset - segment->offset;
+	}
+	return map->offset;
+}
+
+/* -- debug files ------------------------------------------------------------------------------- */
+
+/* In the target's root, else on the host: the sandbox checks that it belongs to the image. */
+static int open_debug_path(pid_t pid, const char *path)
+{
+	int fd = proc_open_file(pid, path);
+
+	return fd >= 0 ? fd : proc_open_file(getpid(), path);
+}
+
+static int open_build_id(pid_t pid, const uint8_t *id, uint32_t bytes)
+{
+	char path[64 + 2 * SANDBOX_BUILD_ID_MAX];
+	int at;
+
+	if (bytes < 2)
+		return -ENOENT;
+	at = snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%02x/", id[0]);
+	for (uint32_t i = 1; i < bytes; i++)
+		at += snprintf(path + at, sizeof(path) - (size_t)at, "%02x", id[i]);
+	snprintf(path + at, sizeof(path) - (size_t)at, ".debug");
+	return open_debug_path(pid, path);
+}
+
+/* gdb's places: beside the image, in .debug beside it, below /usr/lib/debug. */
+static int open_debuglink(pid_t pid, const struct image *image)
+{
+	static const char *const formats[] = { "%.*s/%s", "%.*s/.debug/%s",
+					       "/usr/lib/debug%.*s/%s" };
+	int directory = (int)(image_name(image) - image->path) - 1;
+	int fd = -ENOENT;
+
+	if (!image->info.debuglink[0] || directory < 0 || strchr(image->info.debuglink, '/'))
+		return -ENOENT;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && fd < 0; i++) {
+		char *path;
+
+		#pragma GCC diagnostic push
+		#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		path = mem_printf(formats[i], directory, image->path, image->info.debuglink);
+		#pragma GCC diagnostic pop
+		if (strcmp(path, image->path))
+			fd = open_debug_path(pid, path);
+		mem_free(path);
+	}
+	return fd;
+}
+
+static void find_debug_file(struct images *images, struct image *image, pid_t pid)
+{
+	cleanup_close int fd = -1;
+
+	if (image->info.has_dwarf && image->info.has_symtab)
+		return;
+	fd = open_build_id(pid, image->info.build_id, image->info.build_id_bytes);
+	if (fd >= 0 && !sandbox_debug(images->sandbox, image->info.id, fd, -1)) {
+		image->debug = true;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	fd = open_debuglink(pid, image);
+	image->debug = fd >= 0 && !sandbox_debug(images->sandbox, image->info.id, fd, -1);
+}
+
+/* -- probes and rows --------------------------------------------------------------------------- */
+
+/* glibc's functions are looked for in glibc only: others mean other things by the same names. */
+static const char *image_allocator(const struct image *image)
+{
+	return image->info.glibc_version[0] ? "glibc" : NULL;
+}
+
+static bool is_loader(const struct image *image)
+{
+	return !strncmp(image_name(image), "ld-", 3) || !strncmp(image_name(image), "ld.", 3);
+}
+
+static void keep_probe(struct image *image, size_t row, const struct sandbox_probe *probe)
+{
+	const char *symbol = allocator_rows[row].symbol;
+
+	if (!probe->found)
+		return;
+	if (!image->allocator || strcmp(image->allocator, allocator_rows[row].allocator))
+		image->foreign |= !strcmp(symbol, "malloc") && !is_loader(image);
+	else if (probe->placed)
+		*vec_add(&image->probes) = (struct placed){ (uint16_t)row, *probe };
+	else
+		*vec_add(&image->refused) = mem_printf("%s: %s", symbol, probe->why);
+}
+
+static void find_probes(struct images *images, struct image *image)
+{
+	size_t count = allocator_row_count;
+	struct sandbox_probe_request *requests = mem_array(count, sizeof(*requests));
+	struct sandbox_probe *probes = mem_array(count, sizeof(*probes));
+
+	image->allocator = image_allocator(image);
+	for (size_t i = 0; i < count; i++) {
+		const struct abi_probe *probe = &allocator_rows[i].probe;
+
+		requests[i].symbol = allocator_rows[i].symbol;
+		requests[i].has_return = probe->role != ROLE_FREE;
+		requests[i].argument_mask = (uint8_t)((1 << probe->size_arg | 1 << probe->count_arg |
+						       1 << probe->pointer_arg) >> 1);
+	}
+	if (!sandbox_probes(images->sandbox, image->info.id, requests, count, probes)) {
+		for (size_t i = 0; i < count; i++)
+			keep_probe(image, i, &probes[i]);
+	}
+	mem_free(requests);
+	mem_free(probes);
+}
+
+static void load_rows(struct images *images, struct image *image)
+{
+	struct sandbox_rows rows = { 0 };
+
+	if (sandbox_rows(images->sandbox, image->info.id, &rows))
+		return;
+	if (!tables_add_rows(images->tables, rows.rows, rows.count, &image->rows_first)) {
+		image->rows_count = (uint32_t)rows.count;
+		image->rows_base = rows.base;
+	}
+	free(rows.rows);
+}
+
+/* -- opening ----------------------------------------------------------------------------------- */
+
+static int open_vdso(struct images *images, struct image *image, pid_t pid, const struct map *map)
+{
+	size_t bytes = map->end - map->start;
+	cleanup_free void *memory = bytes <= VDSO_BYTES_MAX ? malloc(bytes) : NULL;
+
+	if (!memory || proc_read_memory(pid, map->start, memory, bytes))
+		return -ENOENT;
+	return sandbox_open_bytes(images->sandbox, memory, bytes, &image->info);
+}
+
+static bool is_vdso(const struct map *map)
+{
+	return map->path && !strcmp(map->path, "[vdso]");
+}
+
+static struct image *image_open(struct images *images, pid_t pid, const struct map *map)
+{
+	struct image *image = mem_alloc(sizeof(*image));
+
+	image->major = map->major;
+	image->minor = map->minor;
+	image->inode = map->inode;
+	image->path = mem_string(map->path);
+	image->fd = -1;
+	if (is_vdso(map)) {
+		image->usable = !open_vdso(images, image, pid, map);
+	} else {
+		image->fd = proc_open_map(pid, map);
+		image->usable = image->fd >= 0 &&
+				!sandbox_open(images->sandbox, image->fd, &image->info);
+	}
+	if (image->usable) {
+		find_debug_file(images, image, pid);
+		find_probes(images, image);
+		load_rows(images, image);
+	}
+	*vec_add(&images->all) = image;
+	return image;
+}
+
+struct image *images_get(struct images *images, pid_t pid, const struct map *map)
+{
+	if (!map->path || (!map->inode && !is_vdso(map)))
+		return NULL;
+	vec_for_each(image, &images->all) {
+		if ((*image)->inode == map->inode && (*image)->major == map->major &&
+		    (*image)->minor == map->minor && (map->inode || is_vdso(map)))
+			return *image;
+	}
+	return image_open(images, pid, map);
+}

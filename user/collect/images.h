@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The files that targets have mapped as code: opened once each, kept open so that names can be told
+ * after the target has died, with their probes' places and unwind rows.
+ */
+#ifndef UNFREED_COLLECT_IMAGES_H
+#define UNFREED_COLLECT_IMAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "collect/tables.h"
+#include "process/proc.h"
+#include "sandbox/sandbox.h"
+
+/* A function of the table of allocators, found in an image. */
+struct placed {
+	uint16_t row; /* of allocator_rows */
+	struct sandbox_probe probe;
+};
+
+struct image {
+	uint32_t major, minor;
+	uint64_t inode;
+	char *path; /* as the first process that mapped it sees it */
+	int fd;	    /* -1: none (vdso) */
+	bool usable; /* the sandbox knows it: id is valid */
+	struct sandbox_image info;
+	VEC(struct placed) probes; /* placed ones, in the order of the table */
+	VEC(char *) refused;	   /* "malloc: why" for functions without a safe place */
+	const char *allocator;	   /* "glibc", or NULL: none that the table knows */
+	bool foreign;		   /* has a malloc of its own that no row describes */
+	uint32_t rows_first, rows_count;
+	uint64_t rows_base;
+	bool debug; /* names come from a separate debug file, too */
+};
+
+struct images;
+
+struct images *images_new(struct sandbox *sandbox, struct tables *tables);
+void images_free(struct images *images); /* NULL is legal */
+
+/*
+ * The image behind an executable mapping of pid, opened if it is new. NULL where nothing can be
+ * opened (anonymous code); an image that is no usable ELF file has usable false.
+ */
+struct image *images_get(struct images *images, pid_t pid, const struct map *map);
+
+/* Image address of the first byte of a mapping: what stands at map->offset in the file. */
+uint64_t image_address(const struct image *image, const struct map *map);
+
+/* "libc.so.6": the last part of the path. */
+const char *image_name(const struct image *image);
+
+#endif

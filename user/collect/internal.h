@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of collect share. */
+#ifndef UNFREED_COLLECT_INTERNAL_H
+#define UNFREED_COLLECT_INTERNAL_H
+
+#include <uthash.h>
+
+#include "thread.bpf.h"
+
+#include "collect/collect.h"
+#include "collect/names.h"
+#include "collect/watched.h"
+
+struct unfreed;
+struct ring_buffer;
+
+/* A frame as it was when its stack arrived: mappings may change later. */
+struct stack_frame {
+	struct image *image; /* NULL: address is raw */
+	uint64_t address;    /* in the image, of the call: not of the return */
+	const char *path;    /* of an anonymous mapping, or NULL; lives as long as collect */
+};
+
+struct stack {
+	struct abi_site_key key;
+	uint8_t kind, end;
+	pid_t tid;
+	uint16_t count;
+	const char *owner; /* mapping: what the call itself says it is for, or NULL */
+	uint64_t allocated_bytes, allocated_blocks; /* mapping: in the window */
+	struct stack_frame *frames;
+	UT_hash_handle hh;
+};
+
+struct collect {
+	struct collect_options options;
+	struct sandbox *sandbox;
+	struct tables *tables;
+	struct images *images;
+	struct names *names;
+	struct unfreed *skeleton;
+	struct ring_buffer *ring;
+	VEC(struct watched *) watched;
+	VEC(int) links;
+	VEC(char *) notes;
+	VEC(char *) paths; /* of anonymous code, one copy each */
+	struct stack *stacks;
+	enum link_method method;
+	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
+	double syscall_tax_ns;
+	uint64_t lost_stacks, unknown_code;
+	uint32_t probes;
+	uint32_t generation; /* of the last table of mappings: rules cached by older ones are void */
+	bool frozen;
+};
+
+uint64_t collect_now_ns(void);
+
+/* By thread group, or by its key in the kernel's maps; NULL: none. */
+struct watched *collect_watched(struct collect *collect, pid_t pid);
+struct watched *collect_watched_mm(struct collect *collect, uint64_t mm);
+
+/* Reads the code of a process again and publishes it to the kernel side. */
+int collect_refresh_code(struct collect *collect, struct watched *watched);
+
+/* A sentence for the user, once. */
+void collect_note(struct collect *collect, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ring.c: the callback of the ring buffer. */
+int collect_record(void *context, void *data, size_t bytes);
+
+/* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
+int collect_harvest(struct collect *collect, struct snapshot *snapshot);
+
+/* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */
+int collect_load(struct collect *collect);
+
+/* cost.c */
+double collect_syscall_ns(void);
+void collect_cost(struct collect *collect, struct cost *cost);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sizes the maps, chooses the programs that this kernel takes, and loads them. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "collect/internal.h"
+#include "collect/skeleton.h"
+
+enum { MAX_THREADS = 65536, MAX_TARGETS = 4096, RING_BYTES = 4 << 20 };
+
+/* libbpf's last warning: the reason of a failed load. */
+static char last_warning[256];
+
+static int keep_warning(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN && strncmp(format, "libbpf: failed to load", 22))
+		vsnprintf(last_warning, sizeof(last_warning), format, arguments);
+	return 0;
+}
+
+static int choose_method(struct collect *collect)
+{
+	int error = -EOPNOTSUPP;
+
+	if (collect->options.method_given) {
+		collect->method = collect->options.method;
+		return link_try(collect->method);
+	}
+	for (int method = LINK_SESSION; method >= LINK_PERF && error; method--) {
+		error = link_try((enum link_method)method);
+		collect->method = (enum link_method)method;
+		if (error == -EPERM || error == -EACCES)
+			return error;
+	}
+	return error;
+}
+
+static int load_error(int error)
+{
+	char *end = strchr(last_warning, '\n');
+
+	if (end)
+		*end = '\0';
+	if (error == -EPERM || error == -EACCES)
+		return error_set(error,
+				 "not permitted to load BPF programs: run as root (see 'unfreed check')");
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return error_set(-ENOTSUP, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
+					   "be built with CONFIG_DEBUG_INFO_BTF");
+	return error_set(error, "cannot load the BPF programs: %s (%s)", strerror(-error),
+			 last_warning);
+}
+
+static void configure(struct collect *collect)
+{
+	struct unfreed *skeleton = collect->skeleton;
+	const struct collect_options *options = &collect->options;
+	bool session = collect->method == LINK_SESSION;
+
+	bpf_map__set_max_entries(skeleton->maps.blocks, (uint32_t)options->max_blocks);
+	bpf_map__set_max_entries(skeleton->maps.sites, (uint32_t)options->max_stacks);
+	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
+	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.counters, COUNTER_MAX);
+	bpf_map__set_max_entries(skeleton->maps.losses, LOSS_MAX);
+	bpf_map__set_max_entries(skeleton->maps.ring, RING_BYTES);
+	bpf_map__set_max_entries(skeleton->maps.rows, tables_rows_wanted(collect->tables));
+	bpf_map__set_max_entries(skeleton->maps.code_table, TABLES_CODE_ENTRIES);
+	skeleton->rodata->run_config.frame_pointers_only = options->frame_pointers_only;
+	skeleton->rodata->run_config.session = session;
+	skeleton->bss->frozen = 1;
+	bpf_program__set_autoload(skeleton->progs.heap_session, options->heap && session);
+	bpf_program__set_autoload(skeleton->progs.heap_return, options->heap && !session);
+	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);
+	bpf_program__set_autoload(skeleton->progs.mapping_enter, options->mapping);
+	bpf_program__set_autoload(skeleton->progs.mapping_exit, options->mapping);
+	if (collect->method == LINK_PERF)
+		return;
+	bpf_program__set_expected_attach_type(skeleton->progs.heap_session,
+					      (enum bpf_attach_type)ATTACH_UPROBE_SESSION);
+	bpf_program__set_expected_attach_type(skeleton->progs.heap_return,
+					      (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+	bpf_program__set_expected_attach_type(skeleton->progs.heap_enter,
+					      (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+}
+
+int collect_load(struct collect *collect)
+{
+	int error;
+
+	libbpf_set_print(keep_warning);
+	if (collect->options.heap) {
+		error = choose_method(collect);
+		if (error)
+			return error;
+	}
+	collect->skeleton = unfreed__open();
+	if (!collect->skeleton)
+		return load_error(-errno);
+	configure(collect);
+	error = unfreed__load(collect->skeleton);
+	if (error)
+		return load_error(error);
+	error = tables_bind(collect->tables, bpf_map__fd(collect->skeleton->maps.rows),
+			    bpf_map__max_entries(collect->skeleton->maps.rows),
+			    bpf_map__fd(collect->skeleton->maps.code_table));
+	return error ? error_set(error, "cannot map the unwind tables: %s", strerror(-error)) : 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Takes in the records of the ring: stacks, mapping calls, ends of processes. */
+#include <stddef.h>
+#include <string.h>
+
+#include "collect/internal.h"
+
+/* The target's, as the kernel takes them. */
+enum { PROT_EXEC_BIT = 4, MAP_STACK_BIT = 0x20000 };
+
+/* -- stacks ------------------------------------------------------------------------------------ */
+
+static struct stack *stack_find(struct collect *collect, uint64_t mm, uint64_t stack_id)
+{
+	struct abi_site_key key = { .mm = mm, .stack_id = stack_id };
+	struct stack *stack;
+
+	HASH_FIND(hh, collect->stacks, &key, sizeof(key), stack);
+	return stack;
+}
+
+/* One copy of a path for collect's life: the mapping that has it may be replaced. */
+static const char *keep_path(struct collect *collect, const char *path)
+{
+	if (!path)
+		return NULL;
+	vec_for_each(kept, &collect->paths) {
+		if (!strcmp(*kept, path))
+			return *kept;
+	}
+	*vec_add(&collect->paths) = mem_string(path);
+	return collect->paths.items[collect->paths.count - 1];
+}
+
+/* Says where an address lies; code that came since the maps were read is looked for once. */
+static void resolve(struct collect *collect, struct watched *watched, uint64_t address,
+		    uint64_t time_ns, struct stack_frame *frame)
+{
+	const struct code *code = watched_find(watched, address);
+
+	if (!code && watched->code_read_ns < time_ns && watched->state == WATCHED_RUNNING) {
+		collect_refresh_code(collect, watched);
+		code = watched_find(watched, address);
+	}
+	frame->address = address;
+	if (!code) {
+		collect->unknown_code++;
+		return;
+	}
+	frame->image = code->image;
+	if (code->image)
+		frame->address = address - code->bias;
+	else
+		frame->path = keep_path(collect, code->path ? code->path : "[anonymous]");
+}
+
+static void record_stack(struct collect *collect, const struct abi_stack *record, size_t bytes)
+{
+	struct watched *watched = collect_watched_mm(collect, record->header.mm);
+	size_t count = record->count;
+	struct stack *stack;
+
+	if (!watched || bytes < offsetof(struct abi_stack, frames) + count * sizeof(uint64_t) ||
+	    stack_find(collect, record->header.mm, record->stack_id))
+		return;
+	stack = mem_alloc(sizeof(*stack));
+	stack->key.mm = record->header.mm;
+	stack->key.stack_id = record->stack_id;
+	stack->kind = record->kind;
+	stack->end = record->end;
+	stack->tid = (pid_t)record->tid;
+	stack->count = record->count;
+	stack->frames = mem_array(count, sizeof(*stack->frames));
+	for (size_t i = 0; i < count; i++) {
+		bool exact = i == 0 && record->kind == KIND_HEAP;
+
+		resolve(collect, watched, record->frames[i] - !exact, record->header.time_ns,
+			&stack->frames[i]);
+	}
+	HASH_ADD(hh, collect->stacks, key, sizeof(stack->key), stack);
+}
+
+/* -- mappings ---------------------------------------------------------------------------------- */
+
+static const enum ledger_call ledger_calls[] = {
+	[CALL_MMAP] = LEDGER_MMAP,	   [CALL_MUNMAP] = LEDGER_MUNMAP,
+	[CALL_MREMAP] = LEDGER_MREMAP,	   [CALL_BRK] = LEDGER_BRK,
+	[CALL_MPROTECT] = LEDGER_MPROTECT, [CALL_MADVISE] = LEDGER_MADVISE,
+};
+
+static void record_mapping(struct collect *collect, const struct abi_mapping *record)
+{
+	struct watched *watched = collect_watched_mm(collect, record->header.mm);
+	struct ledger_event event = {
+		.enter_ns = record->enter_ns,
+		.exit_ns = record->header.time_ns,
+		.site = record->stack_id,
+		.result = record->result,
+		.allocator = record->allocator,
+	};
+	uint64_t mapped_bytes;
+	struct stack *stack;
+
+	if (!watched || !record->call ||
+	    record->call >= sizeof(ledger_calls) / sizeof(ledger_calls[0]))
+		return;
+	event.call = ledger_calls[record->call];
+	memcpy(event.args, record->args, sizeof(event.args));
+	mapped_bytes = ledger_sums(watched->ledger).mapped_bytes;
+	ledger_apply(watched->ledger, &event);
+	mapped_bytes = ledger_sums(watched->ledger).mapped_bytes - mapped_bytes;
+	stack = stack_find(collect, record->header.mm, record->stack_id);
+	if (stack) {
+		stack->allocated_bytes += mapped_bytes;
+		stack->allocated_blocks += mapped_bytes != 0;
+		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
+			stack->owner = "thread stack";
+	}
+	/* New code: its unwind rows are wanted before the next stack, its old ones no more. */
+	if (record->call == CALL_MMAP && (record->args[2] & PROT_EXEC_BIT) &&
+	    watched->code_read_ns < record->header.time_ns && watched->state == WATCHED_RUNNING)
+		collect_refresh_code(collect, watched);
+}
+
+/* -- processes --------------------------------------------------------------------------------- */
+
+static void record_process(struct collect *collect, const struct abi_process *record)
+{
+	struct watched *watched = collect_watched_mm(collect, record->header.mm);
+
+	if (!watched)
+		return;
+	watched->state = record->event == PROCESS_EXEC ? WATCHED_REPLACED : WATCHED_EXITED;
+	watched->exit_code = record->exit_code;
+	collect->end_ns = record->header.time_ns;
+}
+
+int collect_record(void *context, void *data, size_t bytes)
+{
+	const struct abi_header *header = data;
+	struct collect *collect = context;
+
+	if (header->type == RECORD_STACK && bytes >= offsetof(struct abi_stack, frames))
+		record_stack(collect, data, bytes);
+	else if (header->type == RECORD_MAPPING && bytes >= sizeof(struct abi_mapping))
+		record_mapping(collect, data);
+	else if (header->type == RECORD_PROCESS && bytes >= sizeof(struct abi_process))
+		record_process(collect, data);
+	return 0;
+}

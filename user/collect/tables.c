@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Unwind rows and executable mappings, in memory and then in the kernel's arrays. */
+#include "collect/tables.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/vec.h"
+
+enum { ROWS_SPARE = 128 * 1024 }; /* 1 MiB for libraries that are loaded later */
+
+struct tables {
+	VEC(struct abi_row) rows; /* until bound */
+	struct abi_row *mapped_rows;
+	size_t rows_entries, rows_used;
+	struct abi_code *mapped_code;
+	size_t code_used;
+};
+
+struct tables *tables_new(void)
+{
+	return mem_alloc(sizeof(struct tables));
+}
+
+void tables_free(struct tables *tables)
+{
+	if (!tables)
+		return;
+	vec_free(&tables->rows);
+	if (tables->mapped_rows)
+		munmap(tables->mapped_rows, tables->rows_entries * sizeof(struct abi_row));
+	if (tables->mapped_code)
+		munmap(tables->mapped_code, TABLES_CODE_ENTRIES * sizeof(struct abi_code));
+	mem_free(tables);
+}
+
+uint32_t tables_rows_wanted(const struct tables *tables)
+{
+	size_t wanted = tables->rows_used + tables->rows_used / 4 + ROWS_SPARE;
+	size_t most = 1U << ABI_MAX_ROWS_LOG2;
+
+	return (uint32_t)(wanted < most ? wanted : most);
+}
+
+int tables_bind(struct tables *tables, int rows_fd, uint32_t rows_entries, int code_fd)
+{
+	void *rows, *code;
+
+	rows = mmap(NULL, rows_entries * sizeof(struct abi_row), PROT_READ | PROT_WRITE, MAP_SHARED,
+		    rows_fd, 0);
+	if (rows == MAP_FAILED)
+		return -errno;
+	tables->mapped_rows = rows;
+	tables->rows_entries = rows_entries;
+	code = mmap(NULL, TABLES_CODE_ENTRIES * sizeof(struct abi_code), PROT_READ | PROT_WRITE,
+		    MAP_SHARED, code_fd, 0);
+	if (code == MAP_FAILED)
+		return -errno;
+	tables->mapped_code = code;
+	if (tables->rows_used > rows_entries)
+		return -ENOSPC;
+	if (tables->rows_used)
+		memcpy(rows, tables->rows.items, tables->rows_used * sizeof(struct abi_row));
+	vec_free(&tables->rows);
+	return 0;
+}
+
+int tables_add_rows(struct tables *tables, const struct abi_row *rows, size_t count,
+		    uint32_t *first)
+{
+	*first = (uint32_t)tables->rows_used;
+	if (tables->rows_used + count > 1U << ABI_MAX_ROWS_LOG2)
+		return -ENOSPC;
+	if (tables->mapped_rows) {
+		if (tables->rows_used + count > tables->rows_entries)
+			return -ENOSPC;
+		memcpy(tables->mapped_rows + tables->rows_used, rows, count * sizeof(*rows));
+	} else {
+		for (size_t i = 0; i < count; i++)
+			*vec_add(&tables->rows) = rows[i];
+	}
+	tables->rows_used += count;
+	return 0;
+}
+
+int tables_add_code(struct tables *tables, const struct abi_code *code, size_t count,
+		    uint32_t *first)
+{
+	if (!tables->mapped_code || count > TABLES_CODE_ENTRIES / 2)
+		return -ENOSPC;
+	if (tables->code_used + count > TABLES_CODE_ENTRIES)
+		tables->code_used = 0;
+	*first = (uint32_t)tables->code_used;
+	memcpy(tables->mapped_code + tables->code_used, code, count * sizeof(*code));
+	tables->code_used += count;
+	return 0;
+}
+

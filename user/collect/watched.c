@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One watched process: its executable mappings and its ledger of all mappings. */
+#include "collect/watched.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct watched *watched_new(pid_t pid)
+{
+	struct watched *watched;
+	struct proc proc;
+
+	if (proc_check(&proc, pid))
+		return NULL;
+	watched = mem_alloc(sizeof(*watched));
+	watched->pid = pid;
+	watched->exit_code = -1;
+	watched->start_ticks = proc.start_ticks;
+	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
+	watched->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	watched->ledger = ledger_new((uint64_t)sysconf(_SC_PAGESIZE));
+	return watched;
+}
+
+void watched_free(struct watched *watched)
+{
+	if (!watched)
+		return;
+	watched_detach(watched);
+	if (watched->pidfd >= 0)
+		close(watched->pidfd);
+	vec_for_each(code, &watched->code)
+		mem_free(code->path);
+	vec_free(&watched->code);
+	vec_free(&watched->links);
+	ledger_free(watched->ledger);
+	mem_free(watched);
+}
+
+/* -- code -------------------------------------------------------------------------------------- */
+
+static bool code_same(const struct code *code, const struct map *map, const struct image *image)
+{
+	return code->start == map->start && code->end == map->end && code->image == image;
+}
+
+/* New code replaces what it overlaps; code that is gone stays, until something takes its place. */
+static void code_put(struct watched *watched, const struct map *map, struct image *image)
+{
+	struct code new = { .start = map->start, .end = map->end, .image = image };
+	size_t kept = 0, at;
+
+	for (size_t i = 0; i < watched->code.count; i++) {
+		struct code *old = &watched->code.items[i];
+
+		if (code_same(old, map, image))
+			return;
+		if (old->start < map->end && map->start < old->end)
+			mem_free(old->path);
+		else
+			watched->code.items[kept++] = *old;
+	}
+	watched->code.count = kept;
+	new.bias = map->start - (image && image->usable ? image_address(image, map) : map->offset);
+	new.path = image ? NULL : mem_string(map->path);
+	vec_add(&watched->code);
+	for (at = kept; at && watched->code.items[at - 1].start > new.start; at--)
+		watched->code.items[at] = watched->code.items[at - 1];
+	watched->code.items[at] = new;
+}
+
+int watched_read_code(struct watched *watched, struct images *images)
+{
+	struct maps maps;
+	int error;
+
+	watched->code_read_ns = now_ns();
+	error = maps_read(&maps, watched->pid);
+	if (error)
+		return error;
+	vec_for_each(map, &maps.rows) {
+		if (map->executable)
+			code_put(watched, map, images_get(images, watched->pid, map));
+	}
+	maps_free(&maps);
+	return 0;
+}
+
+const struct code *watched_find(const struct watched *watched, uint64_t address)
+{
+	size_t low = 0, high = watched->code.count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct code *code = &watched->code.items[middle];
+
+		if (address < code->start)
+			high = middle;
+		else if (address >= code->end)
+			low = middle + 1;
+		else
+			return code;
+	}
+	return NULL;
+}
+
+size_t watched_code_table(const struct watched *watched, struct abi_code **table)
+{
+	size_t count = 0;
+
+	*table = mem_array(watched->code.count + 1, sizeof(**table));
+	vec_for_each(code, &watched->code) {
+		struct abi_code *row = &(*table)[count++];
+
+		row->start = code->start;
+		row->end = code->end;
+		row->bias = code->bias;
+		if (code->image) {
+			row->bias += code->image->rows_base;
+			row->rows_first = code->image->rows_first;
+			row->rows_count = code->image->rows_count;
+		}
+	}
+	return count;
+}
+
+/* -- mappings ---------------------------------------------------------------------------------- */
+
+static bool committed(const struct map *map)
+{
+	return map->readable || map->writable || map->executable;
+}
+
+static bool is_heap(const struct map *map)
+{
+	return map->path && !strcmp(map->path, "[heap]");
+}
+
+int watched_seed(struct watched *watched)
+{
+	struct maps maps;
+	int error;
+
+	error = maps_read(&maps, watched->pid);
+	if (error)
+		return error;
+	vec_for_each(map, &maps.rows) {
+		ledger_seed(watched->ledger, map->start, map->end, committed(map), is_heap(map));
+		if (is_heap(map))
+			ledger_seed_brk(watched->ledger, map->end);
+	}
+	maps_free(&maps);
+	return 0;
+}
+
+void watched_reconcile(struct watched *watched)
+{
+	VEC(struct ledger_range) ranges = { 0 };
+	struct maps maps;
+
+	if (maps_read(&maps, watched->pid))
+		return;
+	vec_for_each(map, &maps.rows)
+		*vec_add(&ranges) = (struct ledger_range){ map->start, map->end, committed(map),
+							   is_heap(map) };
+	ledger_reconcile(watched->ledger, ranges.items, ranges.count);
+	vec_free(&ranges);
+	maps_free(&maps);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A process being watched: its code, its mappings, its probes, and what became of it. */
+#ifndef UNFREED_COLLECT_WATCHED_H
+#define UNFREED_COLLECT_WATCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "collect/images.h"
+#include "collect/link.h"
+#include "model/ledger.h"
+#include "process/proc.h"
+
+/* An executable mapping. Old ones are kept when code goes away: stacks may still name them. */
+struct code {
+	uint64_t start, end;
+	uint64_t bias; /* address - bias = address in the image */
+	struct image *image; /* NULL: anonymous */
+	char *path;	     /* of an anonymous one: "[anon:jit]", or NULL */
+};
+
+enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
+
+struct watched {
+	pid_t pid;
+	uint64_t mm; /* its key in the kernel's maps */
+	char comm[64];
+	uint64_t start_ticks;
+	int pidfd;
+	enum watched_state state;
+	int exit_code; /* as in wait(2), -1: not known */
+	VEC(struct code) code; /* sorted by start */
+	uint64_t code_read_ns; /* when the maps were read last */
+	struct ledger *ledger;
+	VEC(int) links;
+	uint32_t probes; /* functions probed */
+	const char *allocator;	 /* NULL: none known */
+	const char *allocator_version;
+};
+
+/* Returns a new one, or NULL with a sentence where pid cannot be watched. */
+struct watched *watched_new(pid_t pid);
+void watched_free(struct watched *watched); /* NULL is legal; detaches */
+
+/* Reads its maps again, opens new images, publishes the run of mappings to the kernel once mm is
+ * known and tables are bound. Returns 0 or -errno. */
+int watched_read_code(struct watched *watched, struct images *images);
+
+/* The mappings as the kernel side wants them: *code is the caller's. */
+size_t watched_code_table(const struct watched *watched, struct abi_code **code);
+
+/* The mapping that holds address, or NULL. */
+const struct code *watched_find(const struct watched *watched, uint64_t address);
+
+/* Starts the ledger with what is mapped now. Returns 0 or -errno. */
+int watched_seed(struct watched *watched);
+
+/* Reads the maps again into a ledger that lost track. */
+void watched_reconcile(struct watched *watched);
+
+struct watched_programs {
+	enum link_method method;
+	int enter_fd, return_fd, session_fd;
+};
+
+/*
+ * Probes its allocators. Returns 0 or -errno with a sentence; without a known allocator 0 is
+ * returned and watched->probes is 0.
+ */
+int watched_attach(struct watched *watched, const struct watched_programs *programs);
+void watched_detach(struct watched *watched);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Building, ordering and summing up a snapshot. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/snapshot.h"
+#include "model/strings.h"
+
+struct snapshot *snapshot_new(void)
+{
+	struct snapshot *snapshot = mem_alloc(sizeof(*snapshot));
+
+	snapshot->strings = strings_new();
+	snapshot->command_status = -1;
+	snapshot->cost.syscall_tax_ns = -1;
+	return snapshot;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	vec_free(&snapshot->processes);
+	vec_free(&snapshot->losses);
+	vec_free(&snapshot->sites);
+	vec_free(&snapshot->notes);
+	strings_free(snapshot->strings);
+	mem_free(snapshot);
+}
+
+const char *snapshot_string(struct snapshot *snapshot, const char *text)
+{
+	return strings_intern(snapshot->strings, text);
+}
+
+const struct frame *snapshot_frames(struct snapshot *snapshot, const struct frame *frames,
+				    size_t count)
+{
+	return count ? strings_copy(snapshot->strings, frames, count * sizeof(*frames)) : NULL;
+}
+
+void snapshot_note(struct snapshot *snapshot, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = mem_vprintf(format, arguments);
+	va_end(arguments);
+	*vec_add(&snapshot->notes) = snapshot_string(snapshot, text);
+	mem_free(text);
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+/* By content, as addresses differ from run to run; NULL first. */
+static int compare_texts(const char *a, const char *b)
+{
+	if (a == b)
+		return 0;
+	return a && b ? strcmp(a, b) : a ? 1 : -1;
+}
+
+static int compare_frames(const struct frame *a, const struct frame *b)
+{
+	int order = compare_texts(a->name, b->name);
+
+	order = order ? order : compare_texts(a->module, b->module);
+	order = order ? order : compare(a->offset, b->offset);
+	order = order ? order : compare_texts(a->file, b->file);
+	order = order ? order : compare(a->line, b->line);
+	return order ? order : compare(a->type, b->type);
+}
+
+static int compare_sites(const void *left, const void *right)
+{
+	const struct site *a = left, *b = right;
+	size_t i;
+	int order = compare(b->bytes, a->bytes);
+
+	order = order ? order : compare(b->blocks, a->blocks);
+	order = order ? order : compare(a->pid, b->pid);
+	order = order ? order : compare(a->kind, b->kind);
+	for (i = 0; !order && i < a->frame_count && i < b->frame_count; i++)
+		order = compare_frames(&a->frames[i], &b->frames[i]);
+	order = order ? order : compare(a->frame_count, b->frame_count);
+	order = order ? order : compare(b->allocated_bytes, a->allocated_bytes);
+	order = order ? order : compare(b->allocated_blocks, a->allocated_blocks);
+	order = order ? order : compare_texts(a->owner, b->owner);
+	return order ? order : compare(a->end, b->end);
+}
+
+void snapshot_sort(struct snapshot *snapshot)
+{
+	if (snapshot->sites.count)
+		qsort(snapshot->sites.items, snapshot->sites.count, sizeof(*snapshot->sites.items),
+		      compare_sites);
+}
+
+const char *site_kind_name(enum site_kind kind)
+{
+	static const char *const names[SITE_KINDS] = {
+		[SITE_HEAP] = "heap",
+		[SITE_MAPPING] = "mapping",
+		[SITE_FAULT] = "fault",
+	};
+
+	return names[kind];
+}
+
+const char *site_end_name(enum site_end end)
+{
+	static const char *const names[SITE_ENDS] = {
+		[SITE_END_ROOT] = "root",
+		[SITE_END_NO_TABLE] = "no table",
+		[SITE_END_NO_MAPPING] = "no mapping",
+		[SITE_END_READ_FAULT] = "read fault",
+		[SITE_END_DEPTH] = "depth",
+		[SITE_END_BARRIER] = "barrier",
+		[SITE_END_BAD_FRAME] = "bad frame",
+		[SITE_END_LOST] = "lost",
+	};
+
+	return names[end];
+}
+
+const char *frame_type_name(enum frame_type type)
+{
+	static const char *const names[] = {
+		[FRAME_NATIVE] = "native", [FRAME_INLINED] = "inlined",
+		[FRAME_JAVA] = "java",	   [FRAME_INTERPRETED] = "interpreted",
+		[FRAME_KERNEL] = "kernel",
+	};
+
+	return names[type];
+}
+
+double snapshot_stacks_complete(const struct snapshot *snapshot)
+{
+	double bytes = 0, complete_bytes = 0;
+	uint64_t complete = 0;
+
+	vec_for_each (site, &snapshot->sites) {
+		bool whole = site->end == SITE_END_ROOT || site->end == SITE_END_BARRIER;
+
+		bytes += site->bytes;
+		complete_bytes += whole ? site->bytes : 0;
+		complete += whole;
+	}
+	if (bytes > 0)
+		return complete_bytes / bytes;
+	return snapshot->sites.count ? (double)complete / snapshot->sites.count : 1.0;
+}
+
+uint64_t snapshot_losses(const struct snapshot *snapshot)
+{
+	uint64_t sum = 0;
+
+	vec_for_each (loss, &snapshot->losses)
+		sum += loss->count;
+	return sum;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* /proc/PID/maps, read and parsed. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "process/proc.h"
+#include "process/read.h"
+
+/* Room for some 2 million mappings: 30 times the kernel's default limit. */
+enum { MAPS_MAX_BYTES = 256 << 20 };
+
+/* A number that ends in the character end; *text then points behind it. */
+static bool number(char **text, int base, char end, uint64_t *value)
+{
+	char *rest;
+
+	if (!isxdigit((unsigned char)**text)) /* strtoull would take blanks and signs */
+		return false;
+	errno = 0;
+	*value = strtoull(*text, &rest, base);
+	if (errno || *rest != end)
+		return false;
+	*text = rest + 1;
+	return true;
+}
+
+/* "r-xp ": each place holds its letter or a dash, and the last p or s. */
+static bool permissions(char **text, struct map *map)
+{
+	const char *p = *text;
+
+	for (int i = 0; i < 3; i++) {
+		if (p[i] != "rwx"[i] && p[i] != '-')
+			return false;
+	}
+	if ((p[3] != 'p' && p[3] != 's') || p[4] != ' ')
+		return false;
+	map->readable = p[0] == 'r';
+	map->writable = p[1] == 'w';
+	map->executable = p[2] == 'x';
+	map->shared = p[3] == 's';
+	*text += 5;
+	return true;
+}
+
+static bool parse_line(char *line, struct map *map)
+{
+	uint64_t major, minor;
+
+	if (!number(&line, 16, '-', &map->start) || !number(&line, 16, ' ', &map->end) ||
+	    map->start >= map->end || !permissions(&line, map) ||
+	    !number(&line, 16, ' ', &map->offset) || !number(&line, 16, ':', &major) ||
+	    !number(&line, 16, ' ', &minor) || major > UINT32_MAX || minor > UINT32_MAX)
+		return false;
+	map->major = major;
+	map->minor = minor;
+	/* The kernel pads a path, and prints a blank behind the inode where there is none. */
+	if (!number(&line, 10, ' ', &map->inode) && !number(&line, 10, '\0', &map->inode))
+		return false;
+	if (line[-1] == '\0')
+		return true;
+	line += strspn(line, " ");
+	map->path = *line ? mem_string(line) : NULL;
+	return true;
+}
+
+static int parse(struct maps *maps, char *text)
+{
+	uint64_t previous_end = 0;
+	size_t row = 0;
+	char *line;
+
+	memset(maps, 0, sizeof(*maps));
+	while ((line = strsep(&text, "\n"))) {
+		struct map map = { 0 };
+
+		row++;
+		if (!*line)
+			continue;
+		/* Documentation/filesystems/proc.rst: addresses never go backwards, so no two
+		 * regions overlap, however the process changes them while they are read. */
+		if (!parse_line(line, &map) || map.start < previous_end) {
+			mem_free(map.path);
+			maps_free(maps);
+			return error_set(-EINVAL, "line %zu of the memory map is malformed", row);
+		}
+		previous_end = map.end;
+		*vec_add(&maps->rows) = map;
+	}
+	return 0;
+}
+
+int maps_parse(struct maps *maps, const char *text)
+{
+	cleanup_free char *copy = mem_string(text);
+
+	return parse(maps, copy);
+}
+
+int maps_read(struct maps *maps, pid_t pid)
+{
+	cleanup_free char *text = NULL;
+	int err;
+
+	memset(maps, 0, sizeof(*maps));
+	err = proc_file(pid, "maps", MAPS_MAX_BYTES, &text);
+	if (err)
+		return err;
+	if (!*text)
+		return error_set(-ESRCH, "pid %d has no memory: it is exiting or a kernel thread",
+				 pid);
+	err = parse(maps, text);
+	return err ? error_prefix(err, "/proc/%d/maps", pid) : 0;
+}
+
+void maps_free(struct maps *maps)
+{
+	vec_for_each (map, &maps->rows)
+		mem_free(map->path);
+	vec_free(&maps->rows);
+}
+
+const struct map *maps_find(const struct maps *maps, uint64_t address)
+{
+	size_t low = 0, high = maps->rows.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct map *map = &maps->rows.items[middle];
+
+		if (address < map->start)
+			high = middle;
+		else if (address >= map->end)
+			low = middle + 1;
+		else
+			return map;
+	}
+	return NULL;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Opening a process's files as it sees them, whatever it put in their way. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "process/file.h"
+#include "process/proc.h"
+
+/* The root folder of the process, O_PATH. */
+static int open_root(pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int proc_open_file(pid_t pid, const char *path)
+{
+	cleanup_close int root_fd = open_root(pid);
+
+	return root_fd < 0 ? root_fd : file_open(root_fd, path);
+}
+
+/* Needs CAP_SYS_ADMIN, or CAP_CHECKPOINT_RESTORE from Linux 5.9 on. */
+static int open_map_file(pid_t pid, const struct map *map)
+{
+	cleanup_close int path_fd = -1;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, map->start,
+		 map->end);
+	path_fd = open(path, O_PATH | O_CLOEXEC);
+	return path_fd < 0 ? -errno : file_reopen(path_fd);
+}
+
+/*
+ * Devices are not compared: overlayfs and btrfs show another one in maps than stat does, while the
+ * inode is the same.
+ */
+static int open_path(pid_t pid, const struct map *map)
+{
+	int fd = proc_open_file(pid, map->path);
+	struct stat status;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status) == 0 && status.st_ino == map->inode)
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+int proc_open_map(pid_t pid, const struct map *map)
+{
+	int fd, err;
+
+	if (!map->path || *map->path != '/')
+		return error_set(-EINVAL, "the mapping at %" PRIx64 " of pid %d is of no file",
+				 map->start, pid);
+	fd = open_map_file(pid, map);
+	if (fd >= 0 || fd == -EINVAL)
+		err = fd;
+	else
+		err = open_path(pid, map);
+	if (err >= 0)
+		return err;
+	/* Why the first way failed says more, unless it merely lacks the privilege. */
+	if (fd != -EPERM && fd != -EACCES)
+		err = fd;
+	if (err == -EINVAL)
+		return error_set(err, "cannot open %s of pid %d: not a regular file", map->path,
+				 pid);
+	if (err == -ESTALE)
+		return error_set(
+			err, "cannot open %s of pid %d: another file has its place; run as root",
+			map->path, pid);
+	return error_set(err, "cannot open %s of pid %d: %s", map->path, pid, strerror(-err));
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The coverage: a number without it is worth nothing. */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/units.h"
+#include "base/vec.h"
+#include "report/coverage.h"
+#include "report/label.h"
+
+static void write_window(const struct page *page, const struct snapshot *snapshot)
+{
+	char length[UNITS_TEXT_MAX], when[32] = "?";
+	time_t start = snapshot->start_unix_ns / 1000000000;
+	struct tm fields;
+
+	if (gmtime_r(&start, &fields))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &fields);
+	page_item(page, "window", "%s from %s%s%s; mode %s",
+		  units_format_time(length, snapshot->window_ns), when,
+		  snapshot->ended_by ? ", ended by " : "",
+		  snapshot->ended_by ? snapshot->ended_by : "",
+		  snapshot->mode ? snapshot->mode : "unknown");
+}
+
+static void write_command(const struct page *page, int status)
+{
+	if (status == -1)
+		return;
+	if (WIFSIGNALED(status))
+		page_item(page, "command", "killed by signal %d (%s)", WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
+	else
+		page_item(page, "command", "exit status %d", WEXITSTATUS(status));
+}
+
+/* What the process had before: known only by what it gives back or grows. */
+static void write_before(const struct page *page, const struct snapshot *snapshot)
+{
+	const struct heap_totals *heap = &snapshot->heap_totals;
+	char frees[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], bytes[UNITS_TEXT_MAX];
+
+	if (!heap->unmatched_frees && !heap->preexisting_blocks)
+		page_item(page, "before", "no older block was freed or grown");
+	else
+		page_item(page, "before",
+			  "%s frees of older blocks; %s older blocks grown since, now %s",
+			  units_format_count(frees, heap->unmatched_frees),
+			  units_format_count(blocks, heap->preexisting_blocks),
+			  units_format_bytes(bytes, heap->preexisting_bytes));
+	if (heap->inherited_frees)
+		page_item(page, "", "%s frees of blocks from before a fork",
+			  units_format_count(frees, heap->inherited_frees));
+	if (snapshot->mapping_totals.preexisting_unmapped_bytes)
+		page_item(page, "", "%s of older mappings unmapped",
+			  units_format_bytes(bytes,
+					     snapshot->mapping_totals.preexisting_unmapped_bytes));
+}
+
+static void write_not_traced(const struct page *page, const struct snapshot *snapshot)
+{
+	const char *label = "not traced";
+
+	if (!snapshot->heap) {
+		page_item(page, label, "heap blocks (see --events)");
+		label = "";
+	}
+	if (!snapshot->mapping) {
+		page_item(page, label, "mappings (see --events)");
+		label = "";
+	}
+	vec_for_each (process, &snapshot->processes) {
+		if (process->allocator || !snapshot->heap)
+			continue;
+		page_item(page, label, "blocks of pid %d (%s): no known allocator in it",
+			  process->pid, process->comm ? process->comm : "?");
+		label = "";
+	}
+}
+
+static void write_losses(const struct page *page, const struct snapshot *snapshot)
+{
+	const char *label = "losses";
+	char count[UNITS_TEXT_MAX];
+
+	vec_for_each (loss, &snapshot->losses) {
+		if (!loss->count)
+			continue;
+		page_item(page, label, "%s %s", units_format_count(count, loss->count),
+			  loss->text ? loss->text : loss->name);
+		label = "";
+	}
+	if (*label)
+		page_item(page, label, "none");
+}
+
+/* How many stacks were cut, by their ends. */
+static void write_stacks(const struct page *page, const struct snapshot *snapshot)
+{
+	char *ends = mem_string(""), count[UNITS_TEXT_MAX];
+	double share = 100 * snapshot_stacks_complete(snapshot);
+	uint64_t cut[SITE_ENDS] = { 0 };
+	enum site_end end;
+
+	vec_for_each (site, &snapshot->sites)
+		if (site->blocks || site->bytes)
+			cut[site->end]++;
+	for (end = 0; end < SITE_ENDS; end++) {
+		char *longer;
+
+		if (!cut[end] || end == SITE_END_ROOT || end == SITE_END_BARRIER)
+			continue;
+		longer = mem_printf("%s%s%s (%s)", ends,
+				    *ends ? ", " : "; cut: ", units_format_count(count, cut[end]),
+				    site_end_name(end));
+		mem_free(ends);
+		ends = longer;
+	}
+	/* "100 %" is said only of all */
+	if (*ends && share > 99.9)
+		share = 99.9;
+	page_item(page, "stacks", "%.*f%% complete, by bytes%s", *ends ? 1 : 0, share, ends);
+	mem_free(ends);
+}
+
+static void write_cost(const struct page *page, const struct snapshot *snapshot)
+{
+	const struct cost *cost = &snapshot->cost;
+	char hits[UNITS_TEXT_MAX], text[UNITS_TEXT_MAX], more[UNITS_TEXT_MAX], maps[UNITS_TEXT_MAX],
+		share[LABEL_SHARE_MAX];
+
+	units_format_count(hits, cost->hits);
+	if (cost->hits_cpu_ns)
+		page_item(page, "cost", "%s probe hits took %s of CPU, %s of one CPU's time", hits,
+			  units_format_time(text, cost->hits_cpu_ns),
+			  label_share(share, cost->hits_cpu_ns, snapshot->window_ns));
+	else
+		page_item(page, "cost", "%s probe hits, their time not measured", hits);
+	units_format_count(hits, cost->syscalls);
+	if (snapshot->mapping && cost->syscall_tax_ns >= 0)
+		page_item(page, "",
+			  "%s mapping calls traced; every system call of the machine +%.0f ns",
+			  hits, cost->syscall_tax_ns);
+	else if (snapshot->mapping)
+		page_item(page, "", "%s mapping calls traced; tax on the machine not measured",
+			  hits);
+	page_item(page, "tool", "%s of CPU, %s of memory, %s of kernel maps; attached in %s",
+		  units_format_time(hits, cost->tool_cpu_ns),
+		  units_format_bytes(text, cost->tool_rss_bytes),
+		  units_format_bytes(maps, cost->kernel_map_bytes),
+		  units_format_time(more, cost->attach_ns));
+}
+
+void coverage_write(const struct page *page, const struct snapshot *snapshot)
+{
+	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
+	write_window(page, snapshot);
+	write_command(page, snapshot->command_status);
+	write_before(page, snapshot);
+	write_not_traced(page, snapshot);
+	write_losses(page, snapshot);
+	write_stacks(page, snapshot);
+	write_cost(page, snapshot);
+	vec_for_each (note, &snapshot->notes)
+		page_item(page, "note", "%s", *note);
+}

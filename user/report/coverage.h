@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every report for people ends with: what was watched, what was missed, and what it cost. */
+#ifndef UNFREED_REPORT_COVERAGE_H
+#define UNFREED_REPORT_COVERAGE_H
+
+#include "model/snapshot.h"
+#include "report/page.h"
+
+void coverage_write(const struct page *page, const struct snapshot *snapshot);
+
+#endif

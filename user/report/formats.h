@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The formats' entries, for the table in report.c. */
+#ifndef UNFREED_REPORT_FORMATS_H
+#define UNFREED_REPORT_FORMATS_H
+
+#include <stdio.h>
+
+#include "report/report.h"
+
+void table_write(const struct snapshot *snapshot, const struct report_options *options,
+		 FILE *stream);
+void json_write(const struct snapshot *snapshot, const struct report_options *options,
+		FILE *stream);
+void folded_write(const struct snapshot *snapshot, const struct report_options *options,
+		  FILE *stream);
+void svg_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The snapshot as one JSON document on one line: all that is known, nothing rounded. */
+#include <sys/wait.h>
+
+#include "base/json.h"
+#include "report/formats.h"
+#include "report/selection.h"
+
+static void seconds(struct json *json, const char *key, uint64_t time_ns)
+{
+	json_double(json, key, time_ns / 1e9, 9);
+}
+
+static void write_frames(struct json *json, const struct site *site)
+{
+	size_t i;
+
+	json_array(json, "frames");
+	for (i = 0; i < site->frame_count; i++) {
+		const struct frame *frame = &site->frames[i];
+
+		json_object(json, NULL);
+		json_string(json, "name", frame->name);
+		json_string(json, "module", frame->module);
+		json_uint(json, "offset", frame->offset);
+		json_string(json, "file", frame->file);
+		if (frame->line)
+			json_uint(json, "line", frame->line);
+		else
+			json_string(json, "line", NULL);
+		json_string(json, "type", frame_type_name(frame->type));
+		json_end(json);
+	}
+	json_end(json);
+}
+
+static void write_site(struct json *json, const struct selection_row *row)
+{
+	const struct site *site = row->site;
+
+	json_object(json, NULL);
+	json_string(json, "kind", site_kind_name(site->kind));
+	json_int(json, "pid", site->pid);
+	json_uint(json, "bytes", row->bytes);
+	json_uint(json, "blocks", row->blocks);
+	json_uint(json, "allocated_bytes", site->allocated_bytes);
+	json_uint(json, "allocated_blocks", site->allocated_blocks);
+	json_uint(json, "standard_error_bytes", 0);
+	json_uint(json, "young_bytes", site->young_bytes);
+	json_uint(json, "young_blocks", site->young_blocks);
+	json_uint(json, "preexisting_bytes", site->preexisting_bytes);
+	if (site->kind == SITE_MAPPING) {
+		json_uint(json, "committed_bytes", site->committed_bytes);
+		if (site->resident_known)
+			json_uint(json, "resident_bytes", site->resident_bytes);
+		else
+			json_string(json, "resident_bytes", NULL);
+	}
+	seconds(json, "min_age_seconds", site->min_age_ns);
+	seconds(json, "max_age_seconds", site->max_age_ns);
+	json_string(json, "owner", site->owner);
+	json_string(json, "verdict", site->verdict);
+	write_frames(json, site);
+	json_string(json, "end", site_end_name(site->end));
+	json_end(json);
+}
+
+/* With filters the rows that pass, else every site, also those that hold nothing any more. */
+static void write_sites(struct json *json, const struct snapshot *snapshot,
+			const struct report_options *options)
+{
+	json_array(json, "sites");
+	if (options->shape_all) {
+		struct selection selection;
+
+		selection_make(&selection, snapshot, (1u << SITE_KINDS) - 1, options, true);
+		vec_for_each (row, &selection.rows)
+			write_site(json, row);
+		selection_free(&selection);
+	} else {
+		vec_for_each (site, &snapshot->sites)
+			write_site(json,
+				   &(struct selection_row){ site, site->bytes, site->blocks });
+	}
+	json_end(json);
+}
+
+static void write_processes(struct json *json, const struct snapshot *snapshot)
+{
+	json_array(json, "processes");
+	vec_for_each (process, &snapshot->processes) {
+		json_object(json, NULL);
+		json_int(json, "pid", process->pid);
+		json_string(json, "comm", process->comm);
+		json_string(json, "state", process->state);
+		json_string(json, "exit", process->exit);
+		json_string(json, "allocator", process->allocator);
+		json_uint(json, "rss_bytes", process->rss_bytes);
+		json_end(json);
+	}
+	json_end(json);
+}
+
+/* What min-age takes from the totals of a kind, when it was asked for. */
+static struct selection left_out(const struct snapshot *snapshot, enum site_kind kind,
+				 const struct report_options *options)
+{
+	struct selection selection;
+
+	selection_make(&selection, snapshot, 1u << kind, options, options->shape_all);
+	selection_free(&selection);
+	return selection;
+}
+
+static void write_heap(struct json *json, const struct snapshot *snapshot,
+		       const struct report_options *options)
+{
+	const struct heap_totals *totals = &snapshot->heap_totals;
+	struct selection out = left_out(snapshot, SITE_HEAP, options);
+
+	if (!snapshot->heap) {
+		json_string(json, "heap", NULL);
+		return;
+	}
+	json_object(json, "heap");
+	json_uint(json, "live_bytes", totals->live_bytes - out.young_bytes);
+	json_uint(json, "live_blocks", totals->live_blocks - out.young_blocks);
+	json_uint(json, "allocated_bytes", totals->allocated_bytes);
+	json_uint(json, "allocated_blocks", totals->allocated_blocks);
+	json_uint(json, "freed_bytes", totals->freed_bytes);
+	json_uint(json, "freed_blocks", totals->freed_blocks);
+	json_uint(json, "unmatched_frees", totals->unmatched_frees);
+	json_uint(json, "inherited_frees", totals->inherited_frees);
+	json_uint(json, "preexisting_bytes", totals->preexisting_bytes);
+	json_uint(json, "preexisting_blocks", totals->preexisting_blocks);
+	json_end(json);
+}
+
+static void write_mapping(struct json *json, const struct snapshot *snapshot,
+			  const struct report_options *options)
+{
+	const struct mapping_totals *totals = &snapshot->mapping_totals;
+	struct selection out = left_out(snapshot, SITE_MAPPING, options);
+
+	if (!snapshot->mapping) {
+		json_string(json, "mapping", NULL);
+		return;
+	}
+	json_object(json, "mapping");
+	json_uint(json, "live_bytes", totals->live_bytes - out.young_bytes);
+	json_uint(json, "committed_bytes", totals->committed_bytes);
+	json_uint(json, "live_mappings", totals->live_mappings - out.young_blocks);
+	json_uint(json, "mapped_bytes", totals->mapped_bytes);
+	json_uint(json, "unmapped_bytes", totals->unmapped_bytes);
+	json_uint(json, "preexisting_unmapped_bytes", totals->preexisting_unmapped_bytes);
+	json_end(json);
+}
+
+static void write_cost(struct json *json, const struct cost *cost)
+{
+	json_object(json, "cost");
+	json_uint(json, "hits", cost->hits);
+	if (cost->hits_cpu_ns)
+		json_uint(json, "hits_cpu_ns", cost->hits_cpu_ns);
+	else
+		json_string(json, "hits_cpu_ns", NULL);
+	json_uint(json, "syscalls", cost->syscalls);
+	if (cost->syscall_tax_ns >= 0)
+		json_double(json, "syscall_tax_ns", cost->syscall_tax_ns, 3);
+	else
+		json_string(json, "syscall_tax_ns", NULL);
+	json_uint(json, "tool_cpu_ns", cost->tool_cpu_ns);
+	json_uint(json, "tool_rss_bytes", cost->tool_rss_bytes);
+	json_uint(json, "kernel_map_bytes", cost->kernel_map_bytes);
+	json_uint(json, "attach_ns", cost->attach_ns);
+	json_end(json);
+}
+
+static void write_coverage(struct json *json, const struct snapshot *snapshot)
+{
+	json_object(json, "losses");
+	vec_for_each (loss, &snapshot->losses)
+		json_uint(json, loss->name, loss->count);
+	json_end(json);
+	json_double(json, "stacks_complete", snapshot_stacks_complete(snapshot), 6);
+	write_cost(json, &snapshot->cost);
+	json_array(json, "notes");
+	vec_for_each (note, &snapshot->notes)
+		json_string(json, NULL, *note);
+	json_end(json);
+}
+
+static void write_command(struct json *json, int status)
+{
+	if (status == -1)
+		return;
+	json_object(json, "command");
+	if (WIFSIGNALED(status))
+		json_int(json, "signal", WTERMSIG(status));
+	else
+		json_int(json, "exit_status", WEXITSTATUS(status));
+	json_end(json);
+}
+
+void json_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream)
+{
+	struct json json;
+
+	json_init(&json, stream);
+	json_object(&json, NULL);
+	json_uint(&json, "unfreed", 1);
+	json_string(&json, "mode", snapshot->mode);
+	json_object(&json, "target");
+	json_string(&json, "name", snapshot->target);
+	json_end(&json);
+	write_processes(&json, snapshot);
+	json_object(&json, "window");
+	seconds(&json, "seconds", snapshot->window_ns);
+	json_double(&json, "start_unix_seconds", snapshot->start_unix_ns / 1e9, 6);
+	json_string(&json, "ended_by", snapshot->ended_by);
+	json_end(&json);
+	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
+	write_heap(&json, snapshot, options);
+	write_mapping(&json, snapshot, options);
+	write_command(&json, snapshot->command_status);
+	write_coverage(&json, snapshot);
+	write_sites(&json, snapshot, options);
+	json_end(&json);
+	putc('\n', stream);
+}

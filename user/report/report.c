@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of formats. */
+#include <string.h>
+
+#include "report/formats.h"
+#include "report/report.h"
+
+static const struct report_ops formats[] = {
+	{ "table", "for people: the top stacks and the coverage", table_write },
+	{ "json", "everything, one document on one line", json_write },
+	{ "folded", "one line for each stack: flamegraph.pl, inferno, speedscope", folded_write },
+	{ "svg", "a flamegraph to look into with a browser", svg_write },
+};
+
+enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
+
+const struct report_ops *report_at(unsigned int i)
+{
+	return i < FORMATS ? &formats[i] : NULL;
+}
+
+const struct report_ops *report_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < FORMATS; i++)
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	return NULL;
+}

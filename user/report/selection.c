@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which sites a report shows. */
+#include <stdlib.h>
+
+#include "report/selection.h"
+
+/* Equal rows keep the snapshot's order. */
+static int compare_rows(const void *left, const void *right)
+{
+	const struct selection_row *a = left, *b = right;
+
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	if (a->blocks != b->blocks)
+		return a->blocks > b->blocks ? -1 : 1;
+	return a->site < b->site ? -1 : a->site > b->site;
+}
+
+static void keep_top(struct selection *selection, uint64_t top)
+{
+	uint64_t shown[SITE_KINDS] = { 0 };
+	size_t kept = 0;
+
+	vec_for_each (row, &selection->rows) {
+		if (shown[row->site->kind]++ < top) {
+			selection->rows.items[kept++] = *row;
+			continue;
+		}
+		selection->rest_sites++;
+		selection->rest_bytes += row->bytes;
+		selection->rest_blocks += row->blocks;
+	}
+	selection->rows.count = kept;
+}
+
+void selection_make(struct selection *selection, const struct snapshot *snapshot,
+		    unsigned int kinds, const struct report_options *options, bool shape)
+{
+	bool skip_young = shape && options->min_age_ns;
+
+	*selection = (struct selection){ 0 };
+	vec_for_each (site, &snapshot->sites) {
+		struct selection_row row = { site, site->bytes, site->blocks };
+
+		if (!(kinds & 1u << site->kind))
+			continue;
+		if (skip_young) {
+			row.bytes -= site->young_bytes;
+			row.blocks -= site->young_blocks;
+			selection->young_bytes += site->young_bytes;
+			selection->young_blocks += site->young_blocks;
+		}
+		if (!row.bytes && !row.blocks)
+			continue;
+		selection->bytes += row.bytes;
+		selection->blocks += row.blocks;
+		*vec_add(&selection->rows) = row;
+	}
+	if (selection->rows.count)
+		qsort(selection->rows.items, selection->rows.count, sizeof(struct selection_row),
+		      compare_rows);
+	if (shape)
+		keep_top(selection, options->top);
+}
+
+void selection_free(struct selection *selection)
+{
+	vec_free(&selection->rows);
+}

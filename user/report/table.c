@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The report for people: totals, the top stacks of each ledger, and the coverage. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/coverage.h"
+#include "report/formats.h"
+#include "report/label.h"
+#include "report/page.h"
+#include "report/selection.h"
+
+enum {
+	COLUMNS_DEFAULT = 80,
+	COLUMNS_MIN = 60,
+	DETAILS = 5, /* indent of what does not fit beside the numbers */
+	INDENT = 7, /* of frames */
+	LOCATION_MAX = 28, /* a file's name takes no more when the function needs the room */
+	AGE_END = 61, /* where the details beside most ages begin */
+	PROCESSES_MAX = 12, /* listed in the head */
+};
+
+/* The two ledgers, and what they are made of. */
+static const struct section {
+	enum site_kind kind;
+	const char *title, *blocks, *allocated;
+} sections[] = {
+	{ SITE_HEAP, "HEAP", "BLOCKS", "ALLOCATED" },
+	{ SITE_MAPPING, "MAPPINGS", "MAPPINGS", "MAPPED" },
+	{ SITE_FAULT, "PAGE FAULTS", "PAGES", "FAULTED" },
+};
+
+/* -- the head ------------------------------------------------------------------------------------
+ */
+
+static void write_processes(const struct page *page, const struct snapshot *snapshot)
+{
+	const char *label = snapshot->processes.count == 1 ? "process" : "processes";
+	size_t i;
+
+	for (i = 0; i < snapshot->processes.count && i < PROCESSES_MAX; i++) {
+		const struct process *process = &snapshot->processes.items[i];
+		char rss[UNITS_TEXT_MAX];
+
+		page_item(page, i ? "" : label, "%d %s: %s%s%s, %s%s%s", process->pid,
+			  process->comm ? process->comm : "?",
+			  process->state ? process->state : "unknown", process->exit ? ", " : "",
+			  process->exit ? process->exit : "",
+			  process->allocator ? process->allocator : "no known allocator",
+			  process->rss_bytes ? ", RSS " : "",
+			  process->rss_bytes ? units_format_bytes(rss, process->rss_bytes) : "");
+	}
+	if (i < snapshot->processes.count)
+		page_item(page, "", "and %zu more", snapshot->processes.count - i);
+}
+
+static void write_totals(const struct page *page, const struct snapshot *snapshot)
+{
+	const struct heap_totals *heap = &snapshot->heap_totals;
+	const struct mapping_totals *mapping = &snapshot->mapping_totals;
+	char live[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX],
+		committed[UNITS_TEXT_MAX];
+
+	if (snapshot->heap)
+		page_item(page, "heap", "%s outstanding in %s %s; %s allocated, %s freed",
+			  units_format_bytes(live, heap->live_bytes),
+			  units_format_count(blocks, heap->live_blocks),
+			  label_blocks(SITE_HEAP, heap->live_blocks),
+			  units_format_bytes(in, heap->allocated_bytes),
+			  units_format_bytes(out, heap->freed_bytes));
+	if (snapshot->mapping)
+		page_item(page, "mappings",
+			  "%s outstanding in %s %s, %s of it committed; %s mapped, %s unmapped",
+			  units_format_bytes(live, mapping->live_bytes),
+			  units_format_count(blocks, mapping->live_mappings),
+			  label_blocks(SITE_MAPPING, mapping->live_mappings),
+			  units_format_bytes(committed, mapping->committed_bytes),
+			  units_format_bytes(in, mapping->mapped_bytes),
+			  units_format_bytes(out, mapping->unmapped_bytes));
+}
+
+static void write_head(const struct page *page, const struct snapshot *snapshot)
+{
+	char target[LABEL_MAX], length[UNITS_TEXT_MAX];
+
+	label_fit(target, snapshot->target ? snapshot->target : "?", page->columns - 30);
+	fprintf(page->stream, "%sunfreed: %s, watched for %s%s\n", page_bold(page), target,
+		units_format_time(length, snapshot->window_ns), page_plain(page));
+	write_processes(page, snapshot);
+	write_totals(page, snapshot);
+}
+
+/* -- sites ---------------------------------------------------------------------------------------
+ */
+
+/*
+ * "5.2 s - 29 s", youngest to oldest. Of a site with blocks too young to be shown the youngest
+ * shown is only known to have the minimum; a block from before the attach is older than it seems.
+ */
+static void format_age(char *text, size_t text_bytes, const struct selection_row *row,
+		       uint64_t min_age_ns)
+{
+	const struct site *site = row->site;
+	uint64_t youngest = site->min_age_ns > min_age_ns ? site->min_age_ns : min_age_ns;
+	char from[UNITS_TEXT_MAX], to[UNITS_TEXT_MAX];
+	const char *or_more = site->preexisting_bytes ? "+" : "";
+
+	units_format_time(from, youngest);
+	units_format_time(to, site->max_age_ns);
+	if (site->max_age_ns < youngest)
+		snprintf(text, text_bytes, "%s+", from);
+	else if (!strcmp(from, to))
+		snprintf(text, text_bytes, "%s%s", to, or_more);
+	else
+		snprintf(text, text_bytes, "%s - %s%s", from, to, or_more);
+}
+
+static const struct process *process_of(const struct snapshot *snapshot, pid_t pid)
+{
+	vec_for_each (process, &snapshot->processes)
+		if (process->pid == pid)
+			return process;
+	return NULL;
+}
+
+/* Appends ", format" to text, without the comma at its start. */
+static void append(char *text, size_t text_bytes, const char *format, const char *argument)
+{
+	size_t length = strlen(text);
+
+	if (length)
+		length += snprintf(text + length, text_bytes - length, ", ");
+	if (length < text_bytes)
+		snprintf(text + length, text_bytes - length, format, argument);
+}
+
+/* Whose it is, and what else is known of it; empty when there is nothing to say. */
+static void format_details(char *text, size_t text_bytes, const struct snapshot *snapshot,
+			   const struct selection_row *row)
+{
+	const struct site *site = row->site;
+	char bytes[UNITS_TEXT_MAX];
+
+	*text = '\0';
+	if (snapshot->processes.count > 1) {
+		const struct process *process = process_of(snapshot, site->pid);
+
+		snprintf(text, text_bytes, "%s[%d]", process && process->comm ? process->comm : "?",
+			 site->pid);
+	}
+	if (site->owner)
+		append(text, text_bytes, "%s", site->owner);
+	if (site->kind == SITE_MAPPING && site->committed_bytes != site->bytes)
+		append(text, text_bytes, "%s committed",
+		       units_format_bytes(bytes, site->committed_bytes));
+	if (site->resident_known)
+		append(text, text_bytes, "%s resident",
+		       units_format_bytes(bytes, site->resident_bytes));
+	if (site->preexisting_bytes)
+		append(text, text_bytes, "%s in blocks from before, grown",
+		       units_format_bytes(bytes, site->preexisting_bytes));
+	if (site->verdict)
+		append(text, text_bytes, "%s", site->verdict);
+}
+
+/* file:line, or the module; empty when the label says it already. */
+static void format_location(char *text, const struct frame *frame, size_t width)
+{
+	char path[LABEL_MAX], line[16] = "";
+
+	*text = '\0';
+	if (frame->file) {
+		if (frame->line)
+			snprintf(line, sizeof(line), ":%" PRIu32, frame->line);
+		label_fit_path(path, frame->file, width - strlen(line));
+		snprintf(text, LABEL_MAX, "%.*s%s", LABEL_MAX - 32, path, line);
+	} else if (frame->module && frame->name) {
+		label_fit(path, label_basename(frame->module), width - 2);
+		snprintf(text, LABEL_MAX, "(%.*s)", LABEL_MAX - 32, path);
+	}
+}
+
+static size_t characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += (*text & 0xc0) != 0x80;
+	return count;
+}
+
+static void write_frame(const struct page *page, const struct frame *frame)
+{
+	static const char *const marks[] = {
+		[FRAME_INLINED] = " (inlined)",
+		[FRAME_INTERPRETED] = " (interpreted)",
+		[FRAME_KERNEL] = " (kernel)",
+	};
+	const char *mark =
+		frame->type <= FRAME_KERNEL && marks[frame->type] ? marks[frame->type] : "";
+	const size_t width = page->columns - INDENT - strlen(mark);
+	char buffer[LABEL_MAX], name[LABEL_MAX], location[LABEL_MAX];
+	const char *label = label_frame(frame, buffer);
+	size_t name_length = label_fit(name, label, width), room;
+
+	/* The function comes first; its place takes what is left, but some of it always. */
+	room = width - name_length > LOCATION_MAX + 2 ? width - name_length - 2 : LOCATION_MAX;
+	format_location(location, frame, room);
+	if (*location && name_length + 2 + characters(location) > width)
+		label_fit(name, label, width - 2 - characters(location));
+	fprintf(page->stream, "%*s%s%s%s%s%s%s\n", INDENT, "", name, mark, *location ? "  " : "",
+		page_dim(page), location, page_plain(page));
+}
+
+static void write_stack(const struct page *page, const struct site *site)
+{
+	size_t i;
+
+	for (i = 0; i < site->frame_count; i++)
+		write_frame(page, &site->frames[i]);
+	if (site->end == SITE_END_LOST)
+		fprintf(page->stream, "%*s[stack lost; the sums are right]\n", INDENT, "");
+	else if (site->end != SITE_END_ROOT && site->end != SITE_END_BARRIER)
+		fprintf(page->stream, "%*s[stack cut: %s]\n", INDENT, "", site_end_name(site->end));
+}
+
+static void write_row(const struct page *page, const struct snapshot *snapshot, uint64_t number,
+		      const struct selection_row *row, const struct selection *selection,
+		      uint64_t min_age_ns)
+{
+	char bytes[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], allocated[UNITS_TEXT_MAX],
+		share[LABEL_SHARE_MAX], age[2 * UNITS_TEXT_MAX + 8], raw[512], details[LABEL_MAX];
+	size_t length;
+
+	format_age(age, sizeof(age), row, min_age_ns);
+	fprintf(page->stream, "%s%3" PRIu64 "  %s%8s%s", number > 1 ? "\n" : "", number,
+		page_bold(page), units_format_bytes(bytes, row->bytes), page_plain(page));
+	length = 13 + fprintf(page->stream, "  %5s  %11s  %9s  %s",
+			      label_share(share, row->bytes, selection->bytes),
+			      units_format_count(blocks, row->blocks),
+			      units_format_bytes(allocated, row->site->allocated_bytes), age);
+	format_details(raw, sizeof(raw), snapshot, row);
+	if (*raw) {
+		size_t column = length + 2 < AGE_END ? AGE_END : length + 2;
+		size_t room = page->columns - DETAILS;
+		size_t wanted = label_fit(details, raw, room);
+
+		/* beside the numbers when it fits, else below them */
+		if (column + wanted <= page->columns)
+			fprintf(page->stream, "%*s%s", (int)(column - length), "", details);
+		else
+			fprintf(page->stream, "\n%*s%s", DETAILS, "", details);
+	}
+	putc('\n', page->stream);
+	write_stack(page, row->site);
+}
+
+static void write_left_out(const struct page *page, const struct section *section,
+			   const struct selection *selection, uint64_t min_age_ns)
+{
+	char bytes[UNITS_TEXT_MAX], count[UNITS_TEXT_MAX], age[UNITS_TEXT_MAX];
+
+	if (!selection->rest_sites && !selection->young_blocks)
+		return;
+	if (selection->rows.count)
+		putc('\n', page->stream);
+	if (selection->rest_sites)
+		page_item(page, "left out", "%s in %s more %s (--top)",
+			  units_format_bytes(bytes, selection->rest_bytes),
+			  units_format_count(count, selection->rest_sites),
+			  selection->rest_sites == 1 ? "stack" : "stacks");
+	if (selection->young_blocks)
+		page_item(page, selection->rest_sites ? "" : "left out",
+			  "%s in %s %s younger than %s (--min-age)",
+			  units_format_bytes(bytes, selection->young_bytes),
+			  units_format_count(count, selection->young_blocks),
+			  label_blocks(section->kind, selection->young_blocks),
+			  units_format_time(age, min_age_ns));
+}
+
+/* Plainly, when there is no row: nothing allocated, all given back, or all too young. */
+static void write_nothing(const struct page *page, const struct snapshot *snapshot,
+			  const struct section *section, const struct selection *selection,
+			  const char *age)
+{
+	uint64_t bytes = section->kind == SITE_HEAP ? snapshot->heap_totals.allocated_bytes
+						    : snapshot->mapping_totals.mapped_bytes;
+	char text[UNITS_TEXT_MAX];
+
+	if (selection->young_blocks)
+		fprintf(page->stream, "  Nothing older than %s is outstanding.\n", age);
+	else if (bytes)
+		fprintf(page->stream,
+			"  Nothing is outstanding: all of the %s %s was given back.\n",
+			units_format_bytes(text, bytes),
+			section->kind == SITE_HEAP ? "allocated" : "mapped");
+	else
+		fprintf(page->stream, "  Nothing is outstanding, and nothing was %s.\n",
+			section->kind == SITE_HEAP ? "allocated" : "mapped");
+}
+
+static void write_section(const struct page *page, const struct snapshot *snapshot,
+			  const struct section *section, const struct report_options *options)
+{
+	uint64_t min_age_ns = options->min_age_ns ? snapshot->min_age_ns : 0, number = 0;
+	char age[UNITS_TEXT_MAX];
+	struct selection selection;
+
+	selection_make(&selection, snapshot, 1u << section->kind, options, true);
+	units_format_time(age, min_age_ns);
+	fprintf(page->stream, "\n%s%s%s%s%s\n", page_bold(page), section->title, page_plain(page),
+		min_age_ns ? ": outstanding for longer than " : ": outstanding",
+		min_age_ns ? age : "");
+	if (selection.rows.count) {
+		fprintf(page->stream, "  #  %8s  %5s  %11s  %9s  %s\n", "LIVE", "SHARE",
+			section->blocks, section->allocated, "AGE");
+	} else {
+		write_nothing(page, snapshot, section, &selection, age);
+	}
+	vec_for_each (row, &selection.rows)
+		write_row(page, snapshot, ++number, row, &selection, min_age_ns);
+	write_left_out(page, section, &selection, min_age_ns);
+	selection_free(&selection);
+}
+
+/* -- the whole -----------------------------------------------------------------------------------
+ */
+
+static bool is_traced(const struct snapshot *snapshot, enum site_kind kind)
+{
+	if (kind == SITE_HEAP && snapshot->heap)
+		return true;
+	if (kind == SITE_MAPPING && snapshot->mapping)
+		return true;
+	vec_for_each (site, &snapshot->sites)
+		if (site->kind == kind)
+			return true;
+	return false;
+}
+
+void table_write(const struct snapshot *snapshot, const struct report_options *options,
+		 FILE *stream)
+{
+	struct page page = { stream, COLUMNS_DEFAULT, options->color };
+	size_t i;
+
+	if (options->columns > 0)
+		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
+	write_head(&page, snapshot);
+	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+		if (is_traced(snapshot, sections[i].kind))
+			write_section(&page, snapshot, &sections[i], options);
+	putc('\n', stream);
+	coverage_write(&page, snapshot);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Merging stacks into a tree. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "model/strings.h"
+#include "report/label.h"
+#include "report/selection.h"
+#include "report/tree.h"
+
+#define uthash_malloc(bytes) mem_alloc(bytes)
+#define uthash_free(memory, bytes) mem_free(memory)
+#include <uthash.h>
+
+/*
+ * What is merged: same parent, same function. A snapshot has one copy of each text, so addresses
+ * stand for names. Hashed as bytes: without padding.
+ */
+struct key {
+	const struct node *parent;
+	const char *text; /* the name, else the module */
+	uint64_t offset; /* without a name */
+	uint64_t type;
+};
+_Static_assert(sizeof(struct key) == 32, "padding in a hashed key");
+
+struct node {
+	struct tree_node public;
+	struct key key;
+	UT_hash_handle hh;
+};
+
+struct tree {
+	struct node *nodes; /* of fixed size: they point at each other */
+	size_t count;
+	struct node *index;
+	struct strings *strings;
+};
+
+enum { TYPE_MARK = 100, TYPE_UNNAMED = 101 }; /* beside enum frame_type */
+
+static struct node *child(struct tree *tree, struct node *parent, struct key key, const char *label,
+			  const struct frame *frame)
+{
+	struct node *node;
+	char buffer[LABEL_MAX];
+
+	key.parent = parent;
+	HASH_FIND(hh, tree->index, &key, sizeof(key), node);
+	if (node)
+		return node;
+	node = &tree->nodes[tree->count++];
+	node->key = key;
+	node->public.frame = frame;
+	node->public.parent = parent ? &parent->public : NULL;
+	node->public.depth = parent ? parent->public.depth + 1 : 0;
+	node->public.label =
+		frame ? strings_intern(tree->strings, label_frame(frame, buffer)) : label;
+	HASH_ADD(hh, tree->index, key, sizeof(key), node);
+	return node;
+}
+
+static struct node *frame_child(struct tree *tree, struct node *parent, const struct frame *frame)
+{
+	struct key key = { .text = frame->name, .type = frame->type };
+
+	if (!frame->name || !*frame->name) {
+		key.text = frame->module;
+		key.offset = frame->offset;
+		key.type = TYPE_UNNAMED;
+	}
+	return child(tree, parent, key, NULL, frame);
+}
+
+/* A node that is no frame. Frees label. */
+static struct node *mark_child(struct tree *tree, struct node *parent, char *label)
+{
+	const char *interned = strings_intern(tree->strings, label);
+
+	mem_free(label);
+	return child(tree, parent, (struct key){ .text = interned, .type = TYPE_MARK }, interned,
+		     NULL);
+}
+
+static const char *comm_of(const struct snapshot *snapshot, pid_t pid)
+{
+	vec_for_each (process, &snapshot->processes)
+		if (process->pid == pid)
+			return process->comm ? process->comm : "?";
+	return "?";
+}
+
+static void add_site(struct tree *tree, const struct snapshot *snapshot,
+		     const struct selection_row *row)
+{
+	const struct site *site = row->site;
+	struct node *node = tree->nodes;
+	size_t i;
+
+	node = mark_child(tree, node, mem_printf("%s-%d", comm_of(snapshot, site->pid), site->pid));
+	/* A stack that was cut stands on no root: it must not look as if it did. */
+	if (site->end != SITE_END_ROOT && site->end != SITE_END_BARRIER)
+		node = mark_child(tree, node,
+				  mem_printf("[stack cut: %s]", site_end_name(site->end)));
+	for (i = site->frame_count; i-- > 0;)
+		node = frame_child(tree, node, &site->frames[i]);
+	node->public.self_bytes += row->bytes;
+	node->public.bytes += row->bytes;
+	node->public.blocks += row->blocks;
+}
+
+/* By parent (in the order of their making), then as siblings are wanted. */
+static int compare_parents(const struct node *a, const struct node *b)
+{
+	if (a->key.parent == b->key.parent)
+		return 0;
+	return a->key.parent < b->key.parent ? -1 : 1;
+}
+
+static int compare_labels(const void *left, const void *right)
+{
+	const struct node *a = *(const struct node *const *)left;
+	const struct node *b = *(const struct node *const *)right;
+	int order = compare_parents(a, b);
+
+	order = order ? order : strcmp(a->public.label, b->public.label);
+	return order ? order : (a->key.type > b->key.type) - (a->key.type < b->key.type);
+}
+
+static int compare_bytes(const void *left, const void *right)
+{
+	const struct node *a = *(const struct node *const *)left;
+	const struct node *b = *(const struct node *const *)right;
+	int order = compare_parents(a, b);
+
+	if (!order && a->public.bytes != b->public.bytes)
+		return a->public.bytes > b->public.bytes ? -1 : 1;
+	return order ? order : compare_labels(left, right);
+}
+
+/* A parent was made before its children: from the back, each node is complete when it is met. */
+static void finish(struct tree *tree, enum tree_order order)
+{
+	struct node **sorted = mem_array(tree->count, sizeof(struct node *));
+	size_t i;
+
+	for (i = tree->count; i-- > 0;) {
+		struct node *node = &tree->nodes[i];
+		struct node *parent = (struct node *)node->key.parent;
+
+		sorted[i] = node;
+		if (parent) {
+			parent->public.bytes += node->public.bytes;
+			parent->public.blocks += node->public.blocks;
+		}
+	}
+	qsort(sorted, tree->count, sizeof(*sorted),
+	      order == TREE_BY_LABEL ? compare_labels : compare_bytes);
+	for (i = tree->count; i-- > 0;) {
+		struct node *parent = (struct node *)sorted[i]->key.parent;
+
+		if (!parent)
+			continue;
+		sorted[i]->public.next = parent->public.first;
+		parent->public.first = &sorted[i]->public;
+	}
+	mem_free(sorted);
+}
+
+struct tree *tree_new(const struct snapshot *snapshot, enum site_kind kind,
+		      const struct report_options *options, enum tree_order order)
+{
+	struct tree *tree = mem_alloc(sizeof(*tree));
+	struct selection selection;
+	size_t most = 1;
+
+	selection_make(&selection, snapshot, 1u << kind, options, options->shape_all);
+	vec_for_each (row, &selection.rows)
+		most += row->site->frame_count + 2;
+	tree->nodes = mem_array(most, sizeof(struct node));
+	tree->strings = strings_new();
+	child(tree, NULL, (struct key){ .type = TYPE_MARK }, site_kind_name(kind), NULL);
+	vec_for_each (row, &selection.rows)
+		add_site(tree, snapshot, row);
+	finish(tree, order);
+	selection_free(&selection);
+	return tree;
+}
+
+void tree_free(struct tree *tree)
+{
+	if (!tree)
+		return;
+	HASH_CLEAR(hh, tree->index);
+	strings_free(tree->strings);
+	mem_free(tree->nodes);
+	mem_free(tree);
+}
+
+const struct tree_node *tree_root(const struct tree *tree)
+{
+	return &tree->nodes[0].public;
+}
+
+const struct tree_node *tree_skip(const struct tree_node *node)
+{
+	while (node && !node->next)
+		node = node->parent;
+	return node ? node->next : NULL;
+}
+
+const struct tree_node *tree_next(const struct tree_node *node)
+{
+	return node->first ? node->first : tree_skip(node);
+}
