@@ -93,6 +93,7 @@ target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
 
 .PHONY: all
 all: $(O)/unfreed
+	@:
 
 $(O)/unfreed: $(objects)
 	$(call say,LINK,$@)
