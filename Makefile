@@ -171,6 +171,9 @@ $(O)/tests/targets/%: $(O)/tests/targets/%.o
 $(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
 $(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
 
+.PHONY: targets
+targets: $(target_programs)
+
 # The kernel side for arm64, compiled only.
 $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	$(call say,BPF,$@)
