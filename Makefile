@@ -86,6 +86,7 @@ bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
+unwind_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unwind/test_*.c))
 target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
 target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
 
@@ -93,6 +94,7 @@ target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
 
 .PHONY: all
 all: $(O)/unfreed
+	@:
 
 $(O)/unfreed: $(objects)
 	$(call say,LINK,$@)
@@ -137,9 +139,12 @@ $(O)/libunfreed.a: $(library)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A unit test that needs no more than some folders may be built before the rest of the tree is there.
-$(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunfreed.a
+$(unit_programs) $(unwind_programs): %: %.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $< $(O)/libunfreed.a -lcmocka $(libraries)
+
+# The BPF code of x86-64, built natively: the shim stands in for the kernel's headers and helpers.
+$(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARCH_x86 $(all_cflags)
 
 $(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
@@ -166,6 +171,9 @@ $(O)/tests/targets/%: $(O)/tests/targets/%.o
 $(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
 $(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
 
+.PHONY: targets
+targets: $(target_programs)
+
 # The kernel side for arm64, compiled only.
 $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	$(call say,BPF,$@)
@@ -176,6 +184,7 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 suites := lint unit golden unwind e2e
 .PHONY: $(suites:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
+programs-unwind: $(unwind_programs)
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 bpf-arm64: $(arm64_objects)
@@ -239,4 +248,4 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(target_programs:=.d) $(O)/tests/golden/render.d
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/golden/render.d

@@ -9,20 +9,18 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --format --json --output --fail-over --help' ;;
-	check) options='--format --json --help' ;;
+	trace) options='--pid --container --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --format --json --output --fail-over --help' ;;
+	check) options='--json --help' ;;
 	esac
 
 	if ((COMP_CWORD == 1)); then
 		words='trace check --help --version'
 	else
 		case $previous in
-		-f | --format)
-			words='table json folded svg'
-			[[ ${COMP_WORDS[1]} == trace ]] || words='table json'
-			;;
+		-f | --format) words='table json folded svg' ;;
 		--events) words='heap mapping heap,mapping' ;;
-		--stack) words='auto fp' ;;
+		--stack) words='auto table fp' ;;
+		--probe) words='session multi perf' ;;
 		--max-overhead) words='off' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-o | --output)

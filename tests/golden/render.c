@@ -379,7 +379,7 @@ static struct snapshot *scene_bulk(void)
 		for (j = 0; j < DEPTH; j++) {
 			snprintf(name, sizeof(name),
 				 "ns::component_%d::do_something<int>(std::string)",
-				 (i >> (DEPTH - 1 - j) / 2) * 31 % 9973);
+				 (i >> j) * 31 % 9973);
 			frames[j] = (struct frame){ snapshot_string(snapshot, name),
 						    "/srv/bulk",
 						    j,

@@ -27,13 +27,6 @@ static size_t opaque(size_t size)
 	return size;
 }
 
-/* The compiler takes a block for freed when it went to a realloc, also to one that must fail. */
-static void *alias(void *pointer)
-{
-	__asm__ volatile("" : "+r"(pointer));
-	return pointer;
-}
-
 /* Whether an allocation failed; one that nobody uses would be taken for granted. */
 static bool failed(void *pointer)
 {

@@ -28,6 +28,16 @@
 
 /* The compiler must assume that pointer is used: no allocation is optimised away. */
 #define KEEP(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
+/*
+ * The same pointer, and the compiler does not know: else it takes a block for freed when it went to
+ * a realloc, also to one that must fail, and an allocation for granted.
+ */
+static inline void *alias(void *pointer)
+{
+	__asm__ volatile("" : "+r"(pointer));
+	return pointer;
+}
+
 /* Behind a call: it is no tail call. */
 #define NO_TAIL_CALL() __asm__ volatile("" : : : "memory")
 

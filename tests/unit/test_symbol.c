@@ -540,6 +540,23 @@ static void test_broken_dwarf_keeps_the_name(void **state)
 	free(file.bytes);
 }
 
+/* libdw would hand out the last text, and read on behind the section. */
+static void test_texts_without_an_end(void **state)
+{
+	uint64_t address = address_of("full", "marker_inlined");
+	struct bytes file = read_file("full");
+	struct sandbox *sandbox = sandbox_new();
+	struct sandbox_image image;
+	size_t bytes;
+	uint8_t *texts = find_section(&file, ".debug_str", &bytes);
+
+	texts[bytes - 1] = 'x';
+	assert_int_equal(sandbox_open_bytes(sandbox, file.bytes, file.count, &image), 0);
+	assert_string_equal(frames(sandbox, &image, &address, 1).bytes, "0:outer::grow(int)@?:0 ");
+	sandbox_free(sandbox);
+	free(file.bytes);
+}
+
 /* -- rows ---------------------------------------------------------------------------------------
  */
 
@@ -575,6 +592,7 @@ int main(void)
 		cmocka_unit_test(test_truncated_files),
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_broken_dwarf_keeps_the_name),
+		cmocka_unit_test(test_texts_without_an_end),
 		cmocka_unit_test(test_rows),
 	};
 

@@ -167,14 +167,14 @@ size_t label_fit(char *buffer, const char *text, size_t width)
 	}
 	if (count <= width)
 		return count;
-	head = width > 2 ? (width - 2) / 2 : 0;
-	tail = width > 2 ? width - 2 - head : 0;
+	if (width < 2) {
+		*buffer = '\0';
+		return 0;
+	}
+	head = (width - 2) / 2;
+	tail = width - 2 - head;
 	cut = character_at(buffer, head);
 	rest = character_at(buffer, count - tail);
-	if (rest - cut < 2) { /* a buffer of width 1 */
-		*cut = '\0';
-		return head;
-	}
 	memcpy(cut, "..", 2);
 	memmove(cut + 2, rest, strlen(rest) + 1);
 	return head + 2 + tail;

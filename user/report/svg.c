@@ -221,9 +221,10 @@ static void write_head(FILE *stream, const struct snapshot *snapshot)
 	write_text(stream, snapshot->target ? snapshot->target : "?");
 	fprintf(stream,
 		"</text>\n<text class=\"quiet\" x=\"%d\" y=\"46\">memory not given back, by the "
-		"stacks "
-		"that allocated it; watched for %s from %s</text>\n",
-		MARGIN, units_format_time(length, snapshot->window_ns), when);
+		"stacks that allocated it; watched for %s from %s; frames below %.2f%% are not "
+		"drawn</text>\n",
+		MARGIN, units_format_time(length, snapshot->window_ns), when,
+		100 * NARROWEST / (PAGE - 2 * MARGIN));
 	for (class = 0; class < CLASSES; class ++) {
 		fprintf(stream,
 			"<rect class=\"%s1\" x=\"%d\" y=\"57\" width=\"12\" height=\"12\"/>"

@@ -52,29 +52,22 @@ void symboliser_free(struct symboliser *symboliser)
 /* -- DIEs ---------------------------------------------------------------------------------------
  */
 
-static const char *string_attribute(Dwarf_Die *die, unsigned name)
-{
-	Dwarf_Attribute attribute;
-
-	return dwarf_attr(die, name, &attribute) ? dwarf_formstring(&attribute) : NULL;
-}
-
 /* The linkage name, else the plain name, of a DIE or of what it is an instance of. */
-static const char *name_of(const Dwarf_Die *instance)
+static const char *name_of(const struct units *units, const Dwarf_Die *instance)
 {
 	Dwarf_Die die = *instance;
 	const char *plain = NULL;
 
 	for (int i = 0; i < ORIGINS_MAX; i++) {
 		Dwarf_Attribute attribute;
-		const char *linkage = string_attribute(&die, DW_AT_linkage_name);
+		const char *linkage = units_string(units, &die, DW_AT_linkage_name);
 
 		if (!linkage)
-			linkage = string_attribute(&die, DW_AT_MIPS_linkage_name);
+			linkage = units_string(units, &die, DW_AT_MIPS_linkage_name);
 		if (linkage)
 			return linkage;
 		if (!plain)
-			plain = string_attribute(&die, DW_AT_name);
+			plain = units_string(units, &die, DW_AT_name);
 		if (!dwarf_attr(&die, DW_AT_abstract_origin, &attribute) &&
 		    !dwarf_attr(&die, DW_AT_specification, &attribute))
 			break;
@@ -189,11 +182,11 @@ static const char *resolve_source(struct symboliser *symboliser, uint64_t addres
 	count = find_inlined(&function, address, inlined);
 	while (count--) {
 		frame->inlined = true;
-		name_frame(symboliser, frame, name_of(&inlined[count]));
+		name_frame(symboliser, frame, name_of(symboliser->units, &inlined[count]));
 		frame = add_frame(symboliser);
 		line_of_call(&unit, &inlined[count], frame);
 	}
-	return name_of(&function);
+	return name_of(symboliser->units, &function);
 }
 
 static void resolve(struct symboliser *symboliser, uint64_t address)

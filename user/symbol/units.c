@@ -34,9 +34,15 @@ struct unit {
 	VEC(Dwarf_Die) functions;
 };
 
+/* The part of .debug_info in which every text ends: up to its last NUL. */
+struct texts {
+	uintptr_t start, end;
+};
+
 struct units {
 	Dwarf *dwarf, *alt;
 	Elf *no_alt;
+	struct texts texts, alt_texts;
 	struct ranges ranges;
 	uint32_t ranges_left; /* of RANGES_MAX: many DIEs may share one long list */
 	VEC(struct unit) units;
@@ -92,6 +98,67 @@ static const struct range *find_range(const struct ranges *ranges, uint64_t addr
 			return &ranges->items[i - 1];
 	}
 	return NULL;
+}
+
+/* -- texts --------------------------------------------------------------------------------------
+ */
+
+/*
+ * libdw gives texts of .debug_str by their start and does not care for their end (0.188), and reads
+ * some of them itself. So the sections as a whole must end, as every linker's do.
+ */
+static bool text_sections_end(struct image *image)
+{
+	static const char *const names[] = { ".debug_str", ".debug_line_str" };
+
+	for (int i = 0; i < 2; i++) {
+		struct image_section section;
+		int error = image_section(image, names[i], &section);
+
+		if (error == -EINVAL || (!error && section.bytes[section.size - 1]))
+			return false;
+	}
+	return true;
+}
+
+static struct texts find_texts(struct image *image)
+{
+	struct image_section section;
+	const uint8_t *last;
+
+	if (image_section(image, ".debug_info", &section))
+		return (struct texts){ 0 };
+	last = memrchr(section.bytes, '\0', section.size);
+	return (struct texts){ (uintptr_t)section.bytes, (uintptr_t)(last ? last : section.bytes) };
+}
+
+static bool lies_in(const struct texts *texts, const void *text)
+{
+	return (uintptr_t)text >= texts->start && (uintptr_t)text <= texts->end;
+}
+
+/* A text within .debug_info itself may be the last thing there. */
+static bool ends(const struct units *units, const Dwarf_Attribute *attribute)
+{
+	return attribute->form != DW_FORM_string || lies_in(&units->texts, attribute->valp) ||
+	       lies_in(&units->alt_texts, attribute->valp);
+}
+
+const char *units_string(const struct units *units, Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute attribute;
+
+	if (!dwarf_attr(die, name, &attribute) || !ends(units, &attribute))
+		return NULL;
+	return dwarf_formstring(&attribute);
+}
+
+/* Whether libdw may read the unit's lines: it puts the unit's directory before their file names. */
+static bool has_sound_texts(const struct units *units, Dwarf_Die *unit)
+{
+	Dwarf_Attribute attribute;
+
+	return !dwarf_attr(unit, DW_AT_comp_dir, &attribute) || ends(units, &attribute);
 }
 
 /* -- walking ------------------------------------------------------------------------------------
@@ -183,6 +250,8 @@ static void index_units(struct units *units)
 		if (dwarf_get_units(units->dwarf, cu, &cu, &version, &type, &die, NULL))
 			break;
 		if (type != DW_UT_compile && type != DW_UT_skeleton && type != DW_UT_partial)
+			continue;
+		if (!has_sound_texts(units, &die))
 			continue;
 		add_ranges(units, &units->ranges, &die, units->units.count);
 		unit = vec_add(&units->units);
@@ -283,7 +352,9 @@ bool units_exist(struct image *image)
 
 static Dwarf *begin(struct image *image)
 {
-	return units_exist(image) ? dwarf_begin_elf(image_elf(image), DWARF_C_READ, NULL) : NULL;
+	if (!units_exist(image) || !text_sections_end(image))
+		return NULL;
+	return dwarf_begin_elf(image_elf(image), DWARF_C_READ, NULL);
 }
 
 int units_new(struct units **result, struct image *image, struct image *alt)
@@ -304,8 +375,11 @@ int units_new(struct units **result, struct image *image, struct image *alt)
 	units = mem_alloc(sizeof(*units));
 	units->dwarf = dwarf;
 	units->ranges_left = RANGES_MAX;
+	units->texts = find_texts(image);
 	units->alt = alt ? begin(alt) : NULL;
-	if (!units->alt) {
+	if (units->alt) {
+		units->alt_texts = find_texts(alt);
+	} else {
 		units->no_alt = elf_memory((char *)&no_alt, sizeof(no_alt));
 		units->alt = dwarf_begin_elf(units->no_alt, DWARF_C_READ, NULL);
 	}

@@ -30,6 +30,10 @@ bool units_exist(struct image *image);
  */
 bool units_find(struct units *units, uint64_t address, Dwarf_Die *unit, Dwarf_Die *function);
 
+/* An attribute's text, or NULL. libdw's own dwarf_formstring may run on behind the section's end.
+ */
+const char *units_string(const struct units *units, Dwarf_Die *die, unsigned attribute);
+
 /* Steps to the next DIE in the file, at the same depth or one down. False: none, or it is broken
  * (a DIE must lie behind its elder: no loops). */
 bool units_sibling(Dwarf_Die *die);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Stands in for libbpf's header where BPF code is built natively: helpers are the test's functions. */
+/* Stands in for libbpf's header where BPF code is built natively: helpers are the test's functions.
+ */
 #ifndef UNFREED_SHIM_BPF_HELPERS_H
 #define UNFREED_SHIM_BPF_HELPERS_H
 
