@@ -201,6 +201,17 @@ static void progress(const struct trace *trace, const struct collect *collect, b
 			units_format_time(end, trace->duration_ns));
 }
 
+/* The table has its defaults; another format is shaped only by what was asked for. */
+static void shape_report(struct trace *trace)
+{
+	bool table = trace->format == report_find("table");
+
+	trace->report.shape_all = trace->min_age_given || trace->top_given;
+	trace->report.min_age_ns = table || trace->min_age_given ? trace->collect.min_age_ns : 0;
+	if (!table && !trace->top_given)
+		trace->report.top = UINT64_MAX;
+}
+
 static void set_width(struct trace *trace)
 {
 	const char *term = getenv("TERM");
@@ -337,8 +348,7 @@ int cmd_trace(int argc, char **argv)
 		return status;
 	if (check_limits(&trace))
 		return cmd_fail(EXIT_USAGE);
-	trace.report.min_age_ns = trace.collect.min_age_ns;
-	trace.report.shape_all = trace.min_age_given || trace.top_given;
+	shape_report(&trace);
 	set_width(&trace);
 	catch_signals();
 	return run(&trace);
