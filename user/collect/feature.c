@@ -100,7 +100,7 @@ static int try_map_files(void)
 	if (error)
 		return error;
 	error = -ENOENT;
-	vec_for_each(map, &maps.rows) {
+	vec_for_each (map, &maps.rows) {
 		cleanup_close int fd = -1;
 
 		if (!map->inode)
@@ -112,7 +112,8 @@ static int try_map_files(void)
 		break;
 	}
 	maps_free(&maps);
-	return error ? error_set(error, "cannot open /proc/self/map_files: %s", strerror(-error)) : 0;
+	return error ? error_set(error, "cannot open /proc/self/map_files: %s", strerror(-error))
+		     : 0;
 }
 
 /* CAP_SYS_PTRACE (19): what /proc asks of who reads another's maps and memory. */

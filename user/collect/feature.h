@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 struct feature {
-	const char *name;   /* a JSON key: "uprobe_session" */
-	const char *text;   /* what it is for */
-	bool required;	    /* without it nothing can be traced */
-	int (*try)(void);   /* 0, or -errno with a sentence */
+	const char *name; /* a JSON key: "uprobe_session" */
+	const char *text; /* what it is for */
+	bool required; /* without it nothing can be traced */
+	int (*try)(void); /* 0, or -errno with a sentence */
 	const char *remedy; /* what to do where it is missing */
 };
 

@@ -46,11 +46,13 @@ static int load_error(int error)
 	if (end)
 		*end = '\0';
 	if (error == -EPERM || error == -EACCES)
-		return error_set(error,
-				 "not permitted to load BPF programs: run as root (see 'unfreed check')");
+		return error_set(
+			error,
+			"not permitted to load BPF programs: run as root (see 'unfreed check')");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return error_set(-ENOTSUP, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
-					   "be built with CONFIG_DEBUG_INFO_BTF");
+		return error_set(-ENOTSUP,
+				 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
+				 "be built with CONFIG_DEBUG_INFO_BTF");
 	return error_set(error, "cannot load the BPF programs: %s (%s)", strerror(-error),
 			 last_warning);
 }
