@@ -16,7 +16,7 @@
 #define ABI_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "size of " #type)
 
 enum {
-	ABI_MAX_FRAMES = 128,  /* frames kept of one stack */
+	ABI_MAX_FRAMES = 128, /* frames kept of one stack */
 	ABI_MAX_OPEN_CALLS = 4, /* nested allocator calls kept for one thread */
 	ABI_MAX_ROWS_LOG2 = 24, /* unwind rows in all: bounds the binary search in BPF */
 };
@@ -26,10 +26,10 @@ enum {
 /* What an allocator's function does with a block. */
 enum abi_role {
 	ROLE_NONE,
-	ROLE_ALLOCATE,	   /* returns a new block, or NULL */
+	ROLE_ALLOCATE, /* returns a new block, or NULL */
 	ROLE_ALLOCATE_OUT, /* returns 0 and stores the new block through its pointer argument */
-	ROLE_REALLOCATE,   /* gives back the old block where it returns a new one */
-	ROLE_FREE,	   /* gives back the block in its pointer argument */
+	ROLE_REALLOCATE, /* gives back the old block where it returns a new one */
+	ROLE_FREE, /* gives back the block in its pointer argument */
 };
 
 enum {
@@ -40,13 +40,13 @@ enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */
 
 /* All that BPF needs to know of a probed function. It travels in the probe's 64-bit cookie. */
 struct abi_probe {
-	__u8 role;	  /* enum abi_role */
-	__u8 size_arg;	  /* position of the size in bytes, or of the element's size */
-	__u8 count_arg;	  /* position of the number of elements, or ARGUMENT_NONE */
+	__u8 role; /* enum abi_role */
+	__u8 size_arg; /* position of the size in bytes, or of the element's size */
+	__u8 count_arg; /* position of the number of elements, or ARGUMENT_NONE */
 	__u8 pointer_arg; /* position of the block or of the place for it, or ARGUMENT_NONE */
-	__u8 flags;	  /* PROBE_… */
-	__u8 skip_bytes;  /* from the function's first byte to the probed instruction */
-	__u16 row;	  /* row in the table of allocators */
+	__u8 flags; /* PROBE_… */
+	__u8 skip_bytes; /* from the function's first byte to the probed instruction */
+	__u16 row; /* row in the table of allocators */
 };
 ABI_SIZE(struct abi_probe, 8);
 
@@ -93,23 +93,23 @@ enum abi_counter {
 	COUNTER_UNMATCHED_FREES, /* blocks given back that were allocated before the attach */
 	COUNTER_INHERITED_FREES, /* the same in a process forked while watched */
 	COUNTER_PREEXISTING_BLOCKS, /* older blocks that a realloc moved into the live set */
-	COUNTER_HITS,	 /* probe hits in targets, entries and returns */
+	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
 	COUNTER_MAX,
 };
 
 /* What the kernel side knows that it missed. */
 enum abi_loss {
-	LOSS_BLOCKS_FULL,   /* allocations not kept: the live set is full */
-	LOSS_SITES_FULL,    /* allocations not kept: too many distinct stacks */
-	LOSS_THREADS_FULL,  /* calls not paired: too many threads */
-	LOSS_NESTED_CALLS,  /* calls not paired: nested deeper than ABI_MAX_OPEN_CALLS */
+	LOSS_BLOCKS_FULL, /* allocations not kept: the live set is full */
+	LOSS_SITES_FULL, /* allocations not kept: too many distinct stacks */
+	LOSS_THREADS_FULL, /* calls not paired: too many threads */
+	LOSS_NESTED_CALLS, /* calls not paired: nested deeper than ABI_MAX_OPEN_CALLS */
 	LOSS_MISSED_RETURNS, /* entries whose return was never seen (longjmp, dead thread) */
 	LOSS_REUSED_ADDRESSES, /* an address was handed out again, its free was not seen */
-	LOSS_READ_FAULTS,   /* result pointers that could not be read */
+	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
-	LOSS_SCRATCH_BUSY,  /* walks without scratch memory: too many preempted on one CPU */
+	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
 	LOSS_MAX,
 };
 
@@ -117,13 +117,13 @@ enum abi_loss {
 
 /* Why a stack stops. */
 enum abi_end {
-	END_ROOT,	/* the thread's outermost frame */
-	END_NO_TABLE,	/* no unwind row for the last frame's code, and no frame pointer to follow */
+	END_ROOT, /* the thread's outermost frame */
+	END_NO_TABLE, /* no unwind row for the last frame's code, and no frame pointer to follow */
 	END_NO_MAPPING, /* the last address lies in no executable mapping */
 	END_READ_FAULT, /* the stack could not be read */
-	END_DEPTH,	/* ABI_MAX_FRAMES reached */
-	END_BARRIER,	/* a known boundary: a continuation, a language runtime's stack switch */
-	END_BAD_FRAME,	/* the next frame would lie below this one */
+	END_DEPTH, /* ABI_MAX_FRAMES reached */
+	END_BARRIER, /* a known boundary: a continuation, a language runtime's stack switch */
+	END_BAD_FRAME, /* the next frame would lie below this one */
 	END_MAX,
 };
 
@@ -151,13 +151,20 @@ struct abi_stack {
 	__u64 stack_id;
 	__u16 count;
 	__u8 kind; /* enum abi_kind */
-	__u8 end;  /* enum abi_end */
+	__u8 end; /* enum abi_end */
 	__u32 tid;
 	__u64 frames[ABI_MAX_FRAMES];
 };
 ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_FRAMES);
 
-enum abi_mapping_call { CALL_MMAP = 1, CALL_MUNMAP, CALL_MREMAP, CALL_BRK, CALL_MPROTECT, CALL_MADVISE };
+enum abi_mapping_call {
+	CALL_MMAP = 1,
+	CALL_MUNMAP,
+	CALL_MREMAP,
+	CALL_BRK,
+	CALL_MPROTECT,
+	CALL_MADVISE
+};
 
 /* One successful system call; header.time_ns is its exit. */
 struct abi_mapping {
@@ -176,8 +183,8 @@ enum abi_process_event { PROCESS_EXEC = 1, PROCESS_EXIT };
 
 struct abi_process {
 	struct abi_header header; /* mm: the address space that is gone */
-	__u32 event;		  /* enum abi_process_event */
-	__s32 exit_code;	  /* as in wait(2) */
+	__u32 event; /* enum abi_process_event */
+	__s32 exit_code; /* as in wait(2) */
 };
 ABI_SIZE(struct abi_process, 32);
 
@@ -195,8 +202,8 @@ ABI_SIZE(struct abi_target, 16);
 /* An executable mapping: sorted by start within its process. */
 struct abi_code {
 	__u64 start; /* first address */
-	__u64 end;   /* first address behind it */
-	__u64 bias;  /* address - bias = address in the image, as its unwind rows have it */
+	__u64 end; /* first address behind it */
+	__u64 bias; /* address - bias = address in the image, as its unwind rows have it */
 	__u32 rows_first;
 	__u32 rows_count; /* 0: no table */
 };
@@ -207,34 +214,35 @@ ABI_SIZE(struct abi_code, 32);
  * offset: 8 * cfa_offset.
  */
 enum abi_cfa {
-	CFA_NONE,	/* no rule: by frame pointer, or the walk ends, END_NO_TABLE */
-	CFA_ROOT,	/* return address undefined: the thread's root */
-	CFA_SP,		/* CFA = sp + offset */
-	CFA_BP,		/* CFA = bp + offset */
-	CFA_PLT,	/* x86-64 PLT slot: CFA = sp + 8 + ((pc & 15) >= cfa_offset ? 8 : 0) */
-	CFA_SIGNAL,	/* signal trampoline: registers lie in the rt_sigframe at sp */
-	CFA_SP_DEREF,	/* CFA = *(sp + offset) */
-	CFA_BP_DEREF,	/* CFA = *(bp + offset): functions that realign their stack (gcc's DRAP) */
+	CFA_NONE, /* no rule: by frame pointer, or the walk ends, END_NO_TABLE */
+	CFA_ROOT, /* return address undefined: the thread's root */
+	CFA_SP, /* CFA = sp + offset */
+	CFA_BP, /* CFA = bp + offset */
+	CFA_PLT, /* x86-64 PLT slot: CFA = sp + 8 + ((pc & 15) >= cfa_offset ? 8 : 0) */
+	CFA_SIGNAL, /* signal trampoline: registers lie in the rt_sigframe at sp */
+	CFA_SP_DEREF, /* CFA = *(sp + offset) */
+	CFA_BP_DEREF, /* CFA = *(bp + offset): functions that realign their stack (gcc's DRAP) */
 };
 
 enum { ROW_BP_SAME = -128 }; /* bp_offset: the register is not saved here */
 
 /*
  * One row holds from its pc to the next row's. The return address lies at CFA - 8, bp at
- * CFA + 8 * bp_offset (with CFA_BP_DEREF: at bp + 8 * bp_offset). Rows are sorted by pc within an image; adjacent equal rows are merged.
+ * CFA + 8 * bp_offset (with CFA_BP_DEREF: at bp + 8 * bp_offset). Rows are sorted by pc within an
+ * image; adjacent equal rows are merged.
  */
 struct abi_row {
-	__u32 pc;	  /* offset from the image's lowest row address: abi_code.bias has it */
+	__u32 pc; /* offset from the image's lowest row address: abi_code.bias has it */
 	__s16 cfa_offset; /* words of 8 bytes: large arrays lie on stacks */
-	__s8 bp_offset;	  /* words of 8 bytes, or ROW_BP_SAME */
-	__u8 cfa;	  /* enum abi_cfa */
+	__s8 bp_offset; /* words of 8 bytes, or ROW_BP_SAME */
+	__u8 cfa; /* enum abi_cfa */
 };
 ABI_SIZE(struct abi_row, 8);
 
 /* Settings of one run: constants that the verifier sees. */
 struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
-	__u8 session;		  /* return probes may be skipped: session links */
+	__u8 session; /* return probes may be skipped: session links */
 	__u8 reserved[6];
 };
 ABI_SIZE(struct abi_config, 8);

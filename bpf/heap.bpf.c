@@ -3,8 +3,8 @@
  * Allocator probes. Pairs each call's entry with its return, keeps the live blocks and the sums for
  * each stack. What a function does comes with its probe's cookie (struct abi_probe).
  *
- * A block is removed when its free is entered and inserted when its allocation returns: in the other
- * order another thread that is given the same address would be taken for it.
+ * A block is removed when its free is entered and inserted when its allocation returns: in the
+ * other order another thread that is given the same address would be taken for it.
  */
 #include "state.bpf.h"
 
@@ -14,10 +14,10 @@ extern struct blocks_map blocks SEC(".maps");
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
  * context pointer that was added to.
  */
-#define ARGUMENT(n) \
-	case n: \
+#define ARGUMENT(n)                           \
+	case n:                               \
 		value = PT_REGS_PARM##n(ctx); \
-		barrier_var(value); \
+		barrier_var(value);           \
 		break
 
 static __always_inline __u64 argument(struct pt_regs *ctx, __u8 position)
@@ -80,18 +80,6 @@ static __always_inline void block_insert(__u64 mm, __u64 address, struct abi_blo
 	__sync_fetch_and_add(&site->live_blocks, 1);
 	__sync_fetch_and_add(&site->allocated_bytes, block->bytes);
 	__sync_fetch_and_add(&site->allocated_blocks, 1);
-}
-
-static __always_inline void free_enter(__u64 mm, __u64 address)
-{
-	struct abi_block block;
-
-	if (!address)
-		return;
-	if (block_take(mm, address, &block))
-		block_book_free(mm, &block);
-	else
-		count(COUNTER_UNMATCHED_FREES);
 }
 
 /* -- open calls -------------------------------------------------------------------------------- */
@@ -262,6 +250,28 @@ static __always_inline int call_return(struct pt_regs *ctx, struct thread *threa
 	if (!thread->depth)
 		call_book(ctx, thread, top);
 	return 0;
+}
+
+/* glibc's realloc(p, 0) calls free(p): the open realloc has taken the block already. */
+static __always_inline bool inside_realloc(__u64 address)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct open_call *top = thread ? call_top(thread) : NULL;
+
+	return top && top->probe.role == ROLE_REALLOCATE && top->pointer == address;
+}
+
+static __always_inline void free_enter(__u64 mm, __u64 address)
+{
+	struct abi_block block;
+
+	if (!address)
+		return;
+	if (block_take(mm, address, &block))
+		block_book_free(mm, &block);
+	else if (!inside_realloc(address))
+		count(COUNTER_UNMATCHED_FREES);
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */

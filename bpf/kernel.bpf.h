@@ -10,13 +10,20 @@
 
 #if defined(__TARGET_ARCH_x86)
 
-enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_BRK = 12, NR_MREMAP = 25, NR_MADVISE = 28 };
+enum {
+	NR_MMAP = 9,
+	NR_MPROTECT = 10,
+	NR_MUNMAP = 11,
+	NR_BRK = 12,
+	NR_MREMAP = 25,
+	NR_MADVISE = 28
+};
 
 /* call pushes the return address, ret pops it. */
 #define RETURN_POPS 8
-#define USER_PC(regs) ((regs)->ip)
-#define USER_SP(regs) ((regs)->sp)
-#define USER_BP(regs) ((regs)->bp)
+#define USER_PC(r) ((r)->ip)
+#define USER_SP(r) ((r)->sp)
+#define USER_BP(r) ((r)->bp)
 /* THREAD_SIZE and TOP_OF_KERNEL_STACK_PADDING without KASAN (arch/x86/include/asm) */
 #define KERNEL_STACK_BYTES (4 * 4096)
 #define USER_REGS_BYTES sizeof(struct pt_regs)
@@ -32,15 +39,19 @@ static __always_inline __u64 return_address_at_entry(const struct pt_regs *ctx)
 #elif defined(__TARGET_ARCH_arm64)
 
 enum {
-	NR_BRK = 214, NR_MUNMAP = 215, NR_MREMAP = 216, NR_MMAP = 222, NR_MPROTECT = 226,
+	NR_BRK = 214,
+	NR_MUNMAP = 215,
+	NR_MREMAP = 216,
+	NR_MMAP = 222,
+	NR_MPROTECT = 226,
 	NR_MADVISE = 233
 };
 
 /* bl leaves the return address in x30. */
 #define RETURN_POPS 0
-#define USER_PC(regs) ((regs)->pc)
-#define USER_SP(regs) ((regs)->sp)
-#define USER_BP(regs) ((regs)->regs[29])
+#define USER_PC(r) ((r)->pc)
+#define USER_SP(r) ((r)->sp)
+#define USER_BP(r) ((r)->regs[29])
 #define KERNEL_STACK_BYTES (4 * 4096)
 #define USER_REGS_BYTES sizeof(struct pt_regs)
 

@@ -13,31 +13,31 @@
 
 #include "thread.bpf.h"
 
-#define MAP_HASH(name, key_type, value_type) \
-	struct name { \
-		__uint(type, BPF_MAP_TYPE_HASH); \
+#define MAP_HASH(name, key_type, value_type)          \
+	struct name {                                 \
+		__uint(type, BPF_MAP_TYPE_HASH);      \
 		__uint(map_flags, BPF_F_NO_PREALLOC); \
-		__uint(max_entries, 1); \
-		__type(key, key_type); \
-		__type(value, value_type); \
+		__uint(max_entries, 1);               \
+		__type(key, key_type);                \
+		__type(value, value_type);            \
 	}
 
 #define MAP_ARRAY(name, map_type, map_flag_bits, value_type) \
-	struct name { \
-		__uint(type, map_type); \
-		__uint(map_flags, map_flag_bits); \
-		__uint(max_entries, 1); \
-		__type(key, __u32); \
-		__type(value, value_type); \
+	struct name {                                        \
+		__uint(type, map_type);                      \
+		__uint(map_flags, map_flag_bits);            \
+		__uint(max_entries, 1);                      \
+		__type(key, __u32);                          \
+		__type(value, value_type);                   \
 	}
 
 MAP_HASH(blocks_map, struct abi_block_key, struct abi_block);
 MAP_HASH(sites_map, struct abi_site_key, struct abi_site);
 MAP_HASH(targets_map, __u64, struct abi_target); /* by mm */
-MAP_HASH(tgids_map, __u32, __u64);		  /* thread group → mm */
-MAP_HASH(threads_map, __u32, struct thread);	  /* by tid */
+MAP_HASH(tgids_map, __u32, __u64); /* thread group → mm */
+MAP_HASH(threads_map, __u32, struct thread); /* by tid */
 MAP_ARRAY(counters_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64); /* by enum abi_counter */
-MAP_ARRAY(losses_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64);   /* by enum abi_loss */
+MAP_ARRAY(losses_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64); /* by enum abi_loss */
 MAP_ARRAY(code_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_code);
 MAP_ARRAY(rows_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_row);
 

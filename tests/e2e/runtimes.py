@@ -130,11 +130,11 @@ class Program:
                 f"mkfifo /tmp/in /tmp/out; sleep 1000 & exec {line} </tmp/in >/tmp/out"]
 
     def __init__(self, container):
-        root = f"/proc/{container.pid}/root/tmp"
-        wait_for(lambda: os.path.exists(f"{root}/out"), "program in the container")
+        folder = os.path.join("/proc", str(container.pid), "root", "tmp")
+        wait_for(lambda: os.path.exists(f"{folder}/out"), "program in the container")
         # Both ends of a pipe wait for each other: open them in the shell's order.
-        self.input = open(f"{root}/in", "w", encoding="ascii", buffering=1)
-        self.output = open(f"{root}/out", encoding="ascii")
+        self.input = open(f"{folder}/in", "w", encoding="ascii", buffering=1)
+        self.output = open(f"{folder}/out", encoding="ascii")
 
     def hear(self):
         if not select.select([self.output], [], [], ANSWER_SECONDS)[0]:

@@ -151,10 +151,10 @@ static void test_json_is_valid_whatever_the_strings(void **state)
 	FILE *stream = open_memstream(&text, &length);
 
 	json_init(&json, stream);
-	json_object(&json, NULL);
-	json_string(&json, "s", "a\"\\\n\001\x7f\xff\xc3\xa9");
-	json_string(&json, "none", NULL);
-	json_array(&json, "a");
+	json_begin_object(&json, NULL);
+	json_text(&json, "s", "a\"\\\n\001\x7f\xff\xc3\xa9");
+	json_text(&json, "none", NULL);
+	json_begin_array(&json, "a");
 	json_uint(&json, NULL, UINT64_MAX);
 	json_int(&json, NULL, -1);
 	json_bool(&json, NULL, true);
@@ -163,7 +163,7 @@ static void test_json_is_valid_whatever_the_strings(void **state)
 	json_double(&json, "z", -0.0000001, 3);
 	json_double(&json, "h", 100, 0);
 	json_double(&json, "n", 0.0 / 0.0, 3);
-	json_object(&json, "o");
+	json_begin_object(&json, "o");
 	json_end(&json);
 	json_end(&json);
 	fclose(stream);

@@ -27,7 +27,8 @@
 
 static void test_stat(void **state)
 {
-	char text[] = "42 (a) R (b)) S 7 42 42 0 -1 2129984 0 0 0 0 1 2 3 4 20 0 3 0 987654 1 2\n";
+	char text[] = "42 (a) R (b)) S 7 42 42 0 -1 2129984 0 0 0 0 1 2 3 4 20 0 3 0 987654 1 2 3 4 "
+		      "5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 4096 25 26\n";
 	char cut[] = "42 (a) S 7 42";
 	char bare[] = "42";
 	struct proc proc = { 0 };
@@ -39,6 +40,7 @@ static void test_stat(void **state)
 	assert_int_equal(proc.threads, 3);
 	assert_true(proc.kernel_thread);
 	assert_int_equal(proc.start_ticks, 987654);
+	assert_int_equal(proc.start_brk, 4096);
 	assert_int_equal(stat_parse(&proc, cut), -EINVAL);
 	assert_int_equal(stat_parse(&proc, bare), -EINVAL);
 }

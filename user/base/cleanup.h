@@ -25,7 +25,7 @@ static inline void cleanup_fclose_(FILE **stream)
 }
 
 #define cleanup_free __attribute__((cleanup(cleanup_free_)))
-#define cleanup_close __attribute__((cleanup(cleanup_close_)))   /* int, -1: none */
+#define cleanup_close __attribute__((cleanup(cleanup_close_))) /* int, -1: none */
 #define cleanup_fclose __attribute__((cleanup(cleanup_fclose_))) /* FILE *, may be NULL */
 
 #endif

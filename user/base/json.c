@@ -70,12 +70,12 @@ static void open_container(struct json *json, const char *key, bool array)
 	putc_unlocked(array ? '[' : '{', json->stream);
 }
 
-void json_object(struct json *json, const char *key)
+void json_begin_object(struct json *json, const char *key)
 {
 	open_container(json, key, false);
 }
 
-void json_array(struct json *json, const char *key)
+void json_begin_array(struct json *json, const char *key)
 {
 	open_container(json, key, true);
 }
@@ -86,7 +86,7 @@ void json_end(struct json *json)
 	putc_unlocked(json->array[--json->depth] ? ']' : '}', json->stream);
 }
 
-void json_string(struct json *json, const char *key, const char *string)
+void json_text(struct json *json, const char *key, const char *string)
 {
 	begin(json, key);
 	if (string)

@@ -23,13 +23,13 @@ struct json {
 void json_init(struct json *json, FILE *stream);
 
 /* key is NULL inside arrays and for the outermost value. */
-void json_object(struct json *json, const char *key);
-void json_array(struct json *json, const char *key);
+void json_begin_object(struct json *json, const char *key);
+void json_begin_array(struct json *json, const char *key);
 /* Closes the innermost object or array. */
 void json_end(struct json *json);
 
 /* string may be NULL: null. */
-void json_string(struct json *json, const char *key, const char *string);
+void json_text(struct json *json, const char *key, const char *string);
 void json_uint(struct json *json, const char *key, uint64_t value);
 void json_int(struct json *json, const char *key, int64_t value);
 /* Finite, with at most digits behind the point and without trailing zeros. */

@@ -8,19 +8,19 @@
 #include <stdio.h>
 
 enum option_type {
-	OPTION_FLAG,   /* bool: set to true */
+	OPTION_FLAG, /* bool: set to true */
 	OPTION_STRING, /* const char * into argv */
-	OPTION_BYTES,  /* uint64_t, a size: 64K */
-	OPTION_TIME,   /* uint64_t, nanoseconds: 30s */
-	OPTION_COUNT,  /* uint64_t, a plain number */
-	OPTION_CALL,   /* parse(argument, value) */
+	OPTION_BYTES, /* uint64_t, a size: 64K */
+	OPTION_TIME, /* uint64_t, nanoseconds: 30s */
+	OPTION_COUNT, /* uint64_t, a plain number */
+	OPTION_CALL, /* parse(argument, value) */
 };
 
 struct option_row {
-	const char *name;     /* long name without dashes */
-	char letter;	      /* short name, or 0 */
+	const char *name; /* long name without dashes */
+	char letter; /* short name, or 0 */
 	const char *argument; /* its name in the help text, NULL: takes none */
-	const char *help;     /* one line; NULL: left out of --help */
+	const char *help; /* one line; NULL: left out of --help */
 	enum option_type type;
 	void *value;
 	/* OPTION_CALL: 0, or a negative errno with a sentence */

@@ -10,24 +10,25 @@
 #include <stddef.h>
 #include <string.h>
 
-#define VEC(type) \
-	struct { \
-		type *items; \
+#define VEC(type)                       \
+	struct {                        \
+		type *items;            \
 		size_t count, capacity; \
 	}
 
 /* Appends a zeroed item; its address, valid until the next append. */
-#define vec_add(vec) \
+#define vec_add(vec)                                                               \
 	((vec)->items = mem_grow((vec)->items, (vec)->count + 1, &(vec)->capacity, \
-				 sizeof(*(vec)->items)), \
-	 memset(&(vec)->items[(vec)->count], 0, sizeof(*(vec)->items)), \
+				 sizeof(*(vec)->items)),                           \
+	 memset(&(vec)->items[(vec)->count], 0, sizeof(*(vec)->items)),            \
 	 &(vec)->items[(vec)->count++])
 
-#define vec_for_each(item, vec) \
+#define vec_for_each(item, vec)                              \
 	for (__typeof__(*(vec)->items) *item = (vec)->items; \
 	     item && item != (vec)->items + (vec)->count; item++)
 
-#define vec_free(vec) (mem_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
+#define vec_free(vec) \
+	(mem_free((vec)->items), (vec)->items = NULL, (vec)->count = (vec)->capacity = 0)
 
 /* malloc and kin that abort with a line on stderr instead of returning NULL. */
 void *mem_alloc(size_t bytes); /* zeroed */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* unfreed check: says what this kernel and these privileges allow, and what to do about the rest. */
+/* unfreed check: says what this kernel and these privileges allow, and what to do about the rest.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/utsname.h>
@@ -39,18 +40,18 @@ static void print_json(const struct result *results, const char *kernel, size_t 
 	struct json json;
 
 	json_init(&json, stdout);
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_uint(&json, "unfreed", 1);
-	json_string(&json, "kernel", kernel);
+	json_text(&json, "kernel", kernel);
 	json_uint(&json, "containers", containers);
-	json_array(&json, "features");
+	json_begin_array(&json, "features");
 	for (size_t i = 0; i < feature_count; i++) {
-		json_object(&json, NULL);
-		json_string(&json, "name", results[i].feature->name);
+		json_begin_object(&json, NULL);
+		json_text(&json, "name", results[i].feature->name);
 		json_bool(&json, "works", results[i].works);
 		json_bool(&json, "required", results[i].feature->required);
-		json_string(&json, "why", results[i].why);
-		json_string(&json, "remedy", results[i].works ? NULL : results[i].remedy);
+		json_text(&json, "why", results[i].why);
+		json_text(&json, "remedy", results[i].works ? NULL : results[i].remedy);
 		json_end(&json);
 	}
 	json_end(&json);
@@ -105,10 +106,11 @@ int cmd_check(int argc, char **argv)
 	};
 	int status, index;
 
-	index = cmd_options(rows, "unfreed check [options]",
-			    "Says what this kernel and these privileges allow, and what to do about "
-			    "the rest.\nExits with 1 where something required is missing.",
-			    argc, argv, &help, &status);
+	index = cmd_options(
+		rows, "unfreed check [options]",
+		"Says what this kernel and these privileges allow, and what to do about "
+		"the rest.\nExits with 1 where something required is missing.",
+		argc, argv, &help, &status);
 	if (index < 0)
 		return status;
 	if (index < argc) {

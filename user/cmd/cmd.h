@@ -21,8 +21,8 @@ int cmd_check(int argc, char **argv);
 int cmd_fail(int status);
 
 /*
- * Parses argv of a command. --help prints usage, about and rows, and sets *status to EXIT_DONE. Returns the index
- * of the first word that is no option, or -1: the command ends with *status.
+ * Parses argv of a command. --help prints usage, about and rows, and sets *status to EXIT_DONE.
+ * Returns the index of the first word that is no option, or -1: the command ends with *status.
  */
 int cmd_options(const struct option_row *rows, const char *usage, const char *about, int argc,
 		char **argv, bool *help, int *status);

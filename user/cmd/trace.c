@@ -129,18 +129,21 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 	int index;
 
 	(void)json;
-	index = cmd_options(rows, "unfreed trace TARGET [options]",
-			    "Attaches to TARGET (-p or -c), watches it for a window and reports what "
-			    "it has\nallocated and not given back, by complete stack. Ctrl-C ends the "
-			    "window early.",
-			    argc, argv, &trace->help, status);
+	index = cmd_options(
+		rows, "unfreed trace TARGET [options]",
+		"Attaches to TARGET (-p or -c), watches it for a window and reports what "
+		"it has\nallocated and not given back, by complete stack. Ctrl-C ends the "
+		"window early.",
+		argc, argv, &trace->help, status);
 	if (index < 0)
 		return -1;
 	if (as_json)
 		trace->format = report_find("json");
 	if (index < argc || !trace->spec.pids == !trace->spec.container) {
-		error_set(-EINVAL, index < argc ? "unexpected '%s'" : "name one target: -p PID or "
-								       "-c CONTAINER%s",
+		error_set(-EINVAL,
+			  index < argc ? "unexpected '%s'"
+				       : "name one target: -p PID or "
+					 "-c CONTAINER%s",
 			  index < argc ? argv[index] : "");
 		*status = cmd_fail(EXIT_USAGE);
 		return -1;
@@ -203,17 +206,6 @@ static void progress(const struct trace *trace, const struct collect *collect, b
 			units_format_time(end, trace->duration_ns));
 }
 
-/* The table has its defaults; another format is shaped only by what was asked for. */
-static void shape_report(struct trace *trace)
-{
-	bool table = trace->format == report_find("table");
-
-	trace->report.shape_all = trace->min_age_given || trace->top_given;
-	trace->report.min_age_ns = table || trace->min_age_given ? trace->collect.min_age_ns : 0;
-	if (!table && !trace->top_given)
-		trace->report.top = UINT64_MAX;
-}
-
 static void set_width(struct trace *trace)
 {
 	const char *term = getenv("TERM");
@@ -238,15 +230,15 @@ static int write_report(const struct trace *trace, struct collect *collect, stru
 		return error;
 	trace->format->write(snapshot, &trace->report, output_stream(output));
 	fflush(output_stream(output));
-	vec_for_each(site, &snapshot->sites) {
+	vec_for_each (site, &snapshot->sites) {
 		if (site->kind == (trace->collect.heap ? SITE_HEAP : SITE_MAPPING))
 			old_bytes += site->bytes - site->young_bytes;
 	}
 	*over = trace->fail_over && old_bytes > trace->fail_over_bytes;
 	snapshot_free(snapshot);
-	return ferror(output_stream(output)) ? error_set(-EIO, "cannot write the report: %s",
-							  strerror(errno))
-					     : 0;
+	return ferror(output_stream(output))
+		       ? error_set(-EIO, "cannot write the report: %s", strerror(errno))
+		       : 0;
 }
 
 /* Runs the window. Returns 0 and what ended it, or -errno with a sentence. */
@@ -321,7 +313,7 @@ static int run(struct trace *trace)
 
 	if (target_resolve(&target, &trace->spec))
 		return cmd_fail(EXIT_FAILED);
-	vec_for_each(note, &target.notes)
+	vec_for_each (note, &target.notes)
 		fprintf(stderr, "unfreed: %s\n", *note);
 	trace->collect.target = target.name;
 	trace->collect.pids = target.pids.items;
@@ -339,6 +331,18 @@ static int run(struct trace *trace)
 	return status;
 }
 
+/* What was not asked for shapes the table only; the other formats hold everything. */
+static void shape(struct trace *trace)
+{
+	bool table = trace->format == report_find("table");
+
+	trace->report.min_age_ns = table || trace->min_age_given ? trace->collect.min_age_ns : 0;
+	if (!table && !trace->top_given)
+		trace->report.top = UINT64_MAX;
+	trace->report.shape_all =
+		trace->top_given || (trace->min_age_given && trace->collect.min_age_ns);
+}
+
 int cmd_trace(int argc, char **argv)
 {
 	struct trace trace = { .duration_ns = 30ULL * 1000000000, .report.top = 20 };
@@ -350,7 +354,7 @@ int cmd_trace(int argc, char **argv)
 		return status;
 	if (check_limits(&trace))
 		return cmd_fail(EXIT_USAGE);
-	shape_report(&trace);
+	shape(&trace);
 	set_width(&trace);
 	catch_signals();
 	return run(&trace);

@@ -6,13 +6,23 @@
  */
 #include "collect/allocators.h"
 
-#define ALLOCATE(size, count) { .role = ROLE_ALLOCATE, .size_arg = (size), .count_arg = (count) }
-#define ALLOCATE_OUT(pointer, size) \
-	{ .role = ROLE_ALLOCATE_OUT, .pointer_arg = (pointer), .size_arg = (size) }
-#define REALLOCATE(pointer, size, count, flag_bits) \
-	{ .role = ROLE_REALLOCATE, .pointer_arg = (pointer), .size_arg = (size), \
-	  .count_arg = (count), .flags = (flag_bits) }
-#define FREE(pointer) { .role = ROLE_FREE, .pointer_arg = (pointer) }
+#define ALLOCATE(size, count)                                                   \
+	{                                                                       \
+		.role = ROLE_ALLOCATE, .size_arg = (size), .count_arg = (count) \
+	}
+#define ALLOCATE_OUT(pointer, size)                                                     \
+	{                                                                               \
+		.role = ROLE_ALLOCATE_OUT, .pointer_arg = (pointer), .size_arg = (size) \
+	}
+#define REALLOCATE(pointer, size, count, flag_bits)                                    \
+	{                                                                              \
+		.role = ROLE_REALLOCATE, .pointer_arg = (pointer), .size_arg = (size), \
+		.count_arg = (count), .flags = (flag_bits)                             \
+	}
+#define FREE(pointer)                                       \
+	{                                                   \
+		.role = ROLE_FREE, .pointer_arg = (pointer) \
+	}
 
 const struct allocator_row allocator_rows[] = {
 	{ "glibc", "free", FREE(1) },

@@ -35,7 +35,7 @@ static uint64_t cookie_of(const struct placed *placed)
 /* aligned_alloc and memalign, say, are one address: one probe serves both. */
 static void batch_add(struct batch *batch, const struct placed *placed)
 {
-	vec_for_each(offset, &batch->offsets) {
+	vec_for_each (offset, &batch->offsets) {
 		if (*offset == placed->probe.probe_offset)
 			return;
 	}
@@ -83,10 +83,10 @@ static int image_attach(struct watched *watched, const struct image *image,
 		batch_add(frees_only ? &frees : &calls, placed);
 	}
 	error = batch_attach(watched, image, &frees,
-			     (struct link_request){
-				     .program_fd = programs->enter_fd,
-				     .method = programs->method == LINK_PERF ? LINK_PERF
-									     : LINK_MULTI });
+			     (struct link_request){ .program_fd = programs->enter_fd,
+						    .method = programs->method == LINK_PERF
+								      ? LINK_PERF
+								      : LINK_MULTI });
 	if (!error && programs->method == LINK_SESSION)
 		error = batch_attach(watched, image, &calls,
 				     (struct link_request){ .program_fd = programs->session_fd,
@@ -120,7 +120,7 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 {
 	int error = 0;
 
-	vec_for_each(code, &watched->code) {
+	vec_for_each (code, &watched->code) {
 		const struct image *image = code->image;
 
 		if (error || !image || !image->probes.count || !first_of_image(watched, code))
@@ -134,7 +134,7 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 
 void watched_detach(struct watched *watched)
 {
-	vec_for_each(fd, &watched->links)
+	vec_for_each (fd, &watched->links)
 		close(*fd);
 	watched->links.count = 0;
 }

@@ -49,7 +49,7 @@ void collect_note(struct collect *collect, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	vec_for_each(note, &collect->notes) {
+	vec_for_each (note, &collect->notes) {
 		if (!strcmp(*note, text))
 			return;
 	}
@@ -58,7 +58,7 @@ void collect_note(struct collect *collect, const char *format, ...)
 
 struct watched *collect_watched(struct collect *collect, pid_t pid)
 {
-	vec_for_each(watched, &collect->watched) {
+	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->pid == pid)
 			return *watched;
 	}
@@ -67,7 +67,7 @@ struct watched *collect_watched(struct collect *collect, pid_t pid)
 
 struct watched *collect_watched_mm(struct collect *collect, uint64_t mm)
 {
-	vec_for_each(watched, &collect->watched) {
+	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->mm == mm)
 			return *watched;
 	}
@@ -111,8 +111,10 @@ static int publish_code(struct collect *collect, struct watched *watched)
 	error = tables_add_code(collect->tables, code, count, &target.mappings_first);
 	mem_free(code);
 	if (error) {
-		collect_note(collect, "pid %d has too many executable mappings (%zu): stacks by "
-				      "frame pointers only", (int)watched->pid, count);
+		collect_note(collect,
+			     "pid %d has too many executable mappings (%zu): stacks by "
+			     "frame pointers only",
+			     (int)watched->pid, count);
 		count = 0;
 	}
 	target.mappings_count = (uint32_t)count;
@@ -135,7 +137,7 @@ static int find_address_spaces(struct collect *collect)
 	int tgids = bpf_map__fd(collect->skeleton->maps.tgids), error;
 	uint64_t none = 0;
 
-	vec_for_each(watched, &collect->watched) {
+	vec_for_each (watched, &collect->watched) {
 		uint32_t tgid = (uint32_t)(*watched)->pid;
 
 		if (bpf_map_update_elem(tgids, &tgid, &none, BPF_ANY))
@@ -145,7 +147,7 @@ static int find_address_spaces(struct collect *collect)
 	error = link_iterate(bpf_program__fd(collect->skeleton->progs.process_find));
 	if (error)
 		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
-	vec_for_each(watched, &collect->watched) {
+	vec_for_each (watched, &collect->watched) {
 		uint32_t tgid = (uint32_t)(*watched)->pid;
 
 		if (bpf_map_lookup_elem(tgids, &tgid, &(*watched)->mm) || !(*watched)->mm)
@@ -172,30 +174,31 @@ static int attach_process_events(struct collect *collect)
 						  "sched_process_exec"));
 
 	return error ? error
-		     : keep_link(collect, link_raw_tracepoint(
-						  bpf_program__fd(skeleton->progs.process_exit),
-						  "sched_process_exit"));
+		     : keep_link(collect,
+				 link_raw_tracepoint(bpf_program__fd(skeleton->progs.process_exit),
+						     "sched_process_exit"));
 }
 
 static int attach_mapping(struct collect *collect)
 {
-	static const char *const calls[] = { "mmap", "munmap", "mremap", "brk", "mprotect",
-					     "madvise" };
+	static const char *const calls[] = { "mmap", "munmap",	 "mremap",
+					     "brk",  "mprotect", "madvise" };
 	struct unfreed *skeleton = collect->skeleton;
 	double before_ns = collect_syscall_ns(), tax_ns;
 	int error = 0;
 
-	/* Exits first: an exit without its entry is ignored, an entry without its exit would stay. */
+	/* Exits first: an exit without its entry is ignored, an entry without its exit would stay.
+	 */
 	for (size_t i = 0; i < 2 * sizeof(calls) / sizeof(calls[0]) && !error; i++) {
 		bool enter = i % 2;
 		char name[32];
 
 		snprintf(name, sizeof(name), "sys_%s_%s", enter ? "enter" : "exit", calls[i / 2]);
-		error = keep_link(collect,
-				  link_tracepoint(bpf_program__fd(enter
-									  ? skeleton->progs.mapping_enter
-									  : skeleton->progs.mapping_exit),
-						  "syscalls", name));
+		error = keep_link(
+			collect,
+			link_tracepoint(bpf_program__fd(enter ? skeleton->progs.mapping_enter
+							      : skeleton->progs.mapping_exit),
+					"syscalls", name));
 	}
 	/* Below zero by noise, or because another tracer has left: too little to be seen. */
 	tax_ns = collect_syscall_ns() - before_ns;
@@ -213,17 +216,18 @@ static int attach_heap(struct collect *collect)
 		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
 	};
 
-	vec_for_each(item, &collect->watched) {
+	vec_for_each (item, &collect->watched) {
 		struct watched *watched = *item;
-		int error = watched->state == WATCHED_RUNNING ? watched_attach(watched, &programs)
-							      : 0;
+		int error =
+			watched->state == WATCHED_RUNNING ? watched_attach(watched, &programs) : 0;
 
 		/* It may be gone by now: only a target that lives is an error. */
 		if (error && error != -ESRCH)
 			return error;
 		collect->probes += watched->probes;
 		if (!watched->probes && watched->state == WATCHED_RUNNING)
-			collect_note(collect, "pid %d (%s): no known allocator, its heap is not traced",
+			collect_note(collect,
+				     "pid %d (%s): no known allocator, its heap is not traced",
 				     (int)watched->pid, watched->comm);
 	}
 	return 0;
@@ -231,16 +235,18 @@ static int attach_heap(struct collect *collect)
 
 static void note_images(struct collect *collect)
 {
-	vec_for_each(watched, &collect->watched) {
-		vec_for_each(code, &(*watched)->code) {
+	vec_for_each (watched, &collect->watched) {
+		vec_for_each (code, &(*watched)->code) {
 			struct image *image = code->image;
 
 			if (!image)
 				continue;
 			if (image->foreign)
-				collect_note(collect, "malloc in %s is of an unknown allocator: not "
-						      "traced", image->path);
-			vec_for_each(why, &image->refused)
+				collect_note(collect,
+					     "malloc in %s is of an unknown allocator: not "
+					     "traced",
+					     image->path);
+			vec_for_each (why, &image->refused)
 				collect_note(collect, "not attached in %s: %s", image->path, *why);
 		}
 	}
@@ -259,13 +265,15 @@ static int attach_all(struct collect *collect)
 	note_images(collect);
 	collect->ring = ring_buffer__new(bpf_map__fd(collect->skeleton->maps.ring), collect_record,
 					 collect, NULL);
-	return collect->ring ? 0 : error_set(-errno, "cannot open the ring buffer: %s",
-					     strerror(errno));
+	return collect->ring
+		       ? 0
+		       : error_set(-errno, "cannot open the ring buffer: %s", strerror(errno));
 }
 
 /*
  * Everything is attached, nothing is counted yet. The window opens first, then the maps are read:
- * what changes in between is in the ring, and booking it onto maps that have it already is harmless.
+ * what changes in between is in the ring, and booking it onto maps that have it already is
+ * harmless.
  */
 static void open_window(struct collect *collect)
 {
@@ -274,7 +282,7 @@ static void open_window(struct collect *collect)
 	__atomic_store_n(&collect->skeleton->bss->frozen, 0, __ATOMIC_SEQ_CST);
 	if (!collect->options.mapping)
 		return;
-	vec_for_each(watched, &collect->watched) {
+	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING)
 			watched_seed(*watched);
 	}
@@ -327,7 +335,7 @@ static int count_running(struct collect *collect)
 {
 	int running = 0;
 
-	vec_for_each(item, &collect->watched) {
+	vec_for_each (item, &collect->watched) {
 		struct watched *watched = *item;
 		struct pollfd poll_fd = { .fd = watched->pidfd, .events = POLLIN };
 
@@ -404,7 +412,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 		return error;
 	}
 	collect_cost(collect, &snapshot->cost);
-	vec_for_each(note, &collect->notes)
+	vec_for_each (note, &collect->notes)
 		snapshot_note(snapshot, "%s", *note);
 	snapshot_sort(snapshot);
 	*out = snapshot;
@@ -426,10 +434,10 @@ void collect_free(struct collect *collect)
 {
 	if (!collect)
 		return;
-	vec_for_each(watched, &collect->watched)
+	vec_for_each (watched, &collect->watched)
 		watched_free(*watched);
 	vec_free(&collect->watched);
-	vec_for_each(fd, &collect->links)
+	vec_for_each (fd, &collect->links)
 		close(*fd);
 	vec_free(&collect->links);
 	ring_buffer__free(collect->ring);
@@ -439,10 +447,10 @@ void collect_free(struct collect *collect)
 	tables_free(collect->tables);
 	sandbox_free(collect->sandbox);
 	unfreed__destroy(collect->skeleton);
-	vec_for_each(note, &collect->notes)
+	vec_for_each (note, &collect->notes)
 		mem_free(*note);
 	vec_free(&collect->notes);
-	vec_for_each(path, &collect->paths)
+	vec_for_each (path, &collect->paths)
 		mem_free(*path);
 	vec_free(&collect->paths);
 	mem_free(collect);

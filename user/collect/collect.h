@@ -19,12 +19,12 @@ struct collect_options {
 	const char *target; /* as the user named it */
 	const pid_t *pids;
 	size_t pid_count;
-	bool heap, mapping;	  /* events */
-	uint64_t max_blocks;	  /* live blocks kept */
-	uint64_t max_stacks;	  /* distinct stacks kept, of all processes */
-	uint64_t min_age_ns;	  /* what counts as young in snapshots */
+	bool heap, mapping; /* events */
+	uint64_t max_blocks; /* live blocks kept */
+	uint64_t max_stacks; /* distinct stacks kept, of all processes */
+	uint64_t min_age_ns; /* what counts as young in snapshots */
 	bool frame_pointers_only; /* no unwind tables */
-	bool method_given;	  /* else the best that works */
+	bool method_given; /* else the best that works */
 	enum link_method method;
 };
 

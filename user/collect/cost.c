@@ -50,14 +50,13 @@ void collect_cost(struct collect *collect, struct cost *cost)
 	struct rusage usage;
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, collect->skeleton->obj)
-		cost->kernel_map_bytes += map_bytes(bpf_map__fd(map));
+	bpf_object__for_each_map(map, collect->skeleton->obj) cost->kernel_map_bytes +=
+		map_bytes(bpf_map__fd(map));
 	cost->syscall_tax_ns = collect->syscall_tax_ns;
 	cost->attach_ns = collect->opened_ns - collect->start_ns;
 	if (getrusage(RUSAGE_SELF, &usage))
 		return;
-	cost->tool_cpu_ns =
-		(uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
-		(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+	cost->tool_cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+			    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 	cost->tool_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 }

@@ -100,7 +100,7 @@ static int try_map_files(void)
 	if (error)
 		return error;
 	error = -ENOENT;
-	vec_for_each(map, &maps.rows) {
+	vec_for_each (map, &maps.rows) {
 		cleanup_close int fd = -1;
 
 		if (!map->inode)
@@ -112,7 +112,8 @@ static int try_map_files(void)
 		break;
 	}
 	maps_free(&maps);
-	return error ? error_set(error, "cannot open /proc/self/map_files: %s", strerror(-error)) : 0;
+	return error ? error_set(error, "cannot open /proc/self/map_files: %s", strerror(-error))
+		     : 0;
 }
 
 /* CAP_SYS_PTRACE (19): what /proc asks of who reads another's maps and memory. */
@@ -151,8 +152,7 @@ const struct feature features[] = {
 	  "boot without lockdown=confidentiality", false },
 	{ "btf", "programs that fit this kernel (CO-RE)", true, try_btf,
 	  "use a kernel built with CONFIG_DEBUG_INFO_BTF", false },
-	{ "bpf", "loading BPF programs", true, try_load,
-	  feature_rights, true },
+	{ "bpf", "loading BPF programs", true, try_load, feature_rights, true },
 	{ "ring_buffer", "records from the kernel (5.8)", true, try_ring, "use a newer kernel",
 	  true },
 	{ "processes", "reading other processes", true, try_other_process,
@@ -168,7 +168,8 @@ const struct feature features[] = {
 	{ "uprobe_multi", "heap events: many probes by one link (6.6)", false, try_multi,
 	  "nothing: perf events are used, attaching takes longer", true },
 	{ "uprobe_session", "heap events: entry and return in one probe (6.13)", false, try_session,
-	  "nothing: entries and returns are probed one by one, each call costs a little more", true },
+	  "nothing: entries and returns are probed one by one, each call costs a little more",
+	  true },
 };
 
 const size_t feature_count = sizeof(features) / sizeof(features[0]);

@@ -170,10 +170,11 @@ static void take_ledger(struct harvest *harvest, const struct watched *watched)
 	harvest->mm = watched->mm;
 	harvest->pieces.count = 0;
 	ledger_visit(watched->ledger, take_interval, harvest);
+	ledger_visit_grown(watched->ledger, take_interval, harvest);
 	if (harvest->pieces.count)
 		qsort(harvest->pieces.items, harvest->pieces.count, sizeof(struct piece),
 		      piece_compare);
-	vec_for_each(piece, &harvest->pieces) {
+	vec_for_each (piece, &harvest->pieces) {
 		if (!before || piece_compare(before, piece))
 			sums_get(harvest, watched->mm, piece->site)->mappings++;
 		before = piece;
@@ -190,7 +191,7 @@ static const char *probed_symbol(const struct stack_frame *frame)
 {
 	if (!frame->image)
 		return NULL;
-	vec_for_each(placed, &frame->image->probes) {
+	vec_for_each (placed, &frame->image->probes) {
 		if (placed->probe.function_address == frame->address)
 			return allocator_rows[placed->row].symbol;
 	}
@@ -231,7 +232,8 @@ static void site_frames(struct harvest *harvest, const struct stack *stack, stru
 
 	for (size_t i = 0; i < stack->count; i++) {
 		const struct stack_frame *from = &stack->frames[i];
-		const char *symbol = i == 0 && stack->kind == KIND_HEAP ? probed_symbol(from) : NULL;
+		const char *symbol =
+			i == 0 && stack->kind == KIND_HEAP ? probed_symbol(from) : NULL;
 
 		if (symbol) {
 			struct frame *frame = vec_add(&frames);
@@ -328,7 +330,7 @@ static bool counts(const struct collect *collect, const struct watched *watched)
 {
 	if (watched->state == WATCHED_RUNNING)
 		return true;
-	vec_for_each(other, &collect->watched) {
+	vec_for_each (other, &collect->watched) {
 		if ((*other)->state == WATCHED_RUNNING)
 			return false;
 	}
@@ -394,7 +396,7 @@ static void add_processes(struct harvest *harvest)
 	static const char *const states[] = { "running", "exited", "replaced" };
 	struct snapshot *snapshot = harvest->snapshot;
 
-	vec_for_each(item, &harvest->collect->watched) {
+	vec_for_each (item, &harvest->collect->watched) {
 		const struct watched *watched = *item;
 		struct process *process = vec_add(&snapshot->processes);
 		struct proc proc;
@@ -412,9 +414,10 @@ static void add_processes(struct harvest *harvest)
 		if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
 			process->rss_bytes = proc.rss_bytes;
 		if (!counts(harvest->collect, watched))
-			collect_note(harvest->collect, "pid %d (%s) ended in the window: what it "
-				     "held is given back and not in the sums", (int)watched->pid,
-				     watched->comm);
+			collect_note(harvest->collect,
+				     "pid %d (%s) ended in the window: what it "
+				     "held is given back and not in the sums",
+				     (int)watched->pid, watched->comm);
 	}
 }
 
@@ -436,15 +439,21 @@ static uint64_t per_cpu_sum(int fd, uint32_t key)
 
 /* By enum abi_loss: a name for JSON, and words for people. */
 static const struct counted loss_rows[LOSS_MAX] = {
-	[LOSS_BLOCKS_FULL] = { "live_set_full", "allocations not kept: the live set is full, raise "
-						"--max-blocks", 0 },
-	[LOSS_SITES_FULL] = { "stacks_full", "allocations not kept: too many distinct stacks, raise "
-					     "--max-stacks", 0 },
+	[LOSS_BLOCKS_FULL] = { "live_set_full",
+			       "allocations not kept: the live set is full, raise "
+			       "--max-blocks",
+			       0 },
+	[LOSS_SITES_FULL] = { "stacks_full",
+			      "allocations not kept: too many distinct stacks, raise "
+			      "--max-stacks",
+			      0 },
 	[LOSS_THREADS_FULL] = { "threads_full", "calls not paired: too many threads", 0 },
 	[LOSS_NESTED_CALLS] = { "nested_calls", "calls not paired: nested too deep", 0 },
 	[LOSS_MISSED_RETURNS] = { "missed_returns", "calls whose return was not seen", 0 },
-	[LOSS_REUSED_ADDRESSES] = { "missed_frees", "blocks whose free was not seen (their address "
-						    "was handed out again)", 0 },
+	[LOSS_REUSED_ADDRESSES] = { "missed_frees",
+				    "blocks whose free was not seen (their address "
+				    "was handed out again)",
+				    0 },
 	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
 	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
@@ -465,12 +474,14 @@ static void add_losses(struct harvest *harvest)
 		*loss = loss_rows[i];
 		loss->count = per_cpu_sum(losses, i);
 	}
-	vec_for_each(watched, &collect->watched)
+	vec_for_each (watched, &collect->watched)
 		overlaps += ledger_sums((*watched)->ledger).overlaps;
-	*vec_add(&snapshot->losses) = (struct counted){
-		"mapping_overlaps", "mapping calls whose order could not be told", overlaps };
-	*vec_add(&snapshot->losses) = (struct counted){
-		"stacks_lost", "stacks lost: the ring was full", collect->lost_stacks };
+	*vec_add(&snapshot->losses) =
+		(struct counted){ "mapping_overlaps", "mapping calls whose order could not be told",
+				  overlaps };
+	*vec_add(&snapshot->losses) =
+		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
+				  collect->lost_stacks };
 	snapshot->heap_totals.unmatched_frees = per_cpu_sum(counters, COUNTER_UNMATCHED_FREES);
 	snapshot->heap_totals.inherited_frees = per_cpu_sum(counters, COUNTER_INHERITED_FREES);
 	snapshot->heap_totals.preexisting_blocks =
@@ -493,7 +504,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 		error = read_map(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
 				 sizeof(struct abi_block), take_block, &harvest);
 	if (!error) {
-		vec_for_each(watched, &collect->watched) {
+		vec_for_each (watched, &collect->watched) {
 			if (counts(collect, *watched))
 				take_ledger(&harvest, *watched);
 		}

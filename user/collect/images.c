@@ -32,7 +32,7 @@ static void image_free(struct image *image)
 {
 	if (image->fd >= 0)
 		close(image->fd);
-	vec_for_each(why, &image->refused)
+	vec_for_each (why, &image->refused)
 		mem_free(*why);
 	vec_free(&image->refused);
 	vec_free(&image->probes);
@@ -44,7 +44,7 @@ void images_free(struct images *images)
 {
 	if (!images)
 		return;
-	vec_for_each(image, &images->all)
+	vec_for_each (image, &images->all)
 		image_free(*image);
 	vec_free(&images->all);
 	mem_free(images);
@@ -108,10 +108,10 @@ static int open_debuglink(pid_t pid, const struct image *image)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && fd < 0; i++) {
 		char *path;
 
-		#pragma GCC diagnostic push
-		#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		path = mem_printf(formats[i], directory, image->path, image->info.debuglink);
-		#pragma GCC diagnostic pop
+#pragma GCC diagnostic pop
 		if (strcmp(path, image->path))
 			fd = open_debug_path(pid, path);
 		mem_free(path);
@@ -175,8 +175,10 @@ static void find_probes(struct images *images, struct image *image)
 
 		requests[i].symbol = allocator_rows[i].symbol;
 		requests[i].has_return = probe->role != ROLE_FREE;
-		requests[i].argument_mask = (uint8_t)((1 << probe->size_arg | 1 << probe->count_arg |
-						       1 << probe->pointer_arg) >> 1);
+		requests[i].argument_mask =
+			(uint8_t)((1 << probe->size_arg | 1 << probe->count_arg |
+				   1 << probe->pointer_arg) >>
+				  1);
 	}
 	if (!sandbox_probes(images->sandbox, image->info.id, requests, count, probes)) {
 		for (size_t i = 0; i < count; i++)
@@ -229,8 +231,8 @@ static struct image *image_open(struct images *images, pid_t pid, const struct m
 		image->usable = !open_vdso(images, image, pid, map);
 	} else {
 		image->fd = proc_open_map(pid, map);
-		image->usable = image->fd >= 0 &&
-				!sandbox_open(images->sandbox, image->fd, &image->info);
+		image->usable =
+			image->fd >= 0 && !sandbox_open(images->sandbox, image->fd, &image->info);
 	}
 	if (image->usable) {
 		find_debug_file(images, image, pid);
@@ -245,7 +247,7 @@ struct image *images_get(struct images *images, pid_t pid, const struct map *map
 {
 	if (!map->path || (!map->inode && !is_vdso(map)))
 		return NULL;
-	vec_for_each(image, &images->all) {
+	vec_for_each (image, &images->all) {
 		if ((*image)->inode == map->inode && (*image)->major == map->major &&
 		    (*image)->minor == map->minor && (map->inode || is_vdso(map)))
 			return *image;

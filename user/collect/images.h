@@ -24,13 +24,13 @@ struct image {
 	uint32_t major, minor;
 	uint64_t inode;
 	char *path; /* as the first process that mapped it sees it */
-	int fd;	    /* -1: none (vdso) */
+	int fd; /* -1: none (vdso) */
 	bool usable; /* the sandbox knows it: id is valid */
 	struct sandbox_image info;
 	VEC(struct placed) probes; /* placed ones, in the order of the table */
-	VEC(char *) refused;	   /* "malloc: why" for functions without a safe place */
-	const char *allocator;	   /* "glibc", or NULL: none that the table knows */
-	bool foreign;		   /* has a malloc of its own that no row describes */
+	VEC(char *) refused; /* "malloc: why" for functions without a safe place */
+	const char *allocator; /* "glibc", or NULL: none that the table knows */
+	bool foreign; /* has a malloc of its own that no row describes */
 	uint32_t rows_first, rows_count;
 	uint64_t rows_base;
 	bool debug; /* names come from a separate debug file, too */

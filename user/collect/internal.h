@@ -17,8 +17,8 @@ struct ring_buffer;
 /* A frame as it was when its stack arrived: mappings may change later. */
 struct stack_frame {
 	struct image *image; /* NULL: address is raw */
-	uint64_t address;    /* in the image, of the call: not of the return */
-	const char *path;    /* of an anonymous mapping, or NULL; lives as long as collect */
+	uint64_t address; /* in the image, of the call: not of the return */
+	const char *path; /* of an anonymous mapping, or NULL; lives as long as collect */
 };
 
 struct stack {
@@ -50,7 +50,8 @@ struct collect {
 	double syscall_tax_ns;
 	uint64_t lost_stacks, unknown_code;
 	uint32_t probes;
-	uint32_t generation; /* of the last table of mappings: rules cached by older ones are void */
+	uint32_t
+		generation; /* of the last table of mappings: rules cached by older ones are void */
 	bool frozen;
 };
 

@@ -152,8 +152,9 @@ static int tracefs_open(void)
 	context = fsopen("tracefs", FSOPEN_CLOEXEC);
 	if (context < 0)
 		return -errno;
-	fd = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ? -1
-								   : fsmount(context, FSMOUNT_CLOEXEC, 0);
+	fd = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+		     ? -1
+		     : fsmount(context, FSMOUNT_CLOEXEC, 0);
 	if (fd < 0)
 		fd = -errno;
 	close(context);
@@ -168,7 +169,8 @@ int link_tracepoint(int program_fd, const char *category, const char *name)
 	long id;
 
 	if (tracefs < 0)
-		return error_set(tracefs, "cannot open tracefs: %s; mount it at /sys/kernel/tracing",
+		return error_set(tracefs,
+				 "cannot open tracefs: %s; mount it at /sys/kernel/tracing",
 				 strerror(-tracefs));
 	snprintf(path, sizeof(path), "events/%s/%s/id", category, name);
 	id = read_number(tracefs, path, "%ld");

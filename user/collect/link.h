@@ -16,7 +16,7 @@ enum link_method { LINK_PERF, LINK_MULTI, LINK_SESSION, LINK_METHODS };
 
 /* Values of enum bpf_attach_type; newer than the headers of Debian 12. */
 enum {
-	ATTACH_UPROBE_MULTI = 48,   /* 6.6, 89ae89f53d20 */
+	ATTACH_UPROBE_MULTI = 48, /* 6.6, 89ae89f53d20 */
 	ATTACH_UPROBE_SESSION = 57, /* 6.13, d920179b3d48 */
 };
 

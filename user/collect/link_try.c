@@ -14,7 +14,7 @@
 #include "process/proc.h"
 
 /* The probed function. Its first instruction is one that the kernel emulates. */
-__attribute__((noinline, noclone, used, section(".text.link_try"))) static void probed(void)
+__attribute__((noinline, used, section(".text.link_try"))) static void probed(void)
 {
 	__asm__ volatile("nop" ::: "memory");
 }
@@ -29,12 +29,16 @@ static void *call_probed(void *argument)
 static int load_counter(int map_fd, enum link_method method)
 {
 	struct bpf_insn program[] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1,
-		  .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map_fd },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_VALUE,
+		  .imm = map_fd },
 		{ .imm = 0 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 1 },
-		{ .code = BPF_STX | BPF_DW | BPF_ATOMIC, .dst_reg = BPF_REG_1,
-		  .src_reg = BPF_REG_2, .imm = BPF_ADD },
+		{ .code = BPF_STX | BPF_DW | BPF_ATOMIC,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_REG_2,
+		  .imm = BPF_ADD },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
@@ -83,14 +87,17 @@ static int hits_of(const struct link_request *request, int map_fd, uint64_t *hit
 
 int link_try(enum link_method method)
 {
-	cleanup_close int map_fd =
-		bpf_map_create(BPF_MAP_TYPE_ARRAY, "unfreed_try", 4, 8, 1, NULL);
+	cleanup_close int map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unfreed_try", 4, 8, 1, NULL);
 	cleanup_close int program_fd = map_fd < 0 ? -1 : load_counter(map_fd, method);
 	cleanup_close int file_fd = -1;
 	uint64_t offset = 0, cookie = 1, hits = 0;
 	struct link_request request = {
-		.program_fd = program_fd, .pid = getpid(), .method = method,
-		.offsets = &offset, .cookies = &cookie, .count = 1,
+		.program_fd = program_fd,
+		.pid = getpid(),
+		.method = method,
+		.offsets = &offset,
+		.cookies = &cookie,
+		.count = 1,
 	};
 	int error;
 

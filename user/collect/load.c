@@ -50,8 +50,9 @@ static int load_error(int error)
 				 "not permitted to load and attach BPF programs: run as root (see "
 				 "'unfreed check')");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return error_set(-ENOTSUP, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
-					   "be built with CONFIG_DEBUG_INFO_BTF");
+		return error_set(-ENOTSUP,
+				 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
+				 "be built with CONFIG_DEBUG_INFO_BTF");
 	return error_set(error, "cannot load the BPF programs: %s (%s)", strerror(-error),
 			 last_warning);
 }

@@ -38,7 +38,7 @@ struct names *names_new(struct sandbox *sandbox)
 
 static void entry_free(struct entry *entry)
 {
-	vec_for_each(frame, &entry->named.frames) {
+	vec_for_each (frame, &entry->named.frames) {
 		mem_free(frame->name);
 		mem_free(frame->file);
 	}
@@ -48,7 +48,7 @@ static void entry_free(struct entry *entry)
 
 static void wanted_free(struct names *names)
 {
-	vec_for_each(batch, &names->wanted) {
+	vec_for_each (batch, &names->wanted) {
 		vec_free(&batch->addresses);
 		vec_free(&batch->entries);
 	}
@@ -82,7 +82,7 @@ static struct batch *batch_of(struct names *names, struct image *image)
 {
 	struct batch *batch;
 
-	vec_for_each(old, &names->wanted) {
+	vec_for_each (old, &names->wanted) {
 		if (old->image == image)
 			return old;
 	}
@@ -120,12 +120,12 @@ static void add_frame(size_t i, const struct sandbox_frame *frame, void *context
 
 void names_resolve(struct names *names)
 {
-	vec_for_each(batch, &names->wanted) {
+	vec_for_each (batch, &names->wanted) {
 		if (batch->image->usable)
 			sandbox_symbolise(names->sandbox, batch->image->info.id,
 					  batch->addresses.items, batch->addresses.count, add_frame,
 					  batch);
-		vec_for_each(entry, &batch->entries) {
+		vec_for_each (entry, &batch->entries) {
 			if (!(*entry)->named.frames.count)
 				vec_add(&(*entry)->named.frames);
 		}

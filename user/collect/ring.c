@@ -24,7 +24,7 @@ static const char *keep_path(struct collect *collect, const char *path)
 {
 	if (!path)
 		return NULL;
-	vec_for_each(kept, &collect->paths) {
+	vec_for_each (kept, &collect->paths) {
 		if (!strcmp(*kept, path))
 			return *kept;
 	}

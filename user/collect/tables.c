@@ -96,4 +96,3 @@ int tables_add_code(struct tables *tables, const struct abi_code *code, size_t c
 	tables->code_used += count;
 	return 0;
 }
-

@@ -43,7 +43,7 @@ void watched_free(struct watched *watched)
 	watched_detach(watched);
 	if (watched->pidfd >= 0)
 		close(watched->pidfd);
-	vec_for_each(code, &watched->code)
+	vec_for_each (code, &watched->code)
 		mem_free(code->path);
 	vec_free(&watched->code);
 	vec_free(&watched->links);
@@ -92,7 +92,7 @@ int watched_read_code(struct watched *watched, struct images *images)
 	error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;
-	vec_for_each(map, &maps.rows) {
+	vec_for_each (map, &maps.rows) {
 		if (map->executable)
 			code_put(watched, map, images_get(images, watched->pid, map));
 	}
@@ -123,7 +123,7 @@ size_t watched_code_table(const struct watched *watched, struct abi_code **table
 	size_t count = 0;
 
 	*table = mem_array(watched->code.count + 1, sizeof(**table));
-	vec_for_each(code, &watched->code) {
+	vec_for_each (code, &watched->code) {
 		struct abi_code *row = &(*table)[count++];
 
 		row->start = code->start;
@@ -152,13 +152,19 @@ static bool is_heap(const struct map *map)
 
 int watched_seed(struct watched *watched)
 {
+	struct proc proc;
 	struct maps maps;
 	int error;
 
-	error = maps_read(&maps, watched->pid);
+	error = proc_read(&proc, watched->pid);
+	if (!error)
+		error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;
-	vec_for_each(map, &maps.rows) {
+	/* Of a process without a [heap], until one shows below. */
+	if (proc.start_brk)
+		ledger_seed_brk(watched->ledger, proc.start_brk);
+	vec_for_each (map, &maps.rows) {
 		ledger_seed(watched->ledger, map->start, map->end, committed(map), is_heap(map));
 		if (is_heap(map))
 			ledger_seed_brk(watched->ledger, map->end);
@@ -174,9 +180,9 @@ void watched_reconcile(struct watched *watched)
 
 	if (maps_read(&maps, watched->pid))
 		return;
-	vec_for_each(map, &maps.rows)
-		*vec_add(&ranges) = (struct ledger_range){ map->start, map->end, committed(map),
-							   is_heap(map) };
+	vec_for_each (map, &maps.rows)
+		*vec_add(&ranges) =
+			(struct ledger_range){ map->start, map->end, committed(map), is_heap(map) };
 	ledger_reconcile(watched->ledger, ranges.items, ranges.count);
 	vec_free(&ranges);
 	maps_free(&maps);

@@ -17,7 +17,7 @@ struct code {
 	uint64_t start, end;
 	uint64_t bias; /* address - bias = address in the image */
 	struct image *image; /* NULL: anonymous */
-	char *path;	     /* of an anonymous one: "[anon:jit]", or NULL */
+	char *path; /* of an anonymous one: "[anon:jit]", or NULL */
 };
 
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
@@ -35,7 +35,7 @@ struct watched {
 	struct ledger *ledger;
 	VEC(int) links;
 	uint32_t probes; /* functions probed */
-	const char *allocator;	 /* NULL: none known */
+	const char *allocator; /* NULL: none known */
 	const char *allocator_version;
 };
 

@@ -16,11 +16,11 @@
 enum frame_type { FRAME_NATIVE, FRAME_INLINED, FRAME_JAVA, FRAME_INTERPRETED, FRAME_KERNEL };
 
 struct frame {
-	const char *name;   /* demangled function; NULL: unknown, module and offset say where */
+	const char *name; /* demangled function; NULL: unknown, module and offset say where */
 	const char *module; /* path of the image as the target sees it; NULL: none */
-	uint64_t offset;    /* of the address in the image */
-	const char *file;   /* source file, or NULL */
-	uint32_t line;	    /* 0: unknown */
+	uint64_t offset; /* of the address in the image */
+	const char *file; /* source file, or NULL */
+	uint32_t line; /* 0: unknown */
 	enum frame_type type;
 };
 
@@ -43,16 +43,16 @@ enum site_end {
 struct site {
 	enum site_kind kind;
 	pid_t pid;
-	uint64_t bytes;	 /* outstanding; mapping: address space still mapped */
+	uint64_t bytes; /* outstanding; mapping: address space still mapped */
 	uint64_t blocks; /* outstanding blocks or mappings */
 	uint64_t allocated_bytes, allocated_blocks; /* all in the window */
-	uint64_t committed_bytes;   /* mapping: without PROT_NONE */
-	uint64_t resident_bytes;    /* mapping, where known */
+	uint64_t committed_bytes; /* mapping: without PROT_NONE */
+	uint64_t resident_bytes; /* mapping, where known */
 	bool resident_known;
 	uint64_t young_bytes, young_blocks; /* the part younger than the snapshot's min_age_ns */
 	uint64_t preexisting_bytes; /* the part that is a block from before the attach, grown */
 	uint64_t min_age_ns, max_age_ns; /* of the outstanding blocks; 0 where there are none */
-	const char *owner;   /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
+	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
 	const struct frame *frames; /* leaf first */
 	size_t frame_count;
@@ -62,16 +62,17 @@ struct site {
 struct process {
 	pid_t pid;
 	const char *comm;
-	const char *state;     /* "running", "exited", "replaced" (exec) */
-	const char *exit;      /* how it ended: "exit status 3", "killed by signal 9", or NULL */
+	const char *state; /* "running", "exited", "replaced" (exec) */
+	const char *exit; /* how it ended: "exit status 3", "killed by signal 9", or NULL */
 	const char *allocator; /* "glibc 2.36" …; NULL: none found, heap not traced */
-	uint64_t rss_bytes;    /* when the snapshot was taken, 0 where it is gone */
+	uint64_t rss_bytes; /* when the snapshot was taken, 0 where it is gone */
 };
 
 /* A named number: a loss, or a cost. */
 struct counted {
 	const char *name; /* a JSON key: "live_set_full" */
-	const char *text; /* a sentence's start for people: "allocations not kept (live set full)" */
+	const char
+		*text; /* a sentence's start for people: "allocations not kept (live set full)" */
 	uint64_t count;
 };
 
@@ -87,39 +88,40 @@ struct heap_totals {
 struct mapping_totals {
 	uint64_t live_bytes, committed_bytes, live_mappings;
 	uint64_t mapped_bytes, unmapped_bytes; /* all in the window */
-	uint64_t preexisting_unmapped_bytes;   /* of mappings from before the attach */
+	uint64_t preexisting_unmapped_bytes; /* of mappings from before the attach */
 };
 
 struct cost {
-	uint64_t hits;		    /* probe hits in the target */
-	uint64_t hits_cpu_ns;	    /* BPF time of these; 0: not measured */
-	uint64_t syscalls;	    /* mapping system calls traced */
-	double syscall_tax_ns;	    /* added to every system call of the machine; < 0: not measured */
-	uint64_t tool_cpu_ns;	    /* CPU time of this tool */
-	uint64_t tool_rss_bytes;    /* its peak memory */
-	uint64_t kernel_map_bytes;  /* its maps in the kernel */
-	uint64_t attach_ns;	    /* from the start to the last probe */
+	uint64_t hits; /* probe hits in the target */
+	uint64_t hits_cpu_ns; /* BPF time of these; 0: not measured */
+	uint64_t syscalls; /* mapping system calls traced */
+	double syscall_tax_ns; /* added to every system call of the machine; < 0: not measured */
+	uint64_t tool_cpu_ns; /* CPU time of this tool */
+	uint64_t tool_rss_bytes; /* its peak memory */
+	uint64_t kernel_map_bytes; /* its maps in the kernel */
+	uint64_t attach_ns; /* from the start to the last probe */
 };
 
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
-	const char *mode;   /* "exact" */
+	const char *mode; /* "exact" */
 	uint64_t start_unix_ns, window_ns;
 	uint64_t min_age_ns; /* what young_bytes was measured against */
-	bool heap, mapping;  /* which events were traced */
+	bool heap, mapping; /* which events were traced */
 	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
 	VEC(struct process) processes;
 	struct heap_totals heap_totals;
 	struct mapping_totals mapping_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
-	VEC(struct site) sites;	    /* most bytes first */
-	VEC(const char *) notes;    /* what the user must know: "pid 7: no known allocator" */
+	VEC(struct site) sites; /* most bytes first */
+	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */
 	struct strings *strings; /* owns all text and frames above */
 };
 
-/* -- building: used by collect and by the reader of recordings ---------------------------------- */
+/* -- building: used by collect and by the reader of recordings ----------------------------------
+ */
 
 struct snapshot *snapshot_new(void);
 void snapshot_free(struct snapshot *snapshot); /* NULL is legal */
@@ -137,10 +139,11 @@ void snapshot_note(struct snapshot *snapshot, const char *format, ...)
  * input gives equal output. */
 void snapshot_sort(struct snapshot *snapshot);
 
-/* -- reading ------------------------------------------------------------------------------------ */
+/* -- reading ------------------------------------------------------------------------------------
+ */
 
 const char *site_kind_name(enum site_kind kind); /* "heap", "mapping", "fault" */
-const char *site_end_name(enum site_end end);	 /* "root", "no table", … */
+const char *site_end_name(enum site_end end); /* "root", "no table", … */
 const char *frame_type_name(enum frame_type type);
 
 /* The share, by outstanding bytes (by count where nothing is outstanding), of sites whose stack

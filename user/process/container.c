@@ -114,8 +114,7 @@ char *container_label(const struct container *container)
 {
 	size_t length = strlen(container->id);
 	/* Only what nobody chose: a number in hex. */
-	bool cut = length > LABEL_ID_CHARS &&
-		   strspn(container->id, "0123456789abcdef") == length;
+	bool cut = length > LABEL_ID_CHARS && strspn(container->id, "0123456789abcdef") == length;
 
 	return mem_printf("%s %.*s%s", container->runtime, cut ? LABEL_ID_CHARS : INT32_MAX,
 			  container->id, cut ? "…" : "");

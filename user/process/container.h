@@ -15,9 +15,9 @@
 struct container {
 	const char *runtime; /* "runc", "docker", "containerd", "podman", "crun" */
 	char *id;
-	char *name;	    /* NULL where the runtime has none; NAMESPACE/POD/CONTAINER of a pod */
-	char *namespace;    /* containerd's, else NULL */
-	pid_t pid;	    /* of its init as the host sees it; 0: not running */
+	char *name; /* NULL where the runtime has none; NAMESPACE/POD/CONTAINER of a pod */
+	char *namespace; /* containerd's, else NULL */
+	pid_t pid; /* of its init as the host sees it; 0: not running */
 	uint64_t start_ticks; /* of its init, where a runtime wrote it down, else 0 */
 	char *bundle_state; /* path of the file it was found in */
 };
@@ -49,8 +49,8 @@ int containers_find(const struct containers *containers, const char *key,
 /* "docker 3f0a1b2c3d4e…": the caller's. */
 char *container_label(const struct container *container);
 
-/* All thread group leaders in the container of pid: those in its cgroup and below (v1 memory or pids
- * hierarchy, v2), and, where it has none of its own, those in its pid namespace. */
+/* All thread group leaders in the container of pid: those in its cgroup and below (v1 memory or
+ * pids hierarchy, v2), and, where it has none of its own, those in its pid namespace. */
 struct pid_list {
 	VEC(pid_t) pids;
 };

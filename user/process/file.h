@@ -12,7 +12,7 @@
 
 enum {
 	FILE_MAX_STATE = 4 << 20, /* bytes of a runtime's state file that are believed */
-	FILE_MAX_PROC = 1 << 20,  /* bytes of a file of /proc other than maps */
+	FILE_MAX_PROC = 1 << 20, /* bytes of a file of /proc other than maps */
 };
 
 /*

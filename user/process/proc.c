@@ -18,7 +18,7 @@
 enum { PF_KTHREAD = 0x00200000 };
 
 /* What of stat is wanted, by the numbers of proc(5), counted from the state (field 3). */
-enum { STAT_PARENT = 4, STAT_FLAGS = 9, STAT_THREADS = 20, STAT_START = 22 };
+enum { STAT_PARENT = 4, STAT_FLAGS = 9, STAT_THREADS = 20, STAT_START = 22, STAT_BRK = 47 };
 
 int proc_file(pid_t pid, const char *name, size_t max_bytes, char **text)
 {
@@ -47,7 +47,7 @@ int stat_parse(struct proc *proc, char *text)
 	*close = '\0';
 	snprintf(proc->comm, sizeof(proc->comm), "%s", open + 1);
 	rest = close + 2;
-	for (int number = 3; number <= STAT_START; number++) {
+	for (int number = 3; number <= STAT_BRK; number++) {
 		uint64_t value;
 
 		field = strsep(&rest, " ");
@@ -64,6 +64,8 @@ int stat_parse(struct proc *proc, char *text)
 			proc->threads = value;
 		else if (number == STAT_START)
 			proc->start_ticks = value;
+		else if (number == STAT_BRK)
+			proc->start_brk = value;
 	}
 	proc->zombie = proc->state == 'Z' || proc->state == 'X';
 	return 0;

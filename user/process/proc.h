@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One process as /proc shows it. All paths are opened relative to the process, never on the host. */
+/* One process as /proc shows it. All paths are opened relative to the process, never on the host.
+ */
 #ifndef UNFREED_PROCESS_PROC_H
 #define UNFREED_PROCESS_PROC_H
 
@@ -34,19 +35,20 @@ const struct map *maps_find(const struct maps *maps, uint64_t address);
 
 /* What /proc/PID/{stat,status,…} say. */
 struct proc {
-	pid_t pid;	/* thread group id, as this tool's pid namespace sees it */
-	pid_t parent;	/* 0: none, or outside of this pid namespace */
+	pid_t pid; /* thread group id, as this tool's pid namespace sees it */
+	pid_t parent; /* 0: none, or outside of this pid namespace */
 	uint32_t threads; /* of its group */
 	char comm[64];
-	char state;		/* as in stat: R S D Z T … */
-	uint64_t start_ticks;	/* tells a reused pid */
-	uint64_t rss_bytes;	/* VmRSS */
-	bool kernel_thread;	/* has no address space and never had one */
-	bool zombie;		/* Z or X */
-	bool bits32;		/* runs a 32-bit image */
+	char state; /* as in stat: R S D Z T … */
+	uint64_t start_ticks; /* tells a reused pid */
+	uint64_t start_brk; /* where the main heap starts; 0: not to be known */
+	uint64_t rss_bytes; /* VmRSS */
+	bool kernel_thread; /* has no address space and never had one */
+	bool zombie; /* Z or X */
+	bool bits32; /* runs a 32-bit image */
 	uint32_t uid;
 	uint32_t seccomp; /* Seccomp: of status: 0 none, 1 strict, 2 filter */
-	uint32_t tracer;  /* TracerPid */
+	uint32_t tracer; /* TracerPid */
 };
 
 /* Reads them. Returns 0 or -errno (-ESRCH: no such process) with a sentence. */

@@ -8,14 +8,20 @@
 #include "process/container.h"
 
 /* The outermost first: what docker calls a container is also one of containerd and of runc. */
-enum runtime { RUNTIME_DOCKER, RUNTIME_PODMAN, RUNTIME_CONTAINERD, RUNTIME_CRUN, RUNTIME_RUNC,
-	       RUNTIMES };
+enum runtime {
+	RUNTIME_DOCKER,
+	RUNTIME_PODMAN,
+	RUNTIME_CONTAINERD,
+	RUNTIME_CRUN,
+	RUNTIME_RUNC,
+	RUNTIMES
+};
 
 /* Where state files of one runtime are looked for. */
 struct place {
 	enum runtime runtime;
 	char *pattern; /* as file_glob takes it */
-	char *run;     /* podman's folder for what does not outlive a boot, else NULL */
+	char *run; /* podman's folder for what does not outlive a boot, else NULL */
 };
 
 struct places {

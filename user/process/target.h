@@ -9,13 +9,13 @@
 #include "base/vec.h"
 
 struct target_spec {
-	const char *pids;      /* -p: "12,34", or NULL */
+	const char *pids; /* -p: "12,34", or NULL */
 	const char *container; /* -c: name or id prefix, or NULL */
 };
 
 struct target {
-	char *name;	   /* "pid 12", "container demo (docker 3f0a…)" */
-	VEC(pid_t) pids;   /* thread group leaders, in ascending order, without doubles */
+	char *name; /* "pid 12", "container demo (docker 3f0a…)" */
+	VEC(pid_t) pids; /* thread group leaders, in ascending order, without doubles */
 	/* The container's memory cgroup: NULL and 0 where there is none or for -p */
 	char *container_id;
 	char *cgroup_path; /* its folder: /sys/fs/cgroup/… */

@@ -15,20 +15,20 @@ static void write_frames(struct json *json, const struct site *site)
 {
 	size_t i;
 
-	json_array(json, "frames");
+	json_begin_array(json, "frames");
 	for (i = 0; i < site->frame_count; i++) {
 		const struct frame *frame = &site->frames[i];
 
-		json_object(json, NULL);
-		json_string(json, "name", frame->name);
-		json_string(json, "module", frame->module);
+		json_begin_object(json, NULL);
+		json_text(json, "name", frame->name);
+		json_text(json, "module", frame->module);
 		json_uint(json, "offset", frame->offset);
-		json_string(json, "file", frame->file);
+		json_text(json, "file", frame->file);
 		if (frame->line)
 			json_uint(json, "line", frame->line);
 		else
-			json_string(json, "line", NULL);
-		json_string(json, "type", frame_type_name(frame->type));
+			json_text(json, "line", NULL);
+		json_text(json, "type", frame_type_name(frame->type));
 		json_end(json);
 	}
 	json_end(json);
@@ -38,8 +38,8 @@ static void write_site(struct json *json, const struct selection_row *row)
 {
 	const struct site *site = row->site;
 
-	json_object(json, NULL);
-	json_string(json, "kind", site_kind_name(site->kind));
+	json_begin_object(json, NULL);
+	json_text(json, "kind", site_kind_name(site->kind));
 	json_int(json, "pid", site->pid);
 	json_uint(json, "bytes", row->bytes);
 	json_uint(json, "blocks", row->blocks);
@@ -54,14 +54,14 @@ static void write_site(struct json *json, const struct selection_row *row)
 		if (site->resident_known)
 			json_uint(json, "resident_bytes", site->resident_bytes);
 		else
-			json_string(json, "resident_bytes", NULL);
+			json_text(json, "resident_bytes", NULL);
 	}
 	seconds(json, "min_age_seconds", site->min_age_ns);
 	seconds(json, "max_age_seconds", site->max_age_ns);
-	json_string(json, "owner", site->owner);
-	json_string(json, "verdict", site->verdict);
+	json_text(json, "owner", site->owner);
+	json_text(json, "verdict", site->verdict);
 	write_frames(json, site);
-	json_string(json, "end", site_end_name(site->end));
+	json_text(json, "end", site_end_name(site->end));
 	json_end(json);
 }
 
@@ -69,7 +69,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 static void write_sites(struct json *json, const struct snapshot *snapshot,
 			const struct report_options *options)
 {
-	json_array(json, "sites");
+	json_begin_array(json, "sites");
 	if (options->shape_all) {
 		struct selection selection;
 
@@ -87,14 +87,14 @@ static void write_sites(struct json *json, const struct snapshot *snapshot,
 
 static void write_processes(struct json *json, const struct snapshot *snapshot)
 {
-	json_array(json, "processes");
+	json_begin_array(json, "processes");
 	vec_for_each (process, &snapshot->processes) {
-		json_object(json, NULL);
+		json_begin_object(json, NULL);
 		json_int(json, "pid", process->pid);
-		json_string(json, "comm", process->comm);
-		json_string(json, "state", process->state);
-		json_string(json, "exit", process->exit);
-		json_string(json, "allocator", process->allocator);
+		json_text(json, "comm", process->comm);
+		json_text(json, "state", process->state);
+		json_text(json, "exit", process->exit);
+		json_text(json, "allocator", process->allocator);
 		json_uint(json, "rss_bytes", process->rss_bytes);
 		json_end(json);
 	}
@@ -119,10 +119,10 @@ static void write_heap(struct json *json, const struct snapshot *snapshot,
 	struct selection out = left_out(snapshot, SITE_HEAP, options);
 
 	if (!snapshot->heap) {
-		json_string(json, "heap", NULL);
+		json_text(json, "heap", NULL);
 		return;
 	}
-	json_object(json, "heap");
+	json_begin_object(json, "heap");
 	json_uint(json, "live_bytes", totals->live_bytes - out.young_bytes);
 	json_uint(json, "live_blocks", totals->live_blocks - out.young_blocks);
 	json_uint(json, "allocated_bytes", totals->allocated_bytes);
@@ -143,10 +143,10 @@ static void write_mapping(struct json *json, const struct snapshot *snapshot,
 	struct selection out = left_out(snapshot, SITE_MAPPING, options);
 
 	if (!snapshot->mapping) {
-		json_string(json, "mapping", NULL);
+		json_text(json, "mapping", NULL);
 		return;
 	}
-	json_object(json, "mapping");
+	json_begin_object(json, "mapping");
 	json_uint(json, "live_bytes", totals->live_bytes - out.young_bytes);
 	json_uint(json, "committed_bytes", totals->committed_bytes);
 	json_uint(json, "live_mappings", totals->live_mappings - out.young_blocks);
@@ -158,17 +158,17 @@ static void write_mapping(struct json *json, const struct snapshot *snapshot,
 
 static void write_cost(struct json *json, const struct cost *cost)
 {
-	json_object(json, "cost");
+	json_begin_object(json, "cost");
 	json_uint(json, "hits", cost->hits);
 	if (cost->hits_cpu_ns)
 		json_uint(json, "hits_cpu_ns", cost->hits_cpu_ns);
 	else
-		json_string(json, "hits_cpu_ns", NULL);
+		json_text(json, "hits_cpu_ns", NULL);
 	json_uint(json, "syscalls", cost->syscalls);
 	if (cost->syscall_tax_ns >= 0)
 		json_double(json, "syscall_tax_ns", cost->syscall_tax_ns, 3);
 	else
-		json_string(json, "syscall_tax_ns", NULL);
+		json_text(json, "syscall_tax_ns", NULL);
 	json_uint(json, "tool_cpu_ns", cost->tool_cpu_ns);
 	json_uint(json, "tool_rss_bytes", cost->tool_rss_bytes);
 	json_uint(json, "kernel_map_bytes", cost->kernel_map_bytes);
@@ -178,15 +178,15 @@ static void write_cost(struct json *json, const struct cost *cost)
 
 static void write_coverage(struct json *json, const struct snapshot *snapshot)
 {
-	json_object(json, "losses");
+	json_begin_object(json, "losses");
 	vec_for_each (loss, &snapshot->losses)
 		json_uint(json, loss->name, loss->count);
 	json_end(json);
 	json_double(json, "stacks_complete", snapshot_stacks_complete(snapshot), 6);
 	write_cost(json, &snapshot->cost);
-	json_array(json, "notes");
+	json_begin_array(json, "notes");
 	vec_for_each (note, &snapshot->notes)
-		json_string(json, NULL, *note);
+		json_text(json, NULL, *note);
 	json_end(json);
 }
 
@@ -194,7 +194,7 @@ static void write_command(struct json *json, int status)
 {
 	if (status == -1)
 		return;
-	json_object(json, "command");
+	json_begin_object(json, "command");
 	if (WIFSIGNALED(status))
 		json_int(json, "signal", WTERMSIG(status));
 	else
@@ -207,17 +207,17 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	struct json json;
 
 	json_init(&json, stream);
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_uint(&json, "unfreed", 1);
-	json_string(&json, "mode", snapshot->mode);
-	json_object(&json, "target");
-	json_string(&json, "name", snapshot->target);
+	json_text(&json, "mode", snapshot->mode);
+	json_begin_object(&json, "target");
+	json_text(&json, "name", snapshot->target);
 	json_end(&json);
 	write_processes(&json, snapshot);
-	json_object(&json, "window");
+	json_begin_object(&json, "window");
 	seconds(&json, "seconds", snapshot->window_ns);
 	json_double(&json, "start_unix_seconds", snapshot->start_unix_ns / 1e9, 6);
-	json_string(&json, "ended_by", snapshot->ended_by);
+	json_text(&json, "ended_by", snapshot->ended_by);
 	json_end(&json);
 	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
 	write_heap(&json, snapshot, options);

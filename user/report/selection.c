@@ -50,7 +50,8 @@ void selection_make(struct selection *selection, const struct snapshot *snapshot
 			selection->young_bytes += site->young_bytes;
 			selection->young_blocks += site->young_blocks;
 		}
-		if (!row.bytes && !row.blocks)
+		/* What an old reservation grew by is committed, and no address space. */
+		if (!row.bytes && !row.blocks && !site->committed_bytes)
 			continue;
 		selection->bytes += row.bytes;
 		selection->blocks += row.blocks;

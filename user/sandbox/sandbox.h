@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The one door to everything that parses the target's files. Those files are hostile: requests carry
- * open file descriptors and numbers, replies carry numbers and bounded text, never paths to open and
- * never pointers into a parser's memory, so that the parsers can live in a child process without
- * privileges. Opening files is the caller's (process/proc.h).
+ * The one door to everything that parses the target's files. Those files are hostile: requests
+ * carry open file descriptors and numbers, replies carry numbers and bounded text, never paths to
+ * open and never pointers into a parser's memory, so that the parsers can live in a child process
+ * without privileges. Opening files is the caller's (process/proc.h).
  */
 #ifndef UNFREED_SANDBOX_SANDBOX_H
 #define UNFREED_SANDBOX_SANDBOX_H
@@ -17,7 +17,8 @@ struct sandbox;
 struct sandbox *sandbox_new(void);
 void sandbox_free(struct sandbox *sandbox); /* NULL is legal */
 
-/* -- images ------------------------------------------------------------------------------------- */
+/* -- images -------------------------------------------------------------------------------------
+ */
 
 enum { SANDBOX_BUILD_ID_MAX = 64, SANDBOX_NAME_MAX = 256, SANDBOX_SEGMENTS_MAX = 16 };
 
@@ -61,21 +62,22 @@ int sandbox_debug(struct sandbox *sandbox, uint32_t image, int fd, int alt_fd);
 
 void sandbox_close(struct sandbox *sandbox, uint32_t image);
 
-/* -- where to put probes ------------------------------------------------------------------------ */
+/* -- where to put probes ------------------------------------------------------------------------
+ */
 
 struct sandbox_probe_request {
 	const char *symbol;
-	bool has_return;      /* a return probe: never behind a push */
+	bool has_return; /* a return probe: never behind a push */
 	uint8_t argument_mask; /* bit n - 1: argument n must still be in its register */
 };
 
 enum sandbox_place_cost { PLACE_EMULATED, PLACE_SINGLE_STEP };
 
 struct sandbox_probe {
-	bool found;	       /* the image defines the symbol as a function */
-	bool placed;	       /* and a safe place exists; else why says why not */
+	bool found; /* the image defines the symbol as a function */
+	bool placed; /* and a safe place exists; else why says why not */
 	uint64_t function_address; /* in the image */
-	uint64_t function_bytes;   /* 0: unknown */
+	uint64_t function_bytes; /* 0: unknown */
 	uint64_t probe_offset; /* file offset to probe: function's offset + skip_bytes */
 	uint8_t skip_bytes;
 	enum sandbox_place_cost cost;
@@ -88,13 +90,14 @@ int sandbox_probes(struct sandbox *sandbox, uint32_t image,
 		   const struct sandbox_probe_request *requests, size_t count,
 		   struct sandbox_probe *probes);
 
-/* -- names -------------------------------------------------------------------------------------- */
+/* -- names --------------------------------------------------------------------------------------
+ */
 
 struct sandbox_frame {
 	const char *name; /* demangled; NULL: unknown */
 	const char *file; /* NULL: unknown */
-	uint32_t line;	  /* 0: unknown */
-	bool inlined;	  /* into the next frame */
+	uint32_t line; /* 0: unknown */
+	bool inlined; /* into the next frame */
 };
 
 /*
@@ -108,7 +111,8 @@ typedef void (*sandbox_frame_fn)(size_t i, const struct sandbox_frame *frame, vo
 int sandbox_symbolise(struct sandbox *sandbox, uint32_t image, const uint64_t *addresses,
 		      size_t count, sandbox_frame_fn frame, void *context);
 
-/* -- unwind rows -------------------------------------------------------------------------------- */
+/* -- unwind rows --------------------------------------------------------------------------------
+ */
 
 struct abi_row;
 
