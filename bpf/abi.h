@@ -71,6 +71,24 @@ struct abi_block {
 };
 ABI_SIZE(struct abi_block, 24);
 
+/*
+ * The live set's first table: buckets of slots, found by a hash of the key without a lock and
+ * without an allocation. What finds no room in its bucket goes to a hash map.
+ */
+enum { ABI_SLOTS = 8, ABI_BUCKETS = 8192 };
+
+struct abi_slot {
+	struct abi_block_key key; /* address 0: empty */
+	struct abi_block block;
+	__u64 claims; /* 1: someone is filling it */
+};
+ABI_SIZE(struct abi_slot, 48);
+
+struct abi_bucket {
+	struct abi_slot slots[ABI_SLOTS];
+};
+ABI_SIZE(struct abi_bucket, 48 * ABI_SLOTS);
+
 struct abi_site_key {
 	__u64 mm;
 	__u64 stack_id; /* hash of kind and frames: abi_stack.frames */

@@ -77,7 +77,7 @@ static __always_inline void walk_release(struct walk *walk)
 __noinline int unwind_fill(__u32 slot, __u64 address)
 {
 	__u64 in_page = SPAN_PAGE - (address & (SPAN_PAGE - 8));
-	__u64 bytes = in_page < SPAN_MIN ? SPAN_MIN : in_page;
+	__u64 bytes = SPAN_MIN;
 	struct walk *walk = walk_at(slot);
 
 	if (!walk)

@@ -117,6 +117,17 @@ static void take_block(struct harvest *harvest, const void *key, const void *val
 		sums->preexisting_bytes += block->bytes;
 }
 
+static void take_bucket(struct harvest *harvest, const void *key, const void *value)
+{
+	const struct abi_bucket *bucket = value;
+
+	(void)key;
+	for (int i = 0; i < ABI_SLOTS; i++) {
+		if (bucket->slots[i].key.address)
+			take_block(harvest, &bucket->slots[i].key, &bucket->slots[i].block);
+	}
+}
+
 /* -- ledgers ----------------------------------------------------------------------------------- */
 
 static const char *interval_owner(const struct ledger_interval *interval)
@@ -500,6 +511,9 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	harvest.now_ns = collect->opened_ns + collect_window_ns(collect);
 	error = read_map(bpf_map__fd(skeleton->maps.sites), sizeof(struct abi_site_key),
 			 sizeof(struct abi_site), take_site, &harvest);
+	if (!error)
+		error = read_map(bpf_map__fd(skeleton->maps.buckets), sizeof(uint32_t),
+				 sizeof(struct abi_bucket), take_bucket, &harvest);
 	if (!error)
 		error = read_map(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
 				 sizeof(struct abi_block), take_block, &harvest);

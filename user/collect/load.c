@@ -64,6 +64,7 @@ static void configure(struct collect *collect)
 	bool session = collect->method == LINK_SESSION;
 
 	bpf_map__set_max_entries(skeleton->maps.blocks, (uint32_t)options->max_blocks);
+	bpf_map__set_max_entries(skeleton->maps.buckets, ABI_BUCKETS);
 	bpf_map__set_max_entries(skeleton->maps.sites, (uint32_t)options->max_stacks);
 	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
