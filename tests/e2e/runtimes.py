@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import time
 from dataclasses import dataclass
 
 START_SECONDS = 30
+ANSWER_SECONDS = 60
 IMAGE = "unfreed-test:1"
 
 
@@ -60,10 +62,13 @@ def wait_for(condition, what, seconds=START_SECONDS):
 
 # -- root file systems -----------------------------------------------------------------------------
 
-def libraries(program):
-    """Paths of the shared libraries and the loader that a program needs; none when it is static."""
-    done = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return re.findall(r"(?:=> |^\s+)(/\S+)", done.stdout, re.M) if done.returncode == 0 else []
+def libraries(*programs):
+    """Paths of the shared libraries and the loader that programs need; none when it is static."""
+    done = subprocess.run(["ldd", *programs], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          check=False, text=True)
+    if done.returncode and len(programs) == 1:
+        return []
+    return sorted(set(re.findall(r"(?:=> |^\s+)(/\S+) ", done.stdout, re.M)))
 
 
 def copy_in(root, path, target=None):
@@ -71,6 +76,27 @@ def copy_in(root, path, target=None):
     os.makedirs(os.path.dirname(place), exist_ok=True)
     if not os.path.exists(place):
         shutil.copy2(os.path.realpath(path), place)
+
+
+def copy_folder(root, folder, leave_out=()):
+    """A folder with what it links to in /etc, and the libraries of the programs in it."""
+    shutil.copytree(folder, root + folder, symlinks=True, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns(*leave_out))
+    programs = []
+    for place, _, names in os.walk(root + folder):
+        for path in (os.path.join(place, name) for name in names):
+            if os.path.islink(path) and os.readlink(path).startswith("/etc/"):
+                copy_in(root, os.readlink(path))
+            elif os.path.isfile(path) and is_elf(path):
+                programs.append(path)
+    for library in libraries(*programs) if programs else ():
+        if not library.startswith(root + "/"):
+            copy_in(root, library)
+
+
+def is_elf(path):
+    with open(path, "rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def make_rootfs(root, programs):
@@ -93,6 +119,44 @@ def make_rootfs(root, programs):
 
 
 # -- runtimes --------------------------------------------------------------------------------------
+
+class Program:
+    """A program in a container, spoken to by two pipes in its /tmp (tests/targets/protocol.h)."""
+
+    @staticmethod
+    def command(line):
+        """What a container runs so that the program of this shell command can be spoken to."""
+        return ["/bin/sh", "-c",
+                f"mkfifo /tmp/in /tmp/out; sleep 1000 & exec {line} </tmp/in >/tmp/out"]
+
+    def __init__(self, container):
+        folder = os.path.join("/proc", str(container.pid), "root", "tmp")
+        wait_for(lambda: os.path.exists(f"{folder}/out"), "program in the container")
+        # Both ends of a pipe wait for each other: open them in the shell's order.
+        self.input = open(f"{folder}/in", "w", encoding="ascii", buffering=1)
+        self.output = open(f"{folder}/out", encoding="ascii")
+
+    def hear(self):
+        if not select.select([self.output], [], [], ANSWER_SECONDS)[0]:
+            raise AssertionError("the program is silent")
+        return self.output.readline().rstrip("\n")
+
+    def say(self, word):
+        """Says a word; the answer."""
+        self.input.write(word + "\n")
+        return self.hear()
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.input.close()
+        self.output.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
 
 class Rig:
     """One runtime; subclasses say how to start it, run and remove a container."""
@@ -150,10 +214,10 @@ class Rig:
                 tail = text.read().strip().splitlines()[-1:]
             raise Unavailable(f"{argv[0]} does not start here: {''.join(tail)}")
 
-    def run(self, name, argv, memory="256m"):
+    def run(self, name, argv, memory="256m", **settings):
         container = Container(self.name, name, "", 0)
         self.containers.append(container)
-        container.id, container.pid = self.launch(name, argv, memory)
+        container.id, container.pid = self.launch(name, argv, memory, **settings)
         return container
 
     def stop(self, container):
@@ -204,7 +268,7 @@ class Runc(Rig):
     def tool(self, *argv):
         return run(self.name, *argv)
 
-    def launch(self, name, argv, memory):
+    def launch(self, name, argv, memory, user=0):
         bundle = self.path(name)
         for folder in ("upper", "overlay", "rootfs"):
             os.makedirs(os.path.join(bundle, folder))
@@ -214,7 +278,7 @@ class Runc(Rig):
         run(self.name, "spec", cwd=bundle)
         with open(os.path.join(bundle, "config.json"), encoding="utf-8") as file:
             spec = json.load(file)
-        spec["process"].update(terminal=False, args=argv)
+        spec["process"].update(terminal=False, args=argv, user={"uid": user, "gid": user})
         spec["root"]["readonly"] = False
         spec["hostname"] = name
         spec["linux"]["resources"]["memory"] = {"limit": bytes_of(memory)}

@@ -8,7 +8,6 @@ Usage: test_containers.py [RUNTIME…]
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -22,34 +21,18 @@ WINDOW = ("-d", "60s", "-f", "json", "--max-overhead", "off", "--min-age", "0s",
 SECONDS = 60
 
 
-class Program:
-    """heap_truth in a container, spoken to by two pipes in its /tmp (tests/targets/protocol.h)."""
+COMMAND = runtimes.Program.command("heap_truth")
 
-    COMMAND = ["/bin/sh", "-c",
-               "mkfifo /tmp/in /tmp/out; sleep 1000 & exec heap_truth </tmp/in >/tmp/out"]
+
+class Program(runtimes.Program):
+    """heap_truth in a container."""
 
     def __init__(self, container):
-        root = f"/proc/{container.pid}/root/tmp"
-        runtimes.wait_for(lambda: os.path.exists(f"{root}/out"), "program in the container")
-        # Both ends of a pipe wait for each other: open them in the shell's order.
-        self.input = open(f"{root}/in", "w", encoding="ascii", buffering=1)
-        self.output = open(f"{root}/out", encoding="ascii")
+        super().__init__(container)
         self.hear()
 
-    def hear(self):
-        if not select.select([self.output], [], [], SECONDS)[0]:
-            raise AssertionError("the program is silent")
-        return self.output.readline()
-
     def truth(self):
-        self.input.write("go\n")
-        text = self.hear()
-        return {site["function"]: site for site in json.loads(text)["sites"]}
-
-    def close(self):
-        with contextlib.suppress(BrokenPipeError):
-            self.input.close()
-        self.output.close()
+        return {site["function"]: site for site in json.loads(self.say("go"))["sites"]}
 
 
 def trace(key, *options):
@@ -112,7 +95,7 @@ def pids_of(report):
 
 def case_known_truth(rig):
     """a container is traced by its name, and every site holds what the program says"""
-    container = rig.run("unfreed-truth", Program.COMMAND)
+    container = rig.run("unfreed-truth", COMMAND)
     program = Program(container)
     with contextlib.closing(program):
         report, truth = trace_while(container.name, program.truth)
@@ -179,8 +162,8 @@ def case_several(rig):
 
 def case_neighbour(rig):
     """another container of the same image is left alone"""
-    neighbour = Program(rig.run("unfreed-neighbour", Program.COMMAND))
-    container = rig.run("unfreed-watched", Program.COMMAND)
+    neighbour = Program(rig.run("unfreed-neighbour", COMMAND))
+    container = rig.run("unfreed-watched", COMMAND)
     program = Program(container)
     with contextlib.closing(neighbour), contextlib.closing(program):
         report, _ = trace_while(container.name, neighbour.truth)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* unfreed check: says what this kernel and these privileges allow, and what to do about the rest.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 
@@ -15,6 +16,7 @@ struct result {
 	const struct feature *feature;
 	bool works;
 	char *why;
+	const char *remedy;
 };
 
 static void print_table(const struct result *results, const char *kernel, size_t containers)
@@ -29,7 +31,7 @@ static void print_table(const struct result *results, const char *kernel, size_t
 					   : "no",
 		       feature->name, feature->text);
 		if (!results[i].works)
-			printf("        %s\n        -> %s\n", results[i].why, feature->remedy);
+			printf("        %s\n        -> %s\n", results[i].why, results[i].remedy);
 	}
 }
 
@@ -49,7 +51,7 @@ static void print_json(const struct result *results, const char *kernel, size_t 
 		json_bool(&json, "works", results[i].works);
 		json_bool(&json, "required", results[i].feature->required);
 		json_text(&json, "why", results[i].why);
-		json_text(&json, "remedy", results[i].works ? NULL : results[i].feature->remedy);
+		json_text(&json, "remedy", results[i].works ? NULL : results[i].remedy);
 		json_end(&json);
 	}
 	json_end(&json);
@@ -72,13 +74,17 @@ static size_t count_containers(void)
 static int check_all(bool as_json)
 {
 	struct result *results = mem_array(feature_count, sizeof(*results));
-	int status = EXIT_DONE;
+	int status = EXIT_DONE, error;
 	struct utsname kernel;
 
 	uname(&kernel);
 	for (size_t i = 0; i < feature_count; i++) {
 		results[i].feature = &features[i];
-		results[i].works = !features[i].try();
+		error = features[i].try();
+		results[i].works = !error;
+		results[i].remedy = features[i].by_bpf && (error == -EPERM || error == -EACCES)
+					    ? feature_rights
+					    : features[i].remedy;
 		if (!results[i].works)
 			results[i].why = mem_string(error_message());
 		if (!results[i].works && features[i].required)

@@ -44,11 +44,11 @@ static int parse_events(const char *argument, void *value)
 		else if (!strcmp(word, "mapping"))
 			collect->mapping = true;
 		else
-			error = error_set(-EINVAL, "--events: no events '%s': heap, mapping", word);
+			error = error_set(-EINVAL, "no events '%s': heap, mapping", word);
 	}
 	free(text);
 	if (!error && !collect->heap && !collect->mapping)
-		error = error_set(-EINVAL, "--events: none given: heap, mapping");
+		error = error_set(-EINVAL, "none given: heap, mapping");
 	return error;
 }
 
@@ -68,7 +68,7 @@ static int parse_stack(const char *argument, void *value)
 	*frame_pointers_only = !strcmp(argument, "fp");
 	if (*frame_pointers_only || !strcmp(argument, "auto") || !strcmp(argument, "table"))
 		return 0;
-	return error_set(-EINVAL, "--stack: no way to walk '%s': auto, table, fp", argument);
+	return error_set(-EINVAL, "no way to walk '%s': auto, table, fp", argument);
 }
 
 static int parse_overhead(const char *argument, void *value)
@@ -76,7 +76,7 @@ static int parse_overhead(const char *argument, void *value)
 	(void)value;
 	if (!strcmp(argument, "off"))
 		return 0;
-	return error_set(-EINVAL, "--max-overhead: only 'off' is known: every call is traced");
+	return error_set(-EINVAL, "only 'off' is known: every call is traced");
 }
 
 static int parse_method(const char *argument, void *value)
@@ -159,6 +159,8 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
 	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
 		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
+	if (trace->spec.pids && trace->spec.pids[strspn(trace->spec.pids, "0123456789,")])
+		return error_set(-EINVAL, "--pid: '%s' is not a list of pids", trace->spec.pids);
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	return 0;

@@ -184,7 +184,7 @@ static int attach_mapping(struct collect *collect)
 	static const char *const calls[] = { "mmap", "munmap",	 "mremap",
 					     "brk",  "mprotect", "madvise" };
 	struct unfreed *skeleton = collect->skeleton;
-	double before_ns = collect_syscall_ns();
+	double before_ns = collect_syscall_ns(), tax_ns;
 	int error = 0;
 
 	/* Exits first: an exit without its entry is ignored, an entry without its exit would stay.
@@ -200,7 +200,9 @@ static int attach_mapping(struct collect *collect)
 							      : skeleton->progs.mapping_exit),
 					"syscalls", name));
 	}
-	collect->syscall_tax_ns = collect_syscall_ns() - before_ns;
+	/* Below zero by noise, or because another tracer has left: too little to be seen. */
+	tax_ns = collect_syscall_ns() - before_ns;
+	collect->syscall_tax_ns = tax_ns > 0 ? tax_ns : 0;
 	return error;
 }
 

@@ -145,28 +145,31 @@ static int try_lockdown(void)
 		       : 0;
 }
 
+const char feature_rights[] = "run as root, or with CAP_BPF and CAP_PERFMON";
+
 const struct feature features[] = {
 	{ "lockdown", "reading memory from BPF", true, try_lockdown,
-	  "boot without lockdown=confidentiality" },
+	  "boot without lockdown=confidentiality", false },
 	{ "btf", "programs that fit this kernel (CO-RE)", true, try_btf,
-	  "use a kernel built with CONFIG_DEBUG_INFO_BTF" },
-	{ "bpf", "loading BPF programs", true, try_load,
-	  "run as root, or with CAP_BPF and CAP_PERFMON" },
-	{ "ring_buffer", "records from the kernel (5.8)", true, try_ring, "use a newer kernel" },
+	  "use a kernel built with CONFIG_DEBUG_INFO_BTF", false },
+	{ "bpf", "loading BPF programs", true, try_load, feature_rights, true },
+	{ "ring_buffer", "records from the kernel (5.8)", true, try_ring, "use a newer kernel",
+	  true },
 	{ "processes", "reading other processes", true, try_other_process,
-	  "run as root, or with CAP_SYS_PTRACE" },
+	  "run as root, or with CAP_SYS_PTRACE", false },
 	{ "map_files", "opening what a process has mapped, also when deleted", false, try_map_files,
-	  "add CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN" },
+	  "add CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN", false },
 	{ "process_events", "seeing targets exec and exit", true, try_process_events,
-	  "use a kernel with CONFIG_TRACEPOINTS" },
+	  "use a kernel with CONFIG_TRACEPOINTS", true },
 	{ "syscall_tracepoints", "mapping events: mmap, brk, mprotect", false, try_tracepoint,
-	  "use a kernel with CONFIG_FTRACE_SYSCALLS, or --events heap" },
+	  "use a kernel with CONFIG_FTRACE_SYSCALLS, or --events heap", true },
 	{ "uprobe_perf", "heap events: probes by perf events", true, try_perf,
-	  "use a kernel with CONFIG_UPROBE_EVENTS, or --events mapping" },
+	  "use a kernel with CONFIG_UPROBE_EVENTS, or --events mapping", true },
 	{ "uprobe_multi", "heap events: many probes by one link (6.6)", false, try_multi,
-	  "nothing: perf events are used, attaching takes longer" },
+	  "nothing: perf events are used, attaching takes longer", true },
 	{ "uprobe_session", "heap events: entry and return in one probe (6.13)", false, try_session,
-	  "nothing: entries and returns are probed one by one, each call costs a little more" },
+	  "nothing: entries and returns are probed one by one, each call costs a little more",
+	  true },
 };
 
 const size_t feature_count = sizeof(features) / sizeof(features[0]);

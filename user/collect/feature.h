@@ -12,7 +12,10 @@ struct feature {
 	bool required; /* without it nothing can be traced */
 	int (*try)(void); /* 0, or -errno with a sentence */
 	const char *remedy; /* what to do where it is missing */
+	bool by_bpf; /* tried by BPF: feature_rights are needed to know */
 };
+
+extern const char feature_rights[]; /* the remedy for a lack of rights to load and attach BPF */
 
 extern const struct feature features[];
 extern const size_t feature_count;

@@ -46,9 +46,9 @@ static int load_error(int error)
 	if (end)
 		*end = '\0';
 	if (error == -EPERM || error == -EACCES)
-		return error_set(
-			error,
-			"not permitted to load BPF programs: run as root (see 'unfreed check')");
+		return error_set(error,
+				 "not permitted to load and attach BPF programs: run as root (see "
+				 "'unfreed check')");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		return error_set(-ENOTSUP,
 				 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
@@ -99,7 +99,7 @@ int collect_load(struct collect *collect)
 	if (collect->options.heap) {
 		error = choose_method(collect);
 		if (error)
-			return error;
+			return error == -EPERM || error == -EACCES ? load_error(error) : error;
 	}
 	collect->skeleton = unfreed__open();
 	if (!collect->skeleton)
