@@ -3,7 +3,8 @@
 ## make             builds unfreed
 ## make demo        traces a leaking container: a table, and flamegraph.svg (as root)
 ## make check       runs all tests (as root; without, those that need it are skipped)
-## make lint        runs this suite alone; likewise unit, golden, unwind, e2e
+## make lint        runs this suite alone; likewise unit, golden, unwind, e2e, and, built with
+##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
 ## make golden-refresh  draws the expected reports anew
 ## make bench       measures the cost in the target, beside bpftrace's (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
@@ -48,7 +49,7 @@ endif
 # -- flags ------------------------------------------------------------------------------------------
 
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
-sanitize := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+sanitize := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 warnings := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wno-unused-parameter
 all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnings) \
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
@@ -182,6 +183,7 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 
 # What each suite of tests/run needs built.
 suites := lint unit golden unwind e2e
+sanitized_suites := san-unit san-golden san-unwind san-e2e
 .PHONY: $(suites:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
 programs-unwind: $(unwind_programs)
@@ -191,7 +193,7 @@ bpf-arm64: $(arm64_objects)
 $(suites:%=programs-%) bpf-arm64:
 	@:
 
-.PHONY: check $(suites) golden-refresh demo bench check-fresh
+.PHONY: check $(suites) $(sanitized_suites) golden-refresh demo bench check-fresh
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
@@ -199,7 +201,7 @@ check:
 	$(Q)contrib/deps.sh build demo test
 	$(run_tests) $(SUITES)
 
-$(suites):
+$(suites) $(sanitized_suites):
 	$(run_tests) $@
 
 # Draws the expected reports anew: read the difference before you commit it.

@@ -8,7 +8,7 @@ set -eu
 build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev libzydis-dev
 	libiberty-dev libjansson-dev uthash-dev pkg-config|pkgconf'
 demo='runc busybox-static'
-test='libcmocka-dev python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
+test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps'
 bench='bpftrace python3'

@@ -124,14 +124,15 @@ def case_entered(rig):
 
 
 def members(container):
-    """Pids in the container's pid namespace."""
-    wanted = os.readlink(f"/proc/{container.pid}/ns/pid")
+    """Pids in the container's pid namespace that run what its init runs."""
+    init = f"/proc/{container.pid}"
+    wanted = os.readlink(f"{init}/ns/pid")
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             # The runtime's own helper is there for a moment.
             if os.readlink(f"/proc/{pid}/ns/pid") == wanted and \
-                    os.readlink(f"/proc/{pid}/exe").startswith("/bin/"):
+                    os.path.samefile(f"/proc/{pid}/exe", f"{init}/exe"):
                 found.add(int(pid))
     return found
 

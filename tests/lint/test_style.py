@@ -52,6 +52,13 @@ def licence():
             yield f"{name}: no SPDX line at its head"
 
 
+def executable():
+    """every script with an interpreter line may be executed, and so is run"""
+    for name in tap.files():
+        if is_script(name) and not os.access(os.path.join(tap.TOP, name), os.X_OK):
+            yield f"{name}: chmod +x"
+
+
 def length():
     """no source file is longer than 700 lines"""
     for name, text in texts():
@@ -104,8 +111,9 @@ def shell():
 def places():
     """no file names a machine, or a path of one developer's"""
     first = tap.TOP.split("/")[1]
-    own = "" if first in STANDARD_FOLDERS else rf"|(?<![\w.$}}])/{re.escape(first)}/"
-    paths = re.compile(rf"/home/\w|/root/\w{own}")
+    own = "" if first in STANDARD_FOLDERS else rf"|{re.escape(first)}/"
+    # Not below another folder, as /proc/PID/root/ is.
+    paths = re.compile(rf"(?<![\w.$}}])/(?:home/\w|root/\w{own})")
     for name, text in texts():
         for number, line in enumerate(text.split("\n"), 1):
             if paths.search(line) and name != "tests/lint/test_style.py":
@@ -115,4 +123,4 @@ def places():
                     yield f"{name}:{number}: the host {host}"
 
 
-tap.run(licence, length, whitespace, formatting, shell, places)
+tap.run(licence, executable, length, whitespace, formatting, shell, places)

@@ -108,7 +108,8 @@ static void cie(struct section *s, unsigned int version, const char *augmentatio
 	PUT(s, 1, 0x78 /* -8 */, R_PC);
 	if (*augmentation == 'z') {
 		put(s, 1 + extra_count, 1);
-		put_all(s, extra, extra_count);
+		if (extra_count)
+			put_all(s, extra, extra_count);
 		put(s, s->encoding, 1);
 	}
 	PUT(s, DW_CFA_def_cfa, R_SP, 8, DW_CFA_offset | R_PC, 1);

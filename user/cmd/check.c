@@ -56,6 +56,7 @@ static void print_json(const struct result *results, const char *kernel, size_t 
 	}
 	json_end(&json);
 	json_end(&json);
+	putchar('\n');
 }
 
 static size_t count_containers(void)

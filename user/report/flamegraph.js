@@ -92,7 +92,8 @@
 	}
 
 	function layAll() {
-		const width = Math.max(window.innerWidth - 2, 400);
+		/* Of the window without its scroll bar. */
+		const width = Math.max((svg.clientWidth || window.innerWidth) - 2, 400);
 
 		svg.setAttribute("width", width);
 		svg.setAttribute("viewBox", "0 0 " + width + " " + svg.getAttribute("height"));
