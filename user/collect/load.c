@@ -45,7 +45,7 @@ static int load_error(int error)
 
 	if (end)
 		*end = '\0';
-	if (error == -EPERM || error == -EACCES)
+	if (error == -EPERM) /* EACCES is the verifier's */
 		return error_set(error,
 				 "not permitted to load and attach BPF programs: run as root (see "
 				 "'unfreed check')");
@@ -100,7 +100,7 @@ int collect_load(struct collect *collect)
 	if (collect->options.heap) {
 		error = choose_method(collect);
 		if (error)
-			return error == -EPERM || error == -EACCES ? load_error(error) : error;
+			return error == -EPERM || error == -EACCES ? load_error(-EPERM) : error;
 	}
 	collect->skeleton = unfreed__open();
 	if (!collect->skeleton)
