@@ -20,6 +20,9 @@ struct walk {
 	__u64 pc; /* behind the instruction that the frame is at */
 	__u64 sp;
 	__u64 bp;
+	__u64 method; /* of the frame just left, where that was interpreted; else 0 */
+	__u64 bytecode; /* where it stood */
+	__u64 mm;
 	__u32 mappings_first;
 	__u32 mappings_count;
 	__u32 generation;

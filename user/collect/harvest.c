@@ -217,23 +217,25 @@ static void add_frames(struct harvest *harvest, const struct stack_frame *from, 
 	const struct named *named;
 	struct frame *frame;
 
-	if (!from->image) {
+	if (!from->image && !from->java) {
 		frame = vec_add(frames);
 		frame->module = snapshot_string(snapshot, from->path);
 		frame->offset = from->address;
 		return;
 	}
-	named = names_get(harvest->collect->names, from->image, from->address);
+	named = from->java;
+	if (!named)
+		named = names_get(harvest->collect->names, from->image, from->address);
 	for (size_t i = 0; named && i < named->frames.count; i++) {
 		const struct named_frame *one = &named->frames.items[i];
 
 		frame = vec_add(frames);
 		frame->name = snapshot_string(snapshot, one->name);
-		frame->module = snapshot_string(snapshot, from->image->path);
+		frame->module = snapshot_string(snapshot, from->image ? from->image->path : NULL);
 		frame->offset = from->address;
 		frame->file = snapshot_string(snapshot, one->file);
 		frame->line = one->line;
-		frame->type = one->inlined ? FRAME_INLINED : FRAME_NATIVE;
+		frame->type = one->type;
 	}
 }
 
