@@ -34,6 +34,7 @@ enum abi_role {
 
 enum {
 	PROBE_REALLOC_ZERO_FREES = 1 << 0, /* realloc(p, 0) frees p and returns NULL (glibc) */
+	PROBE_RESIZES = 1 << 1, /* in place: returns the size that the block has then (jemalloc) */
 };
 
 enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */

@@ -143,6 +143,8 @@ static __always_inline __u64 call_result(struct pt_regs *ctx, const struct open_
 	__u64 address = 0, result = PT_REGS_RC(ctx);
 
 	barrier_var(result);
+	if (call->probe.flags & PROBE_RESIZES)
+		return result >= call->bytes ? call->pointer : 0;
 	if (call->probe.role != ROLE_ALLOCATE_OUT)
 		return result;
 	if ((__u32)result)

@@ -204,7 +204,7 @@ static const char *probed_symbol(const struct stack_frame *frame)
 		return NULL;
 	vec_for_each (placed, &frame->image->probes) {
 		if (placed->probe.function_address == frame->address)
-			return allocator_rows[placed->row].symbol;
+			return placed->symbol;
 	}
 	return NULL;
 }
@@ -413,17 +413,13 @@ static void add_processes(struct harvest *harvest)
 		const struct watched *watched = *item;
 		struct process *process = vec_add(&snapshot->processes);
 		struct proc proc;
-		char text[64];
 
 		process->pid = watched->pid;
 		process->comm = snapshot_string(snapshot, watched->comm);
 		process->state = states[watched->state];
 		process->exit = exit_text(snapshot, watched);
-		if (watched->allocator) {
-			snprintf(text, sizeof(text), "%s %s", watched->allocator,
-				 watched->allocator_version);
-			process->allocator = snapshot_string(snapshot, text);
-		}
+		if (watched->allocator)
+			process->allocator = snapshot_string(snapshot, watched->allocator);
 		if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
 			process->rss_bytes = proc.rss_bytes;
 		if (!counts(harvest->collect, watched))

@@ -38,8 +38,7 @@ struct watched {
 	struct ledger *ledger;
 	VEC(int) links;
 	uint32_t probes; /* functions probed */
-	const char *allocator; /* NULL: none known */
-	const char *allocator_version;
+	char *allocator; /* "glibc 2.36", "jemalloc, mimalloc"; NULL: none known */
 };
 
 /* Returns a new one, or NULL with a sentence where pid cannot be watched. */
