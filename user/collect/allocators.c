@@ -35,9 +35,13 @@ const size_t allocator_family_count = sizeof(allocator_families) / sizeof(alloca
 		.role = ROLE_REALLOCATE, .pointer_arg = (pointer), .size_arg = (size), \
 		.count_arg = (count), .flags = (flag_bits)                             \
 	}
-#define FREE(pointer)                                       \
-	{                                                   \
-		.role = ROLE_FREE, .pointer_arg = (pointer) \
+#define FREE(pointer, flag_bits)                                                  \
+	{                                                                         \
+		.role = ROLE_FREE, .pointer_arg = (pointer), .flags = (flag_bits) \
+	}
+#define THROWING(size, count)                                                            \
+	{                                                                                \
+		.role = ROLE_ALLOCATE_THROWING, .size_arg = (size), .count_arg = (count) \
 	}
 
 enum {
@@ -53,19 +57,50 @@ enum {
 	 */
 	ZERO_FREES = GLIBC | JEMALLOC | TCMALLOC,
 	ZERO_KEEPS = ALL & ~ZERO_FREES,
+	/* Those whose C++ operators do not call malloc; the others' are libstdc++'s, which do. */
+	OPERATORS = JEMALLOC | TCMALLOC | MIMALLOC,
 };
 
 const struct allocator_row allocator_rows[] = {
-	{ ALL, "free", FREE(1) },
-	{ GLIBC | TCMALLOC | MIMALLOC, "cfree", FREE(1) }, /* glibc: until 2.26 */
-	{ ALL, "free_sized", FREE(1) }, /* C23 */
-	{ ALL, "free_aligned_sized", FREE(1) },
-	{ JEMALLOC, "dallocx", FREE(1) },
-	{ JEMALLOC, "sdallocx", FREE(1) },
-	{ MIMALLOC, "free_size", FREE(1) },
-	{ MIMALLOC, "free_size_aligned", FREE(1) },
-	{ MIMALLOC, "free_aligned", FREE(1) },
-	{ MIMALLOC, "vfree", FREE(1) },
+	{ ALL, "free", FREE(1, 0) },
+	{ GLIBC | TCMALLOC | MIMALLOC, "cfree", FREE(1, PROBE_PASSES_ON) }, /* glibc: until 2.26 */
+	{ ALL, "free_sized", FREE(1, PROBE_PASSES_ON) }, /* C23 */
+	{ ALL, "free_aligned_sized", FREE(1, PROBE_PASSES_ON) },
+	{ JEMALLOC, "dallocx", FREE(1, 0) },
+	{ JEMALLOC, "sdallocx", FREE(1, 0) },
+	{ MIMALLOC, "free_size", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "free_size_aligned", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "free_aligned", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "vfree", FREE(1, PROBE_PASSES_ON) },
+
+	/* operator delete, and delete[]: plain, sized, aligned, both, and their nothrow forms */
+	{ OPERATORS, "_ZdlPv", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdlPvm", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdlPvSt11align_val_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdlPvmSt11align_val_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdlPvRKSt9nothrow_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdlPvSt11align_val_tRKSt9nothrow_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdaPv", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdaPvm", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdaPvSt11align_val_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdaPvmSt11align_val_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdaPvRKSt9nothrow_t", FREE(1, PROBE_PASSES_ON) },
+	{ OPERATORS, "_ZdaPvSt11align_val_tRKSt9nothrow_t", FREE(1, PROBE_PASSES_ON) },
+
+	/* operator new, and new[]: plain, aligned, and their nothrow forms, which throw inside */
+	{ OPERATORS, "_Znwm", THROWING(1, 0) },
+	{ OPERATORS, "_ZnwmSt11align_val_t", THROWING(1, 0) },
+	{ OPERATORS, "_ZnwmRKSt9nothrow_t", THROWING(1, 0) },
+	{ OPERATORS, "_ZnwmSt11align_val_tRKSt9nothrow_t", THROWING(1, 0) },
+	{ OPERATORS, "_Znam", THROWING(1, 0) },
+	{ OPERATORS, "_ZnamSt11align_val_t", THROWING(1, 0) },
+	{ OPERATORS, "_ZnamRKSt9nothrow_t", THROWING(1, 0) },
+	{ OPERATORS, "_ZnamSt11align_val_tRKSt9nothrow_t", THROWING(1, 0) },
+	{ MIMALLOC, "new", THROWING(1, 0) },
+	{ MIMALLOC, "new_aligned", THROWING(1, 0) },
+	{ MIMALLOC, "new_nothrow", THROWING(1, 0) },
+	{ MIMALLOC, "new_aligned_nothrow", THROWING(1, 0) },
+	{ MIMALLOC, "new_n", THROWING(2, 1) },
 
 	{ GLIBC | TCMALLOC | MIMALLOC, "pvalloc", ALLOCATE(1, 0) },
 	{ ALL, "valloc", ALLOCATE(1, 0) },

@@ -39,6 +39,7 @@ static void image_free(struct image *image)
 		mem_free(placed->symbol);
 	vec_free(&image->probes);
 	vec_free(&image->families);
+	mem_free(image->exits.items);
 	mem_free(image->path);
 	mem_free(image);
 }
@@ -197,6 +198,34 @@ static void keep_probe(struct image *image, uint16_t row, const char *symbol,
 		*vec_add(&image->refused) = mem_printf("%s: %s", symbol, probe->why);
 }
 
+/* A function that may throw, and leaves who knows where, is not probed: its blocks would pile up. */
+static void find_exits(struct images *images, struct image *image)
+{
+	VEC(struct sandbox_leaver) leavers = { 0 };
+	size_t kept = 0, at = 0;
+
+	vec_for_each (placed, &image->probes) {
+		if (allocator_rows[placed->row].probe.role == ROLE_ALLOCATE_THROWING)
+			vec_add(&leavers)->function_address = placed->probe.function_address;
+	}
+	if (leavers.count)
+		sandbox_exits(images->sandbox, image->info.id, leavers.items, leavers.count,
+			      &image->exits);
+	vec_for_each (placed, &image->probes) {
+		bool throws = allocator_rows[placed->row].probe.role == ROLE_ALLOCATE_THROWING;
+
+		if (throws && leavers.items[at++].why[0]) {
+			*vec_add(&image->refused) =
+				mem_printf("%s: %s", placed->symbol, leavers.items[at - 1].why);
+			mem_free(placed->symbol);
+		} else {
+			image->probes.items[kept++] = *placed;
+		}
+	}
+	image->probes.count = kept;
+	vec_free(&leavers);
+}
+
 static void find_probes(struct images *images, struct image *image)
 {
 	VEC(struct sandbox_probe_request) requests = { 0 };
@@ -216,6 +245,7 @@ static void find_probes(struct images *images, struct image *image)
 					      requests.count, probes)) {
 		for (size_t i = 0; i < requests.count; i++)
 			keep_probe(image, rows.items[i], requests.items[i].symbol, &probes[i]);
+		find_exits(images, image);
 	}
 	mem_free(probes);
 	vec_for_each (request, &requests)

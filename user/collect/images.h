@@ -30,6 +30,7 @@ struct image {
 	bool usable; /* the sandbox knows it: id is valid */
 	struct sandbox_image info;
 	VEC(struct placed) probes; /* placed ones, in the order of the table */
+	struct sandbox_exits exits; /* of those that may throw */
 	VEC(char *) refused; /* "malloc: why" for functions without a safe place */
 	VEC(const struct allocator_family *) families; /* that it has; one without prefix at most */
 	bool foreign; /* has a malloc of its own that no row describes */
