@@ -18,7 +18,7 @@
 
 enum { MAX_THREADS = 4, KEPT = 512, PASSED = 256, FREED_BEFORE = 120, REALLOCATED_BEFORE = 40 };
 
-#ifndef __GLIBC__
+#if !defined(__GLIBC__) || defined(NO_PVALLOC)
 #define pvalloc valloc
 #endif
 

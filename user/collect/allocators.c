@@ -14,6 +14,8 @@ const struct allocator_family allocator_families[] = {
 	{ ALLOCATOR_MIMALLOC, "mimalloc", "_aligned_malloc", "" },
 	{ ALLOCATOR_GLIBC, "glibc", "__libc_mallopt", "" },
 	{ ALLOCATOR_MUSL, "musl", "__libc_start_main", "" }, /* a libc, and not glibc's */
+	/* A stripped program exports no more than this of what is linked into it; or a wrapper. */
+	{ ALLOCATOR_OTHER, "unknown malloc", "malloc", "" },
 	{ ALLOCATOR_JEMALLOC, "jemalloc (je_)", "je_mallctl", "je_" },
 	{ ALLOCATOR_JEMALLOC, "jemalloc (_rjem_)", "_rjem_mallctl", "_rjem_" },
 	{ ALLOCATOR_TCMALLOC, "tcmalloc", "tc_malloc", "tc_" },
@@ -50,20 +52,24 @@ enum {
 	JEMALLOC = ALLOCATOR_JEMALLOC,
 	TCMALLOC = ALLOCATOR_TCMALLOC,
 	MIMALLOC = ALLOCATOR_MIMALLOC,
-	ALL = GLIBC | MUSL | JEMALLOC | TCMALLOC | MIMALLOC,
+	OTHER = ALLOCATOR_OTHER,
+	KNOWN = GLIBC | MUSL | JEMALLOC | TCMALLOC | MIMALLOC,
+	ALL = KNOWN | OTHER,
 	/*
-	 * realloc(p, 0): jemalloc from 5.3 on may be told to return a block, which is then counted
-	 * as one; musl and mimalloc always return one.
+	 * Where realloc(p, 0) returns NULL it has freed the block. jemalloc from 5.3 on may be told
+	 * to return a block, which is then counted as one; musl and mimalloc always return one.
 	 */
-	ZERO_FREES = GLIBC | JEMALLOC | TCMALLOC,
+	ZERO_FREES = GLIBC | JEMALLOC | TCMALLOC | OTHER,
 	ZERO_KEEPS = ALL & ~ZERO_FREES,
 	/* Those whose C++ operators do not call malloc; the others' are libstdc++'s, which do. */
-	OPERATORS = JEMALLOC | TCMALLOC | MIMALLOC,
+	OPERATORS = JEMALLOC | TCMALLOC | MIMALLOC | OTHER,
 };
 
 const struct allocator_row allocator_rows[] = {
-	{ ALL, "free", FREE(1, 0) },
-	{ GLIBC | TCMALLOC | MIMALLOC, "cfree", FREE(1, PROBE_PASSES_ON) }, /* glibc: until 2.26 */
+	{ KNOWN, "free", FREE(1, 0) },
+	{ OTHER, "free", FREE(1, PROBE_PASSES_ON) },
+	{ GLIBC | TCMALLOC | MIMALLOC | OTHER, "cfree",
+	  FREE(1, PROBE_PASSES_ON) }, /* glibc: until 2.26 */
 	{ ALL, "free_sized", FREE(1, PROBE_PASSES_ON) }, /* C23 */
 	{ ALL, "free_aligned_sized", FREE(1, PROBE_PASSES_ON) },
 	{ JEMALLOC, "dallocx", FREE(1, 0) },
@@ -102,13 +108,13 @@ const struct allocator_row allocator_rows[] = {
 	{ MIMALLOC, "new_aligned_nothrow", THROWING(1, 0) },
 	{ MIMALLOC, "new_n", THROWING(2, 1) },
 
-	{ GLIBC | TCMALLOC | MIMALLOC, "pvalloc", ALLOCATE(1, 0) },
+	{ GLIBC | TCMALLOC | MIMALLOC | OTHER, "pvalloc", ALLOCATE(1, 0) },
 	{ ALL, "valloc", ALLOCATE(1, 0) },
 	{ ALL, "memalign", ALLOCATE(2, 0) },
 	{ ALL, "aligned_alloc", ALLOCATE(2, 0) }, /* glibc before 2.38: is memalign */
 	{ MIMALLOC, "_aligned_malloc", ALLOCATE(2, 0) },
 	{ ALL, "posix_memalign", ALLOCATE_OUT(1, 3) },
-	{ GLIBC, "reallocarray", REALLOCATE(1, 3, 2, PROBE_REALLOC_ZERO_FREES) },
+	{ GLIBC | OTHER, "reallocarray", REALLOCATE(1, 3, 2, PROBE_REALLOC_ZERO_FREES) },
 	{ MUSL | MIMALLOC, "reallocarray", REALLOCATE(1, 3, 2, 0) },
 	{ ZERO_FREES, "realloc", REALLOCATE(1, 2, 0, PROBE_REALLOC_ZERO_FREES) },
 	{ ZERO_KEEPS, "realloc", REALLOCATE(1, 2, 0, 0) },

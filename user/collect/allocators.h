@@ -16,6 +16,7 @@ enum allocator {
 	ALLOCATOR_JEMALLOC = 1 << 2,
 	ALLOCATOR_TCMALLOC = 1 << 3,
 	ALLOCATOR_MIMALLOC = 1 << 4,
+	ALLOCATOR_OTHER = 1 << 5, /* unknown: what C and C++ say of malloc and operator new holds */
 };
 
 /* A set of names. Which image has it is told by a symbol that nothing else defines. */

@@ -73,8 +73,7 @@ static void add_exits(struct batch *batch, const struct image *image)
 		union {
 			struct abi_probe probe;
 			uint64_t cookie;
-		} u = { .probe = { .role = ROLE_LEAVE,
-				   .flags = exit->unseen ? PROBE_UNSEEN : 0 } };
+		} u = { .probe = { .role = ROLE_LEAVE, .flags = exit->unseen ? PROBE_UNSEEN : 0 } };
 
 		*vec_add(&batch->offsets) = exit->offset;
 		*vec_add(&batch->cookies) = u.cookie;
@@ -167,7 +166,8 @@ static void name_allocators(struct watched *watched)
 				if (is_libc(*family) != (bool)libcs)
 					continue;
 				add_name(watched, code->image, *family);
-				replaced |= !libcs && !(*family)->prefix[0];
+				replaced |= !libcs && !(*family)->prefix[0] &&
+					    (*family)->allocator != ALLOCATOR_OTHER;
 			}
 		}
 	}

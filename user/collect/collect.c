@@ -230,6 +230,32 @@ static int attach_mapping(struct collect *collect)
 	return error;
 }
 
+/* A static program has one image, beside the vdso: which has no file. */
+static bool is_stripped_static(const struct watched *watched)
+{
+	const struct image *program = NULL;
+
+	vec_for_each (code, &watched->code) {
+		struct image *image = code->image;
+
+		if (!image || image->fd < 0 || image == program)
+			continue;
+		if (program || !image->usable || image->info.has_symtab)
+			return false;
+		program = image;
+	}
+	return program;
+}
+
+static void note_no_allocator(struct collect *collect, const struct watched *watched)
+{
+	collect_note(collect, "pid %d (%s): no known allocator%s, its heap is not traced",
+		     (int)watched->pid, watched->comm,
+		     is_stripped_static(watched)
+			     ? ": a static program without a symbol table does not say where it is"
+			     : "");
+}
+
 static int attach_heap(struct collect *collect)
 {
 	struct unfreed *skeleton = collect->skeleton;
@@ -250,9 +276,7 @@ static int attach_heap(struct collect *collect)
 			return error;
 		collect->probes += watched->probes;
 		if (!watched->probes && watched->state == WATCHED_RUNNING)
-			collect_note(collect,
-				     "pid %d (%s): no known allocator, its heap is not traced",
-				     (int)watched->pid, watched->comm);
+			note_no_allocator(collect, watched);
 	}
 	return 0;
 }
@@ -265,11 +289,14 @@ static void note_images(struct collect *collect)
 
 			if (!image)
 				continue;
-			if (image->foreign)
-				collect_note(collect,
-					     "malloc in %s is of an unknown allocator: not "
-					     "traced",
-					     image->path);
+			vec_for_each (family, &image->families) {
+				if ((*family)->allocator == ALLOCATOR_OTHER)
+					collect_note(collect,
+						     "malloc in %s is of an unknown allocator: "
+						     "traced by its standard names, others that it "
+						     "may have are not",
+						     image->path);
+			}
 			vec_for_each (why, &image->refused)
 				collect_note(collect, "not attached in %s: %s", image->path, *why);
 		}

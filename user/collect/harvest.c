@@ -203,7 +203,8 @@ static const char *probed_symbol(const struct stack_frame *frame)
 	if (!frame->image)
 		return NULL;
 	vec_for_each (placed, &frame->image->probes) {
-		if (placed->probe.function_address == frame->address)
+		if (placed->probe.function_address == frame->address &&
+		    strncmp(placed->symbol, "_Z", 2))
 			return placed->symbol;
 	}
 	return NULL;

@@ -142,33 +142,33 @@ static void find_debug_file(struct images *images, struct image *image, pid_t pi
 
 /* -- probes and rows --------------------------------------------------------------------------- */
 
+/* Until 2.34 glibc's has a malloc of its own, which is used until the libc is there. */
 static bool is_loader(const struct image *image)
 {
 	return !strncmp(image_name(image), "ld-", 3) || !strncmp(image_name(image), "ld.", 3);
 }
 
-/* Allocators' functions are looked for where one is only: others use the same names otherwise. */
+/* Which allocators an image has: at most one of them can have the plain names. */
 static void find_families(struct images *images, struct image *image)
 {
-	size_t count = allocator_family_count + 1;
+	size_t count = allocator_family_count;
 	struct sandbox_probe_request *requests = mem_array(count, sizeof(*requests));
 	struct sandbox_probe *probes = mem_array(count, sizeof(*probes));
 	bool plain = false;
 
-	for (size_t i = 0; i < allocator_family_count; i++)
+	for (size_t i = 0; i < count; i++)
 		requests[i].symbol = allocator_families[i].marker;
-	requests[allocator_family_count].symbol = "malloc";
 	if (sandbox_probes(images->sandbox, image->info.id, requests, count, probes))
 		count = 0;
-	for (size_t i = 0; i + 1 < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct allocator_family *family = &allocator_families[i];
 
-		if (!probes[i].found || (plain && !family->prefix[0]))
+		if (!probes[i].found || (plain && !family->prefix[0]) ||
+		    (family->allocator == ALLOCATOR_OTHER && is_loader(image)))
 			continue;
 		plain |= !family->prefix[0];
 		*vec_add(&image->families) = family;
 	}
-	image->foreign = count && probes[count - 1].found && !plain && !is_loader(image);
 	mem_free(requests);
 	mem_free(probes);
 }
@@ -198,7 +198,8 @@ static void keep_probe(struct image *image, uint16_t row, const char *symbol,
 		*vec_add(&image->refused) = mem_printf("%s: %s", symbol, probe->why);
 }
 
-/* A function that may throw, and leaves who knows where, is not probed: its blocks would pile up. */
+/* A function that may throw, and leaves who knows where, is not probed: its blocks would pile up.
+ */
 static void find_exits(struct images *images, struct image *image)
 {
 	VEC(struct sandbox_leaver) leavers = { 0 };

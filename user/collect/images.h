@@ -33,7 +33,6 @@ struct image {
 	struct sandbox_exits exits; /* of those that may throw */
 	VEC(char *) refused; /* "malloc: why" for functions without a safe place */
 	VEC(const struct allocator_family *) families; /* that it has; one without prefix at most */
-	bool foreign; /* has a malloc of its own that no row describes */
 	uint32_t rows_first, rows_count;
 	uint64_t rows_base;
 	bool debug; /* names come from a separate debug file, too */

@@ -75,8 +75,7 @@ static void resolve_relocation(struct slot *slot, const GElf_Shdr *header, const
 	    !gelf_getshdr(section, &symbols_header))
 		return;
 	symbols = image_section_data(section, &symbols_header);
-	if (symbols &&
-	    gelf_getsym((Elf_Data *)symbols, (int)GELF_R_SYM(rela->r_info), &symbol) &&
+	if (symbols && gelf_getsym((Elf_Data *)symbols, (int)GELF_R_SYM(rela->r_info), &symbol) &&
 	    symbol.st_shndx != SHN_UNDEF && GELF_ST_TYPE(symbol.st_info) == STT_FUNC)
 		slot->target = symbol.st_value;
 }
@@ -137,8 +136,8 @@ static uint64_t jump_target(const struct walk *walk, const struct instruction *i
 
 	if (operand->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operand->imm.is_relative)
 		return instruction->next + (uint64_t)operand->imm.value.s;
-	if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-	    operand->mem.base == ZYDIS_REGISTER_RIP && operand->mem.index == ZYDIS_REGISTER_NONE)
+	if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY && operand->mem.base == ZYDIS_REGISTER_RIP &&
+	    operand->mem.index == ZYDIS_REGISTER_NONE)
 		return slot_target(walk->image,
 				   instruction->next + (uint64_t)operand->mem.disp.value);
 	return 0;
@@ -199,8 +198,7 @@ static int follow_block(struct walk *walk, uint64_t start)
 		if (!decode(walk, at, &instruction))
 			return error_set(-EINVAL, "its code cannot be decoded");
 		step = follow(walk, &instruction);
-		if (step == STEP_BROKEN || (!extent && step == STEP_ON &&
-					    instruction.next >= end))
+		if (step == STEP_BROKEN || (!extent && step == STEP_ON && instruction.next >= end))
 			return error_set(-EINVAL, "its code cannot be followed");
 	}
 	return 0;

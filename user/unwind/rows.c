@@ -206,8 +206,8 @@ size_t unwind_extents(const struct unwind_sections *sections, struct extent **ex
 	if (count)
 		qsort(builder->fdes.items, count, sizeof(struct cfi_fde), compare_fdes);
 	for (size_t i = 0; i < count; i++)
-		(*extents)[i] = (struct extent){ builder->fdes.items[i].start,
-						 builder->fdes.items[i].end };
+		(*extents)[i] =
+			(struct extent){ builder->fdes.items[i].start, builder->fdes.items[i].end };
 	builder_free(builder);
 	return count;
 }
