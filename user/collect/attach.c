@@ -131,48 +131,6 @@ static bool first_of_image(const struct watched *watched, const struct code *cod
 	return true;
 }
 
-static bool is_libc(const struct allocator_family *family)
-{
-	return family->allocator & (ALLOCATOR_GLIBC | ALLOCATOR_MUSL);
-}
-
-static void add_name(struct watched *watched, const struct image *image,
-		     const struct allocator_family *family)
-{
-	const char *version = family->allocator == ALLOCATOR_GLIBC ? image->info.glibc_version : "";
-	char *before = watched->allocator;
-
-	/* One allocator, by its plain names and by those with a prefix. */
-	if (before && strstr(before, family->name))
-		return;
-	watched->allocator = mem_printf("%s%s%s%s%s", before ? before : "", before ? ", " : "",
-					family->name, version[0] ? " " : "", version);
-	mem_free(before);
-}
-
-/*
- * Names all allocators that serve the process. One that takes the place of the libc's malloc leaves
- * nothing to that: the libc is not named then, though its functions are probed.
- */
-static void name_allocators(struct watched *watched)
-{
-	bool replaced = false;
-
-	for (int libcs = 0; libcs < 2 && !replaced; libcs++) {
-		vec_for_each (code, &watched->code) {
-			if (!code->image)
-				continue;
-			vec_for_each (family, &code->image->families) {
-				if (is_libc(*family) != (bool)libcs)
-					continue;
-				add_name(watched, code->image, *family);
-				replaced |= !libcs && !(*family)->prefix[0] &&
-					    (*family)->allocator != ALLOCATOR_OTHER;
-			}
-		}
-	}
-}
-
 int watched_attach(struct watched *watched, const struct watched_programs *programs)
 {
 	int error = 0;
@@ -184,7 +142,6 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 			continue;
 		error = image_attach(watched, image, programs);
 	}
-	name_allocators(watched);
 	return error;
 }
 

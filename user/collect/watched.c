@@ -48,7 +48,6 @@ void watched_free(struct watched *watched)
 	vec_free(&watched->code);
 	java_free(watched->java);
 	vec_free(&watched->links);
-	mem_free(watched->allocator);
 	ledger_free(watched->ledger);
 	mem_free(watched);
 }

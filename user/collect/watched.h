@@ -19,6 +19,7 @@ struct code {
 	uint64_t bias; /* address - bias = address in the image */
 	struct image *image; /* NULL: anonymous */
 	char *path; /* of an anonymous one: "[anon:jit]", or NULL */
+	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
@@ -38,7 +39,6 @@ struct watched {
 	struct ledger *ledger;
 	VEC(int) links;
 	uint32_t probes; /* functions probed */
-	char *allocator; /* "glibc 2.36", "jemalloc, mimalloc"; NULL: none known */
 };
 
 /* Returns a new one, or NULL with a sentence where pid cannot be watched. */
