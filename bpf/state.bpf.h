@@ -42,10 +42,12 @@ static __always_inline struct thread *thread_get(__u64 mm)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct abi_target *target;
 
 	if (thread)
 		return thread;
-	if (!bpf_map_lookup_elem(&targets, &mm))
+	target = bpf_map_lookup_elem(&targets, &mm);
+	if (!target)
 		return NULL;
 	bpf_map_update_elem(&threads, &tid, &thread_zero, BPF_NOEXIST);
 	thread = bpf_map_lookup_elem(&threads, &tid);
@@ -54,6 +56,7 @@ static __always_inline struct thread *thread_get(__u64 mm)
 		return NULL;
 	}
 	thread->mm = mm;
+	thread->space = target->space;
 	return thread;
 }
 
@@ -62,7 +65,7 @@ static __always_inline void stack_start(struct thread *thread, enum abi_kind kin
 {
 	thread->stack.kind = kind;
 	thread->stack.count = 0;
-	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, kind);
+	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
 }
 
 /* The first frame: an address that is exact. */
