@@ -58,8 +58,7 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 			thread->calls[i].return_address =
 				pending_return_address(thread->calls[i].slot);
 	}
-	unwind_walk(thread, &registers, thread->mm);
-	site = site_get(thread);
+	site = site_walk(thread, &registers);
 	if (!site) {
 		lose(LOSS_SITES_FULL, 1);
 		return 0;
