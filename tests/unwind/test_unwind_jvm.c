@@ -14,7 +14,7 @@ enum {
 	BLOB = HEAP + 0x1000, /* blocks: of 8 words a frame, */
 	NO_FRAME = HEAP + 0x2000, /* without a frame, */
 	LARGE = HEAP + 0x4000, /* and many segments long */
-	FREE = HEAP + 0x6000,
+	FREE = LARGE + 0xff * 0x80, /* what marks it would lead to LARGE */
 	METHOD = 0x7f1234567890,
 	BYTECODE = 0x7f1234560042,
 };
