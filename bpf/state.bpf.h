@@ -114,8 +114,8 @@ static __always_inline struct abi_site *site_new(const struct abi_site_key *key)
 /*
  * Walks on from what stack_start and stack_push have left, to the stack's site, made if it is new.
  * A new stack is walked again without cached rules: what a rule of code that is gone leads to is a
- * stack that nobody has seen. It is sent once, at once where its names may go; where the ring was
- * full, the next hit tries again. NULL: no room.
+ * stack that nobody has seen. It is sent once, at once where its names may go or code is new; where
+ * the ring was full, the next hit tries again. NULL: no room.
  */
 static __always_inline struct abi_site *site_walk(struct thread *thread,
 						  struct unwind_registers *registers)
@@ -135,6 +135,7 @@ static __always_inline struct abi_site *site_walk(struct thread *thread,
 		thread->stack.count = count;
 		registers->fresh = 1;
 		urgent = unwind_walk(thread, registers, thread->mm);
+		urgent |= thread->stack.end == END_NO_MAPPING;
 		key.stack_id = thread->stack_hash;
 		site = site_new(&key);
 	}
