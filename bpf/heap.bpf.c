@@ -207,8 +207,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 	registers.pc = PT_REGS_IP(ctx);
 	registers.sp = PT_REGS_SP(ctx);
 	registers.bp = USER_BP(ctx);
-	unwind_walk(thread, &registers, mm);
-	site = site_get(thread);
+	site = site_walk(thread, &registers);
 	if (!site) {
 		lose(LOSS_SITES_FULL, 1);
 		return;

@@ -5,6 +5,8 @@
  */
 #include "state.bpf.h"
 
+enum { PROT_EXEC_BIT = 4 };
+
 /* The number is 32 bits wide, with rubbish above it (struct syscall_tp_t, trace_syscalls.c). */
 static __always_inline enum abi_mapping_call mapping_call(int number)
 {
@@ -58,8 +60,7 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 			thread->calls[i].return_address =
 				pending_return_address(thread->calls[i].slot);
 	}
-	unwind_walk(thread, &registers, thread->mm);
-	site = site_get(thread);
+	site = site_walk(thread, &registers);
 	if (!site) {
 		lose(LOSS_SITES_FULL, 1);
 		return 0;
@@ -103,7 +104,11 @@ int mapping_exit(struct trace_event_raw_sys_exit *ctx)
 	record->tid = tid;
 	record->call = call;
 	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
-	bpf_ringbuf_submit(record, ring_flags());
+	/* Stacks through new code are cut until user space has its rows. */
+	if (call == CALL_MMAP && record->args[2] & PROT_EXEC_BIT)
+		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	else
+		bpf_ringbuf_submit(record, ring_flags());
 	return 0;
 }
 

@@ -188,6 +188,8 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	walk->generation = target ? target->generation : 0;
 	walk->has_tables = walk->mappings_count && !run_config.frame_pointers_only;
 	walk->follows_bp = 0;
+	walk->fresh = registers->fresh;
+	walk->found_jvm = 0;
 	walk->span_bytes = 0;
 	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
 		bool is_open = i < thread->depth;
@@ -236,6 +238,7 @@ int unwind_walk(struct thread *thread, const struct unwind_registers *registers,
 {
 	__u32 slot = 0, key = LOSS_SCRATCH_BUSY;
 	struct walk *walk = walk_claim(&slot);
+	int found_jvm;
 	__u64 *loss;
 
 	if (!walk) {
@@ -248,6 +251,7 @@ int unwind_walk(struct thread *thread, const struct unwind_registers *registers,
 	}
 	begin(walk, thread, registers, mm);
 	thread->stack.end = walk_frames(thread, walk, slot);
+	found_jvm = walk->fresh && walk->found_jvm;
 	walk_release(walk);
-	return 0;
+	return found_jvm;
 }
