@@ -87,8 +87,7 @@ static __always_inline bool stack_send(struct thread *thread)
 {
 	struct abi_stack *stack = &thread->stack;
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u64 bytes = sizeof(*stack);
-	__u32 frames = stack->count;
+	__u64 flags = ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
 	stack->header.tgid = pid_tgid >> 32;
@@ -96,9 +95,18 @@ static __always_inline bool stack_send(struct thread *thread)
 	stack->header.time_ns = bpf_ktime_get_ns();
 	stack->stack_id = thread->stack_hash;
 	stack->tid = (__u32)pid_tgid;
-	if (frames < ABI_MAX_FRAMES)
-		bytes = offsetof(struct abi_stack, frames) + (frames & (ABI_MAX_FRAMES - 1)) * 8;
-	return bpf_ringbuf_output(&ring, stack, bytes, ring_flags()) == 0;
+	/*
+	 * The verifier is to see the bound in the register that is passed. Without the barriers, clang
+	 * 19 computes the size from a copy that it did not compare; and before 5.17 (commit
+	 * 354e8f1970f8) a bound does not outlive a spill: nothing is called in between.
+	 */
+	frames = stack->count;
+	barrier_var(frames);
+	if (frames > ABI_MAX_FRAMES)
+		frames = ABI_MAX_FRAMES;
+	barrier_var(frames);
+	return bpf_ringbuf_output(&ring, stack, offsetof(struct abi_stack, frames) + frames * 8,
+				  flags) == 0;
 }
 
 /*
