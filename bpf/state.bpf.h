@@ -96,9 +96,9 @@ static __always_inline bool stack_send(struct thread *thread)
 	stack->stack_id = thread->stack_hash;
 	stack->tid = (__u32)pid_tgid;
 	/*
-	 * The verifier is to see the bound in the register that is passed. Without the barriers, clang
-	 * 19 computes the size from a copy that it did not compare; and before 5.17 (commit
-	 * 354e8f1970f8) a bound does not outlive a spill: nothing is called in between.
+	 * The verifier is to see the bound in the register that is passed. Without the barriers,
+	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in
+	 * between: not every kernel remembers the bounds of what is spilled.
 	 */
 	frames = stack->count;
 	barrier_var(frames);
