@@ -71,6 +71,24 @@ struct abi_block {
 };
 ABI_SIZE(struct abi_block, 24);
 
+/*
+ * The live set's first table: buckets of slots, found by a hash of the key without a lock and
+ * without an allocation. What finds no room in its bucket goes to a hash map.
+ */
+enum { ABI_SLOTS = 8, ABI_BUCKETS = 8192 };
+
+struct abi_slot {
+	struct abi_block_key key; /* address 0: empty */
+	struct abi_block block;
+	__u64 claims; /* 1: someone is filling it */
+};
+ABI_SIZE(struct abi_slot, 48);
+
+struct abi_bucket {
+	struct abi_slot slots[ABI_SLOTS];
+};
+ABI_SIZE(struct abi_bucket, 48 * ABI_SLOTS);
+
 struct abi_site_key {
 	__u64 mm;
 	__u64 stack_id; /* hash of kind and frames: abi_stack.frames */
@@ -142,9 +160,15 @@ struct abi_header {
 ABI_SIZE(struct abi_header, 24);
 
 /*
+ * Set in a word of abi_stack.frames: the rest is the Method* of an interpreted Java frame, and the
+ * next word, where there is one, its bytecode pointer. No user address has this bit.
+ */
+#define ABI_FRAME_METHOD (1ULL << 63)
+
+/*
  * A stack, sent once for each (mm, stack_id). frames[0] is exact (the allocator function's first
- * byte, or the address behind a system call), the others are return addresses. Only count of them
- * are sent.
+ * byte, or the address behind a system call), the others are return addresses, or interpreted
+ * frames. Only count words are sent.
  */
 struct abi_stack {
 	struct abi_header header;
@@ -222,6 +246,8 @@ enum abi_cfa {
 	CFA_SIGNAL, /* signal trampoline: registers lie in the rt_sigframe at sp */
 	CFA_SP_DEREF, /* CFA = *(sp + offset) */
 	CFA_BP_DEREF, /* CFA = *(bp + offset): functions that realign their stack (gcc's DRAP) */
+	CFA_INTERPRETED, /* Java in HotSpot's interpreter: CFA = *(bp - 8), the rest at bp */
+	CFA_BARRIER, /* the rest of the stack lies elsewhere: END_BARRIER */
 };
 
 enum { ROW_BP_SAME = -128 }; /* bp_offset: the register is not saved here */
@@ -238,6 +264,32 @@ struct abi_row {
 	__u8 cfa; /* enum abi_cfa */
 };
 ABI_SIZE(struct abi_row, 8);
+
+/* -- HotSpot ----------------------------------------------------------------------------------- */
+
+enum {
+	ABI_CODE_HEAPS = 4, /* HotSpot has at most 3, 4 with hot code apart (JDK 26) */
+	ABI_SEGMENT_HOPS = 128, /* in a segment map: a step goes back by up to 254 segments */
+};
+
+/* A part of the code cache: blobs of code, each in a block of whole segments. */
+struct abi_code_heap {
+	__u64 start, end; /* reserved for it */
+	__u64 segment_map; /* a byte a segment: 0 starts a block, 0xff is free, else: so far back */
+};
+ABI_SIZE(struct abi_code_heap, 24);
+
+/* The JVM of a target, by mm: what a walk must know of its code. */
+struct abi_jvm {
+	struct abi_code_heap heaps[ABI_CODE_HEAPS]; /* unused ones are empty */
+	__u64 interpreter_start, interpreter_end;
+	__u64 barrier_start, barrier_end; /* to which the frames of a continuation return */
+	__u16 segment_log2;
+	__u16 frame_size_offset; /* in a block, of the blob's frame size: words, an int */
+	__s16 bytecode_slot; /* words from bp: the bytecode pointer of an interpreted frame */
+	__u16 reserved;
+};
+ABI_SIZE(struct abi_jvm, 136);
 
 /* Settings of one run: constants that the verifier sees. */
 struct abi_config {

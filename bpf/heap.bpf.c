@@ -6,9 +6,7 @@
  * A block is removed when its free is entered and inserted when its allocation returns: in the
  * other order another thread that is given the same address would be taken for it.
  */
-#include "state.bpf.h"
-
-extern struct blocks_map blocks SEC(".maps");
+#include "live.bpf.h"
 
 /*
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
@@ -33,19 +31,7 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u8 position)
 	return value;
 }
 
-/* -- the live set ------------------------------------------------------------------------------ */
-
-/* Takes a block out of the live set, its sums stay. True: it was there, and *block is it. */
-static __always_inline bool block_take(__u64 mm, __u64 address, struct abi_block *block)
-{
-	struct abi_block_key key = { .mm = mm, .address = address };
-	struct abi_block *live = bpf_map_lookup_elem(&blocks, &key);
-
-	if (!live)
-		return false;
-	*block = *live;
-	return bpf_map_delete_elem(&blocks, &key) == 0;
-}
+/* -- blocks ------------------------------------------------------------------------------------ */
 
 /* Books a block that was taken as given back. */
 static __always_inline void block_book_free(__u64 mm, const struct abi_block *block)
@@ -64,15 +50,12 @@ static __always_inline void block_insert(__u64 mm, __u64 address, struct abi_blo
 {
 	struct abi_block_key key = { .mm = mm, .address = address };
 	struct abi_block stale;
-	long error;
 
-	error = bpf_map_update_elem(&blocks, &key, block, BPF_NOEXIST);
-	if (error == -17 /* EEXIST */ && block_take(mm, address, &stale)) {
+	if (live_take(&key, &stale)) {
 		lose(LOSS_REUSED_ADDRESSES, 1);
 		block_book_free(mm, &stale);
-		error = bpf_map_update_elem(&blocks, &key, block, BPF_NOEXIST);
 	}
-	if (error) {
+	if (!live_put(&key, block)) {
 		lose(LOSS_BLOCKS_FULL, 1);
 		return;
 	}
@@ -105,18 +88,14 @@ static __always_inline void call_abandon(struct thread *thread)
 /*
  * Drops calls that were left without a return (longjmp). A call of the same slot is live only where
  * another allocator function has jumped to this one (reallocarray to realloc): then the word in the
- * slot is our trampoline.
+ * slot is the return probe's.
  */
-static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot, __u64 function,
-					     __u64 return_address)
+static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot)
 {
 	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
 		struct open_call *top = call_top(thread);
 
-		if (!top || top->slot > slot)
-			return;
-		if (top->slot == slot && top->function != function &&
-		    top->return_address != return_address)
+		if (!top || top->slot > slot || (top->slot == slot && return_is_probed(slot)))
 			return;
 		call_abandon(thread);
 	}
@@ -125,16 +104,13 @@ static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot, 
 /* Returns 1 where no return probe is needed: session links skip it then. */
 static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
 {
-	__u64 slot = PT_REGS_SP(ctx), return_address, function;
+	__u64 slot = PT_REGS_SP(ctx), count_arg;
 	struct thread *thread = thread_get(mm);
 	struct open_call *call;
-	__u64 count_arg;
 
 	if (!thread)
 		return 1;
-	function = PT_REGS_IP(ctx) - probe.skip_bytes;
-	return_address = return_address_at_entry(ctx);
-	calls_drop_stale(thread, slot, function, return_address);
+	calls_drop_stale(thread, slot);
 	if (thread->depth && run_config.session)
 		return 1; /* the outer call counts */
 	if (thread->depth >= ABI_MAX_OPEN_CALLS) {
@@ -146,17 +122,18 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	if (!call)
 		return 1;
 	call->probe = probe;
-	call->function = function;
+	call->function = PT_REGS_IP(ctx) - probe.skip_bytes;
 	call->slot = slot;
-	call->return_address = return_address;
-	call->bp = USER_BP(ctx);
 	call->pointer = argument(ctx, probe.pointer_arg);
 	call->bytes = argument(ctx, probe.size_arg);
 	count_arg = probe.count_arg ? argument(ctx, probe.count_arg) : 1;
 	call->bytes *= count_arg;
 	call->has_old = 0;
-	if (probe.role == ROLE_REALLOCATE && thread->depth == 1)
-		call->has_old = block_take(mm, call->pointer, &call->old);
+	if (probe.role == ROLE_REALLOCATE && thread->depth == 1) {
+		struct abi_block_key key = { .mm = mm, .address = call->pointer };
+
+		call->has_old = live_take(&key, &call->old);
+	}
 	return 0;
 }
 
@@ -188,7 +165,7 @@ static __always_inline __u32 realloc_settle(__u64 mm, struct open_call *call, __
 		return call->old.flags;
 	}
 	if (call->has_old) {
-		if (bpf_map_update_elem(&blocks, &key, &call->old, BPF_NOEXIST))
+		if (!live_put(&key, &call->old))
 			lose(LOSS_BLOCKS_FULL, 1);
 		return 0;
 	}
@@ -264,11 +241,12 @@ static __always_inline bool inside_realloc(__u64 address)
 
 static __always_inline void free_enter(__u64 mm, __u64 address)
 {
+	struct abi_block_key key = { .mm = mm, .address = address };
 	struct abi_block block;
 
 	if (!address)
 		return;
-	if (block_take(mm, address, &block))
+	if (live_take(&key, &block))
 		block_book_free(mm, &block);
 	else if (!inside_realloc(address))
 		count(COUNTER_UNMATCHED_FREES);

@@ -28,14 +28,6 @@ enum {
 #define KERNEL_STACK_BYTES (4 * 4096)
 #define USER_REGS_BYTES sizeof(struct pt_regs)
 
-static __always_inline __u64 return_address_at_entry(const struct pt_regs *ctx)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_user(&address, sizeof(address), (void *)ctx->sp);
-	return address;
-}
-
 #elif defined(__TARGET_ARCH_arm64)
 
 enum {
@@ -54,11 +46,6 @@ enum {
 #define USER_BP(r) ((r)->regs[29])
 #define KERNEL_STACK_BYTES (4 * 4096)
 #define USER_REGS_BYTES sizeof(struct pt_regs)
-
-static __always_inline __u64 return_address_at_entry(const struct pt_regs *ctx)
-{
-	return PT_REGS_RET((struct pt_regs *)ctx);
-}
 
 #endif
 
@@ -93,6 +80,37 @@ static __always_inline int current_user_registers(__u64 *pc, __u64 *sp, __u64 *b
 	    bpf_probe_read_kernel(bp, sizeof(*bp), &USER_BP(regs)))
 		return -1;
 	return 0;
+}
+
+/* Return probes that are pending in one thread, at most so many deep, are searched. */
+enum { PENDING_RETURNS = 16 };
+
+/*
+ * The return address that the kernel keeps for the return probe on the function whose stack pointer
+ * was slot at its entry; the word in the slot is the probes' trampoline. 0: none.
+ */
+static __always_inline __u64 pending_return_address(__u64 slot)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct return_instance *instance = BPF_CORE_READ(task, utask, return_instances);
+
+	for (int i = 0; i < PENDING_RETURNS && instance; i++) {
+		if (BPF_CORE_READ(instance, stack) == slot)
+			return BPF_CORE_READ(instance, orig_ret_vaddr);
+		instance = BPF_CORE_READ(instance, next);
+	}
+	return 0;
+}
+
+/* Is the word in the slot the return probes' trampoline? (the first word of the xol area) */
+static __always_inline bool return_is_probed(__u64 slot)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)slot);
+	return trampoline && word == trampoline;
 }
 
 #endif

@@ -53,6 +53,11 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 	stack_start(thread, KIND_MAPPING);
 	if (current_user_registers(&registers.pc, &registers.sp, &registers.bp))
 		return 0;
+	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+		if (i < thread->depth)
+			thread->calls[i].return_address =
+				pending_return_address(thread->calls[i].slot);
+	}
 	unwind_walk(thread, &registers, thread->mm);
 	site = site_get(thread);
 	if (!site) {

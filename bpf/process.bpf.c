@@ -3,6 +3,7 @@
 #include "state.bpf.h"
 
 extern struct tgids_map tgids SEC(".maps");
+extern struct jvms_map jvms SEC(".maps");
 
 /* Read once at start: fills in the address space of each thread group that user space asked for. */
 SEC("iter/task")
@@ -34,6 +35,7 @@ static __always_inline void process_end(__u32 tgid, __u64 mm, enum abi_process_e
 
 	bpf_map_delete_elem(&targets, &mm);
 	bpf_map_delete_elem(&tgids, &tgid);
+	bpf_map_delete_elem(&jvms, &mm);
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
 		lose(LOSS_PROCESS_RECORDS, 1);

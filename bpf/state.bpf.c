@@ -4,8 +4,10 @@
 
 struct targets_map targets SEC(".maps");
 struct tgids_map tgids SEC(".maps");
+struct jvms_map jvms SEC(".maps");
 struct threads_map threads SEC(".maps");
 struct blocks_map blocks SEC(".maps");
+struct buckets_map buckets SEC(".maps");
 struct sites_map sites SEC(".maps");
 struct counters_map counters SEC(".maps");
 struct losses_map losses SEC(".maps");
@@ -16,5 +18,6 @@ struct rows_map rows SEC(".maps");
 const volatile struct abi_config run_config = {};
 const struct thread thread_zero = {};
 __u32 frozen = 0;
+__u32 overflowed = 0; /* a block went to the hash map: look there, too */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -14,8 +14,7 @@ struct open_call {
 	struct abi_probe probe;
 	__u64 function; /* its first byte */
 	__u64 slot; /* where its return address lies: the stack pointer at its entry */
-	__u64 return_address; /* which our return probe has taken over there */
-	__u64 bp; /* the caller's */
+	__u64 return_address; /* which our return probe has taken over there; for walks */
 	__u64 bytes;
 	__u64 pointer; /* the old block, or the place for the new one */
 	__u64 has_old; /* the old block was in the live set, and is this: */

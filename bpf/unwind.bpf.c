@@ -120,6 +120,28 @@ __noinline int unwind_step_rule(__u32 slot, __u32 word)
 	return arrive(walk, cfa, bp, pc);
 }
 
+/* Offsets from bp in an interpreted frame of HotSpot; the same since JDK 8. */
+enum { INTERPRETED_METHOD = -24, INTERPRETED_SENDER_SP = -8 };
+
+/* From an interpreted Java frame, whose rule says where its bytecode pointer lies. */
+__noinline int unwind_step_interpreted(__u32 slot, __u32 word)
+{
+	union rule rule = { .word = word };
+	struct walk *walk = walk_at(slot);
+	__u64 sp, bp, pc, method;
+
+	if (!walk || walk_read(walk, slot, walk->bp + 8 * (__s64)rule.bp_offset, &walk->bytecode) ||
+	    walk_read(walk, slot, walk->bp + INTERPRETED_METHOD, &method) ||
+	    walk_read(walk, slot, walk->bp + INTERPRETED_SENDER_SP, &sp) ||
+	    walk_read(walk, slot, walk->bp, &bp) || walk_read(walk, slot, walk->bp + 8, &pc))
+		return END_READ_FAULT;
+	if (walk->bp < walk->sp || sp < walk->bp + 16 || sp & 7)
+		return END_BAD_FRAME;
+	walk->method = method;
+	walk->follows_bp = 0;
+	return arrive(walk, sp, bp, pc);
+}
+
 /* To the caller's frame: STEP_ON, or an enum abi_end. */
 __noinline int unwind_step(__u32 slot)
 {
@@ -140,6 +162,10 @@ __noinline int unwind_step(__u32 slot)
 		return END_ROOT;
 	case CFA_SIGNAL:
 		return unwind_step_signal(slot);
+	case CFA_INTERPRETED:
+		return unwind_step_interpreted(slot, rule.word);
+	case CFA_BARRIER:
+		return END_BARRIER;
 	default:
 		return unwind_step_rule(slot, rule.word);
 	}
@@ -156,6 +182,7 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	walk->pc = registers->pc;
 	walk->sp = registers->sp;
 	walk->bp = registers->bp;
+	walk->mm = mm;
 	walk->mappings_first = target ? target->mappings_first : 0;
 	walk->mappings_count = target ? target->mappings_count : 0;
 	walk->generation = target ? target->generation : 0;
@@ -183,14 +210,22 @@ static __always_inline bool append(struct thread *thread, __u64 pc)
 	return true;
 }
 
-static __always_inline int walk_frames(struct thread *thread, const struct walk *walk, __u32 slot)
+static __always_inline int walk_frames(struct thread *thread, struct walk *walk, __u32 slot)
 {
 	for (int i = 0; i < ABI_MAX_FRAMES; i++) {
+		__u64 pc = walk->pc;
+		bool fits;
 		int step;
 
-		if (!append(thread, walk->pc))
-			break;
+		walk->method = 0;
 		step = unwind_step(slot);
+		if (walk->method)
+			fits = append(thread, ABI_FRAME_METHOD | walk->method) &&
+			       append(thread, walk->bytecode);
+		else
+			fits = append(thread, pc & ~ABI_FRAME_METHOD);
+		if (!fits)
+			break;
 		if (step != STEP_ON)
 			return step;
 	}

@@ -5,6 +5,7 @@
 #define UNFREED_UNWIND_RULES_BPF_H
 
 #include "maps.bpf.h"
+#include "unwind_jvm.bpf.h"
 #include "unwind_span.bpf.h"
 
 extern struct code_map code_table SEC(".maps");
@@ -12,17 +13,7 @@ extern struct rows_map rows SEC(".maps");
 
 enum {
 	RULE_CACHE_LOG2 = 14,
-	RULE_NO_MAPPING = 0xff, /* in cfa: the address lies in no executable mapping */
 	MAPPINGS_LOG2 = 16, /* vm.max_map_count is 65530 */
-};
-
-union rule {
-	struct {
-		__s16 cfa_offset; /* as in struct abi_row */
-		__s8 bp_offset;
-		__u8 cfa;
-	};
-	__u32 word;
 };
 
 /*
@@ -97,7 +88,12 @@ __noinline int unwind_search(__u32 slot, __u64 address)
 	const struct abi_row *row;
 	__u64 pc;
 
-	mapping = walk ? find_code(walk, address) : 0;
+	if (!walk)
+		return rule.word;
+	rule.word = unwind_search_jvm(slot, address);
+	if (rule.cfa != RULE_NO_MAPPING)
+		return rule.word;
+	mapping = find_code(walk, address);
 	if (!mapping)
 		return rule.word;
 	rule.cfa = CFA_NONE;

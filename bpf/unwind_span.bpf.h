@@ -20,6 +20,9 @@ struct walk {
 	__u64 pc; /* behind the instruction that the frame is at */
 	__u64 sp;
 	__u64 bp;
+	__u64 method; /* of the frame just left, where that was interpreted; else 0 */
+	__u64 bytecode; /* where it stood */
+	__u64 mm;
 	__u32 mappings_first;
 	__u32 mappings_count;
 	__u32 generation;
@@ -77,7 +80,7 @@ static __always_inline void walk_release(struct walk *walk)
 __noinline int unwind_fill(__u32 slot, __u64 address)
 {
 	__u64 in_page = SPAN_PAGE - (address & (SPAN_PAGE - 8));
-	__u64 bytes = in_page < SPAN_MIN ? SPAN_MIN : in_page;
+	__u64 bytes = SPAN_MIN;
 	struct walk *walk = walk_at(slot);
 
 	if (!walk)

@@ -99,6 +99,29 @@ static int open_targets(struct collect *collect)
 	return collect->watched.count ? 0 : error_set(-ESRCH, "no process of the target is left");
 }
 
+/* Before the code is published: no rule may be cached that does not know the JVM. */
+static void publish_java(struct collect *collect, struct watched *watched)
+{
+	const struct abi_jvm *layout;
+
+	vec_for_each (code, &watched->code) {
+		if (watched->java || watched->java_refused)
+			break;
+		if (!code->image || !code->image->usable ||
+		    strcmp(image_name(code->image), "libjvm.so"))
+			continue;
+		watched->java = java_new(collect->sandbox, watched->pid, code->image, code->bias);
+		watched->java_refused = !watched->java;
+		if (watched->java_refused)
+			collect_note(collect, "pid %d: Java stacks are cut: %s", (int)watched->pid,
+				     error_message());
+	}
+	layout = watched->java ? java_layout(watched->java) : NULL;
+	if (layout)
+		bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.jvms), &watched->mm, layout,
+				    BPF_ANY);
+}
+
 static int publish_code(struct collect *collect, struct watched *watched)
 {
 	struct abi_target target = { .tgid = (uint32_t)watched->pid,
@@ -107,6 +130,7 @@ static int publish_code(struct collect *collect, struct watched *watched)
 	size_t count;
 	int error;
 
+	publish_java(collect, watched);
 	count = watched_code_table(watched, &code);
 	error = tables_add_code(collect->tables, code, count, &target.mappings_first);
 	mem_free(code);
@@ -352,6 +376,18 @@ static int count_running(struct collect *collect)
 	return running;
 }
 
+/* Compiled code came or went: what is known of it is void. */
+static void follow_java(struct collect *collect)
+{
+	vec_for_each (item, &collect->watched) {
+		struct watched *watched = *item;
+
+		if (watched->java && watched->state == WATCHED_RUNNING &&
+		    java_code_changed(watched->java))
+			publish_code(collect, watched);
+	}
+}
+
 int collect_poll(struct collect *collect, int timeout_ms)
 {
 	int got = ring_buffer__poll(collect->ring, timeout_ms);
@@ -360,6 +396,7 @@ int collect_poll(struct collect *collect, int timeout_ms)
 		return got;
 	if (got < 0)
 		return error_set(got, "cannot read the ring buffer: %s", strerror(-got));
+	follow_java(collect);
 	return count_running(collect);
 }
 

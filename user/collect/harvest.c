@@ -117,6 +117,17 @@ static void take_block(struct harvest *harvest, const void *key, const void *val
 		sums->preexisting_bytes += block->bytes;
 }
 
+static void take_bucket(struct harvest *harvest, const void *key, const void *value)
+{
+	const struct abi_bucket *bucket = value;
+
+	(void)key;
+	for (int i = 0; i < ABI_SLOTS; i++) {
+		if (bucket->slots[i].key.address)
+			take_block(harvest, &bucket->slots[i].key, &bucket->slots[i].block);
+	}
+}
+
 /* -- ledgers ----------------------------------------------------------------------------------- */
 
 static const char *interval_owner(const struct ledger_interval *interval)
@@ -206,23 +217,25 @@ static void add_frames(struct harvest *harvest, const struct stack_frame *from, 
 	const struct named *named;
 	struct frame *frame;
 
-	if (!from->image) {
+	if (!from->image && !from->java) {
 		frame = vec_add(frames);
 		frame->module = snapshot_string(snapshot, from->path);
 		frame->offset = from->address;
 		return;
 	}
-	named = names_get(harvest->collect->names, from->image, from->address);
+	named = from->java;
+	if (!named)
+		named = names_get(harvest->collect->names, from->image, from->address);
 	for (size_t i = 0; named && i < named->frames.count; i++) {
 		const struct named_frame *one = &named->frames.items[i];
 
 		frame = vec_add(frames);
 		frame->name = snapshot_string(snapshot, one->name);
-		frame->module = snapshot_string(snapshot, from->image->path);
+		frame->module = snapshot_string(snapshot, from->image ? from->image->path : NULL);
 		frame->offset = from->address;
 		frame->file = snapshot_string(snapshot, one->file);
 		frame->line = one->line;
-		frame->type = one->inlined ? FRAME_INLINED : FRAME_NATIVE;
+		frame->type = one->type;
 	}
 }
 
@@ -500,6 +513,9 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	harvest.now_ns = collect->opened_ns + collect_window_ns(collect);
 	error = read_map(bpf_map__fd(skeleton->maps.sites), sizeof(struct abi_site_key),
 			 sizeof(struct abi_site), take_site, &harvest);
+	if (!error)
+		error = read_map(bpf_map__fd(skeleton->maps.buckets), sizeof(uint32_t),
+				 sizeof(struct abi_bucket), take_bucket, &harvest);
 	if (!error)
 		error = read_map(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
 				 sizeof(struct abi_block), take_block, &harvest);

@@ -45,7 +45,7 @@ static int load_error(int error)
 
 	if (end)
 		*end = '\0';
-	if (error == -EPERM || error == -EACCES)
+	if (error == -EPERM) /* EACCES is the verifier's */
 		return error_set(error,
 				 "not permitted to load and attach BPF programs: run as root (see "
 				 "'unfreed check')");
@@ -64,10 +64,12 @@ static void configure(struct collect *collect)
 	bool session = collect->method == LINK_SESSION;
 
 	bpf_map__set_max_entries(skeleton->maps.blocks, (uint32_t)options->max_blocks);
+	bpf_map__set_max_entries(skeleton->maps.buckets, ABI_BUCKETS);
 	bpf_map__set_max_entries(skeleton->maps.sites, (uint32_t)options->max_stacks);
 	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.jvms, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.counters, COUNTER_MAX);
 	bpf_map__set_max_entries(skeleton->maps.losses, LOSS_MAX);
 	bpf_map__set_max_entries(skeleton->maps.ring, RING_BYTES);
@@ -99,7 +101,7 @@ int collect_load(struct collect *collect)
 	if (collect->options.heap) {
 		error = choose_method(collect);
 		if (error)
-			return error == -EPERM || error == -EACCES ? load_error(error) : error;
+			return error == -EPERM || error == -EACCES ? load_error(-EPERM) : error;
 	}
 	collect->skeleton = unfreed__open();
 	if (!collect->skeleton)

@@ -36,13 +36,18 @@ struct names *names_new(struct sandbox *sandbox)
 	return names;
 }
 
-static void entry_free(struct entry *entry)
+void named_clear(struct named *named)
 {
-	vec_for_each (frame, &entry->named.frames) {
+	vec_for_each (frame, &named->frames) {
 		mem_free(frame->name);
 		mem_free(frame->file);
 	}
-	vec_free(&entry->named.frames);
+	vec_free(&named->frames);
+}
+
+static void entry_free(struct entry *entry)
+{
+	named_clear(&entry->named);
 	mem_free(entry);
 }
 
@@ -115,7 +120,7 @@ static void add_frame(size_t i, const struct sandbox_frame *frame, void *context
 	named->name = mem_string(frame->name);
 	named->file = mem_string(frame->file);
 	named->line = frame->line;
-	named->inlined = frame->inlined;
+	named->type = frame->inlined ? FRAME_INLINED : FRAME_NATIVE;
 }
 
 void names_resolve(struct names *names)

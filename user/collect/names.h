@@ -4,6 +4,7 @@
 #define UNFREED_COLLECT_NAMES_H
 
 #include "collect/images.h"
+#include "model/snapshot.h"
 
 struct names;
 
@@ -11,12 +12,14 @@ struct named_frame {
 	char *name; /* NULL: unknown */
 	char *file; /* NULL: unknown */
 	uint32_t line;
-	bool inlined;
+	enum frame_type type;
 };
 
 struct named {
 	VEC(struct named_frame) frames; /* innermost first; at least one once resolved */
 };
+
+void named_clear(struct named *named);
 
 struct names *names_new(struct sandbox *sandbox);
 void names_free(struct names *names); /* NULL is legal */

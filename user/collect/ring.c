@@ -54,6 +54,38 @@ static void resolve(struct collect *collect, struct watched *watched, uint64_t a
 		frame->path = keep_path(collect, code->path ? code->path : "[anonymous]");
 }
 
+/*
+ * Takes the words of a record as frames: of an interpreted one, the second word is its bytecode
+ * pointer. Java's names are taken at once. How many there are.
+ */
+static size_t take_frames(struct collect *collect, struct watched *watched,
+			  const struct abi_stack *record, struct stack_frame *frames)
+{
+	size_t words = record->count, count = 0;
+
+	for (size_t i = 0; i < words; i++) {
+		struct stack_frame *frame = &frames[count++];
+		bool exact = i == 0 && record->kind == KIND_HEAP;
+		uint64_t word = record->frames[i];
+
+		if (word & ABI_FRAME_METHOD) {
+			frame->address = word & ~ABI_FRAME_METHOD;
+			i++;
+			if (watched->java)
+				frame->java = java_want(watched->java, frame->address,
+							i < words ? record->frames[i] : 0, true);
+		} else if (watched->java && java_holds(watched->java, word - 1)) {
+			frame->address = word;
+			frame->java = java_want(watched->java, word, 0, false);
+		} else {
+			resolve(collect, watched, word - !exact, record->header.time_ns, frame);
+		}
+	}
+	if (watched->java)
+		java_resolve(watched->java);
+	return count;
+}
+
 static void record_stack(struct collect *collect, const struct abi_stack *record, size_t bytes)
 {
 	struct watched *watched = collect_watched_mm(collect, record->header.mm);
@@ -69,14 +101,8 @@ static void record_stack(struct collect *collect, const struct abi_stack *record
 	stack->kind = record->kind;
 	stack->end = record->end;
 	stack->tid = (pid_t)record->tid;
-	stack->count = record->count;
 	stack->frames = mem_array(count, sizeof(*stack->frames));
-	for (size_t i = 0; i < count; i++) {
-		bool exact = i == 0 && record->kind == KIND_HEAP;
-
-		resolve(collect, watched, record->frames[i] - !exact, record->header.time_ns,
-			&stack->frames[i]);
-	}
+	stack->count = (uint16_t)take_frames(collect, watched, record, stack->frames);
 	HASH_ADD(hh, collect->stacks, key, sizeof(stack->key), stack);
 }
 

@@ -46,6 +46,7 @@ void watched_free(struct watched *watched)
 	vec_for_each (code, &watched->code)
 		mem_free(code->path);
 	vec_free(&watched->code);
+	java_free(watched->java);
 	vec_free(&watched->links);
 	ledger_free(watched->ledger);
 	mem_free(watched);

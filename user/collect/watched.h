@@ -8,6 +8,7 @@
 
 #include "base/vec.h"
 #include "collect/images.h"
+#include "collect/java.h"
 #include "collect/link.h"
 #include "model/ledger.h"
 #include "process/proc.h"
@@ -32,6 +33,8 @@ struct watched {
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
+	struct java *java; /* NULL: none */
+	bool java_refused; /* its libjvm is none that is known */
 	struct ledger *ledger;
 	VEC(int) links;
 	uint32_t probes; /* functions probed */

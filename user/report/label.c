@@ -34,7 +34,8 @@ enum label_class label_class(const struct frame *frame)
 {
 	if (frame->type == FRAME_KERNEL)
 		return LABEL_KERNEL;
-	if (frame->type == FRAME_JAVA || frame->type == FRAME_INTERPRETED)
+	if (frame->type == FRAME_JAVA || frame->type == FRAME_INTERPRETED ||
+	    (frame->type == FRAME_INLINED && !frame->module)) /* native code has a module */
 		return LABEL_JAVA;
 	if (frame->module && is_libc(frame->module))
 		return LABEL_LIBC;

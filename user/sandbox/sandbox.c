@@ -1,32 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The sandbox's requests, answered in this process. */
-#include "sandbox/sandbox.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/vec.h"
-#include "elf/image.h"
 #include "elf/place.h"
 #include "elf/symtab.h"
-#include "symbol/symbol.h"
+#include "sandbox/internal.h"
 #include "symbol/units.h"
 #include "unwind/rows.h"
 
 _Static_assert((int)SANDBOX_BUILD_ID_MAX == (int)IMAGE_BUILD_ID_MAX, "one length");
 _Static_assert((int)SANDBOX_NAME_MAX == (int)IMAGE_NAME_MAX, "one length");
 _Static_assert((int)SANDBOX_SEGMENTS_MAX == (int)IMAGE_SEGMENTS_MAX, "one length");
-
-struct entry {
-	struct image *image; /* NULL: closed */
-	struct image *debug, *alt;
-	struct symboliser *symboliser; /* made when first asked for names */
-};
-
-struct sandbox {
-	VEC(struct entry) entries; /* by id */
-};
 
 struct sandbox *sandbox_new(void)
 {
@@ -49,6 +35,9 @@ void sandbox_free(struct sandbox *sandbox)
 	vec_for_each (entry, &sandbox->entries)
 		entry_clear(entry);
 	vec_free(&sandbox->entries);
+	vec_for_each (jvm, &sandbox->jvms)
+		hotspot_free(*jvm);
+	vec_free(&sandbox->jvms);
 	mem_free(sandbox);
 }
 
@@ -58,6 +47,13 @@ static struct entry *entry_of(struct sandbox *sandbox, uint32_t id)
 		return &sandbox->entries.items[id];
 	error_set(-EBADF, "no image has the number %u", id);
 	return NULL;
+}
+
+struct image *sandbox_image_of(struct sandbox *sandbox, uint32_t id)
+{
+	struct entry *entry = entry_of(sandbox, id);
+
+	return entry ? entry->image : NULL;
 }
 
 /* -- images -------------------------------------------------------------------------------------

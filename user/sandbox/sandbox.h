@@ -126,4 +126,60 @@ struct sandbox_rows {
 /* The image's .eh_frame (else .debug_frame) as sorted, merged rows. -ENODATA: it has neither. */
 int sandbox_rows(struct sandbox *sandbox, uint32_t image, struct sandbox_rows *rows);
 
+/* -- HotSpot ------------------------------------------------------------------------------------
+ */
+
+enum { SANDBOX_CODE_HEAPS_MAX = 4 };
+
+struct sandbox_code_heap {
+	uint64_t start, end; /* reserved for it */
+	uint64_t segment_map;
+};
+
+/* What a walk through Java frames needs; as in struct abi_jvm. */
+struct sandbox_jvm {
+	uint32_t version; /* 8, 11, 17 … */
+	struct sandbox_code_heap heaps[SANDBOX_CODE_HEAPS_MAX];
+	uint32_t heap_count;
+	uint32_t segment_log2;
+	uint32_t frame_size_offset;
+	int32_t bytecode_slot;
+	uint64_t interpreter_start, interpreter_end;
+	uint64_t barrier_start, barrier_end;
+};
+
+/*
+ * Hands over a JVM: image is its libjvm, mapped bias above its addresses, memory_fd its
+ * /proc/PID/mem, of which a duplicate is kept. Returns 0 and *id, -ENOENT (no HotSpot) or -EINVAL
+ * (broken, unknown) with a sentence.
+ */
+int sandbox_jvm_open(struct sandbox *sandbox, uint32_t image, uint64_t bias, int memory_fd,
+		     uint32_t *id);
+void sandbox_jvm_close(struct sandbox *sandbox, uint32_t id);
+
+/* Returns 0; -EAGAIN: the JVM has yet to set itself up; -EINVAL: broken. */
+int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm *jvm);
+
+/* A number that changes when its code comes or goes; 0: not to be known. */
+uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id);
+
+struct sandbox_java_place {
+	uint64_t address; /* a return address; interpreted: the Method* */
+	uint64_t bytecode; /* interpreted: where it stands, 0: not known */
+	bool interpreted;
+};
+
+struct sandbox_java_frame {
+	const char *name; /* "java.util.zip.Inflater.<init>", or a stub's; NULL: unknown */
+	const char *file; /* "Inflater.java", or NULL */
+	uint32_t line; /* 0: unknown */
+	bool is_java; /* else a stub */
+	bool inlined; /* into the next frame */
+};
+
+/* Names places as they are now, innermost inlined method first. Texts live until frame returns. */
+typedef void (*sandbox_java_fn)(size_t i, const struct sandbox_java_frame *frame, void *context);
+int sandbox_jvm_names(struct sandbox *sandbox, uint32_t id, const struct sandbox_java_place *places,
+		      size_t count, sandbox_java_fn frame, void *context);
+
 #endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Keeps a JVM's layout, and its frames' names by place and state of the code. */
+#include "collect/java.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+_Static_assert((int)ABI_CODE_HEAPS == (int)SANDBOX_CODE_HEAPS_MAX, "one number");
+
+struct place {
+	uint64_t address, bytecode;
+	uint64_t interpreted;
+	uint64_t code_state; /* when it was named */
+};
+
+struct entry {
+	struct place place;
+	struct named named;
+	UT_hash_handle hh;
+};
+
+struct java {
+	struct sandbox *sandbox;
+	uint32_t id;
+	bool ready;
+	struct abi_jvm layout;
+	uint64_t code_state;
+	struct entry *entries;
+	VEC(struct entry *) wanted;
+};
+
+struct java *java_new(struct sandbox *sandbox, pid_t pid, const struct image *image, uint64_t bias)
+{
+	cleanup_close int memory = -1;
+	struct java *java;
+	char path[32];
+	uint32_t id;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	if (memory < 0) {
+		error_set(-errno, "cannot read the memory of pid %d: %s", (int)pid,
+			  strerror(errno));
+		return NULL;
+	}
+	if (sandbox_jvm_open(sandbox, image->info.id, bias, memory, &id))
+		return NULL;
+	java = mem_alloc(sizeof(*java));
+	java->sandbox = sandbox;
+	java->id = id;
+	return java;
+}
+
+void java_free(struct java *java)
+{
+	struct entry *entry, *next;
+
+	if (!java)
+		return;
+	HASH_ITER (hh, java->entries, entry, next) {
+		HASH_DEL(java->entries, entry);
+		named_clear(&entry->named);
+		mem_free(entry);
+	}
+	vec_free(&java->wanted);
+	sandbox_jvm_close(java->sandbox, java->id);
+	mem_free(java);
+}
+
+/* -- layout ------------------------------------------------------------------------------------ */
+
+static void take_layout(struct abi_jvm *layout, const struct sandbox_jvm *jvm)
+{
+	*layout = (struct abi_jvm){
+		.interpreter_start = jvm->interpreter_start,
+		.interpreter_end = jvm->interpreter_end,
+		.barrier_start = jvm->barrier_start,
+		.barrier_end = jvm->barrier_end,
+		.segment_log2 = (uint16_t)jvm->segment_log2,
+		.frame_size_offset = (uint16_t)jvm->frame_size_offset,
+		.bytecode_slot = (int16_t)jvm->bytecode_slot,
+	};
+	for (uint32_t i = 0; i < jvm->heap_count && i < ABI_CODE_HEAPS; i++)
+		layout->heaps[i] = (struct abi_code_heap){
+			.start = jvm->heaps[i].start,
+			.end = jvm->heaps[i].end,
+			.segment_map = jvm->heaps[i].segment_map,
+		};
+}
+
+const struct abi_jvm *java_layout(struct java *java)
+{
+	struct sandbox_jvm jvm;
+
+	if (!java->ready && !sandbox_jvm_layout(java->sandbox, java->id, &jvm)) {
+		take_layout(&java->layout, &jvm);
+		java->code_state = sandbox_jvm_code_state(java->sandbox, java->id);
+		java->ready = true;
+	}
+	return java->ready ? &java->layout : NULL;
+}
+
+bool java_code_changed(struct java *java)
+{
+	uint64_t before = java->code_state;
+
+	if (!java->ready)
+		return java_layout(java) != NULL;
+	java->code_state = sandbox_jvm_code_state(java->sandbox, java->id);
+	return java->code_state != before;
+}
+
+bool java_holds(const struct java *java, uint64_t address)
+{
+	for (size_t i = 0; i < ABI_CODE_HEAPS; i++) {
+		const struct abi_code_heap *heap = &java->layout.heaps[i];
+
+		if (address >= heap->start && address < heap->end)
+			return true;
+	}
+	return false;
+}
+
+/* -- names ------------------------------------------------------------------------------------- */
+
+const struct named *java_want(struct java *java, uint64_t address, uint64_t bytecode,
+			      bool interpreted)
+{
+	struct place place = { address, bytecode, interpreted, java->code_state };
+	struct entry *entry;
+
+	HASH_FIND(hh, java->entries, &place, sizeof(place), entry);
+	if (entry)
+		return &entry->named;
+	entry = mem_alloc(sizeof(*entry));
+	entry->place = place;
+	HASH_ADD(hh, java->entries, place, sizeof(entry->place), entry);
+	*vec_add(&java->wanted) = entry;
+	return &entry->named;
+}
+
+static void add_frame(size_t i, const struct sandbox_java_frame *frame, void *context)
+{
+	struct java *java = context;
+	struct entry *entry = java->wanted.items[i];
+	struct named_frame *named = vec_add(&entry->named.frames);
+
+	named->name = mem_string(frame->name);
+	named->file = mem_string(frame->file);
+	named->line = frame->line;
+	if (frame->inlined)
+		named->type = FRAME_INLINED;
+	else if (frame->is_java)
+		named->type = entry->place.interpreted ? FRAME_INTERPRETED : FRAME_JAVA;
+}
+
+void java_resolve(struct java *java)
+{
+	struct sandbox_java_place *places;
+	size_t count = java->wanted.count;
+
+	if (!count)
+		return;
+	places = mem_array(count, sizeof(*places));
+	for (size_t i = 0; i < count; i++) {
+		const struct place *place = &java->wanted.items[i]->place;
+
+		places[i] = (struct sandbox_java_place){
+			.address = place->address,
+			.bytecode = place->bytecode,
+			.interpreted = place->interpreted,
+		};
+	}
+	sandbox_jvm_names(java->sandbox, java->id, places, count, add_frame, java);
+	mem_free(places);
+	java->wanted.count = 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The JVM in a watched process: what the kernel side must know to walk its stacks, and the names of
+ * its frames, taken while they are there: compiled code moves and goes.
+ */
+#ifndef UNFREED_COLLECT_JAVA_H
+#define UNFREED_COLLECT_JAVA_H
+
+#include "abi.h"
+#include "collect/names.h"
+
+struct java;
+
+/*
+ * The JVM whose libjvm is image, mapped bias above its addresses. NULL where that is no HotSpot
+ * that is known, with a sentence.
+ */
+struct java *java_new(struct sandbox *sandbox, pid_t pid, const struct image *image, uint64_t bias);
+void java_free(struct java *java); /* NULL is legal */
+
+/* What the kernel side needs; NULL as long as the JVM has not set itself up. */
+const struct abi_jvm *java_layout(struct java *java);
+
+/* Whether code has come or gone since the last call, or the JVM has just set itself up: cached
+ * rules and names are void then. */
+bool java_code_changed(struct java *java);
+
+/* Whether an address is code of the JVM's own making. */
+bool java_holds(const struct java *java, uint64_t address);
+
+/*
+ * A frame: a return address, or (interpreted) a Method* and its bytecode pointer. Its names come
+ * with java_resolve and live as long as java.
+ */
+const struct named *java_want(struct java *java, uint64_t address, uint64_t bytecode,
+			      bool interpreted);
+void java_resolve(struct java *java);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* HotSpot's code cache: its heaps, and the blobs of code in them. */
+#ifndef UNFREED_HOTSPOT_CODECACHE_H
+#define UNFREED_HOTSPOT_CODECACHE_H
+
+#include "hotspot/hotspot.h"
+#include "hotspot/vmstructs.h"
+
+enum { BLOB_NAME_MAX = 64 };
+
+struct blob {
+	uint64_t start, end; /* of the CodeBlob, its header first */
+	uint64_t code; /* its first instruction */
+	bool is_method; /* compiled or native: it has a Method* */
+	char name[BLOB_NAME_MAX];
+};
+
+/* Returns 0; -EAGAIN: the JVM has yet to set its code cache up; -EINVAL: broken. */
+int codecache_layout(struct hotspot_layout *layout, struct memory *memory,
+		     const struct vmstructs *vm);
+
+/* The blob around an address of code. False: none. */
+bool codecache_find(const struct hotspot_layout *layout, struct memory *memory,
+		    const struct vmstructs *vm, uint64_t address, struct blob *blob);
+
+/* A number that changes when code comes or goes. */
+uint64_t codecache_state(struct memory *memory, const struct vmstructs *vm);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A running HotSpot JVM, seen from outside: where its code lies, and what Java methods stand behind
+ * the addresses of a stack. Only its memory is read, and none of it is trusted.
+ */
+#ifndef UNFREED_HOTSPOT_HOTSPOT_H
+#define UNFREED_HOTSPOT_HOTSPOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct image;
+struct hotspot;
+
+enum { HOTSPOT_HEAPS_MAX = 4 };
+
+struct hotspot_heap {
+	uint64_t start, end; /* reserved for it */
+	uint64_t segment_map;
+};
+
+/* All that a walk through Java frames needs. */
+struct hotspot_layout {
+	uint32_t version; /* 8, 11, 17 … */
+	struct hotspot_heap heaps[HOTSPOT_HEAPS_MAX];
+	uint32_t heap_count;
+	uint32_t segment_log2;
+	uint32_t frame_size_offset; /* in a block */
+	int32_t bytecode_slot; /* words from bp in an interpreted frame */
+	uint64_t interpreter_start, interpreter_end;
+	uint64_t barrier_start, barrier_end; /* stubs of continuations, 21+; else 0 */
+};
+
+/*
+ * image is libjvm's, mapped bias above its addresses in the process whose /proc/PID/mem is memory.
+ * A duplicate of memory is kept. Returns 0, -ENOENT (no HotSpot) or -EINVAL with a sentence.
+ */
+int hotspot_open(struct hotspot **hotspot, struct image *image, uint64_t bias, int memory);
+void hotspot_free(struct hotspot *hotspot); /* NULL is legal */
+
+/* Returns 0; -EAGAIN: the JVM has yet to set itself up; -EINVAL: broken. */
+int hotspot_layout(struct hotspot *hotspot, struct hotspot_layout *layout);
+
+/* A number that changes when code comes or goes: answers to older places may differ then. */
+uint64_t hotspot_code_state(struct hotspot *hotspot);
+
+/* A frame of a stack. */
+struct hotspot_place {
+	uint64_t address; /* a return address; interpreted: the Method* */
+	uint64_t bytecode; /* interpreted: where it stands, 0: not known */
+	bool interpreted;
+};
+
+struct hotspot_frame {
+	const char *name; /* "java.util.zip.Inflater.<init>", or a stub's; NULL: unknown */
+	const char *file; /* "Inflater.java", or NULL */
+	uint32_t line; /* 0: unknown */
+	bool is_java; /* else a stub */
+	bool inlined; /* into the next frame */
+};
+
+/*
+ * Names places, innermost inlined method first, at least one frame each. Texts live until frame
+ * returns.
+ */
+typedef void (*hotspot_frame_fn)(size_t i, const struct hotspot_frame *frame, void *context);
+void hotspot_names(struct hotspot *hotspot, const struct hotspot_place *places, size_t count,
+		   hotspot_frame_fn frame, void *context);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reads a target's memory by pages, each once until memory_refresh. */
+#include "hotspot/memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void memory_refresh(struct memory *memory)
+{
+	memory->failed = false;
+	for (size_t i = 0; i < MEMORY_PAGES; i++)
+		memory->pages[i].number = 0;
+}
+
+static const struct memory_page *page_of(struct memory *memory, uint64_t number)
+{
+	struct memory_page *page = &memory->pages[number % MEMORY_PAGES];
+	ssize_t got;
+
+	if (page->number == number)
+		return page;
+	page->number = 0;
+	do {
+		got = pread(memory->fd, page->bytes, MEMORY_PAGE, (off_t)(number * MEMORY_PAGE));
+	} while (got < 0 && errno == EINTR);
+	if (got != MEMORY_PAGE)
+		return NULL;
+	page->number = number;
+	return page;
+}
+
+bool memory_read(struct memory *memory, uint64_t address, void *buffer, size_t bytes)
+{
+	size_t done = 0;
+
+	/* The first page is nobody's: a null pointer with an offset points there. */
+	if (address < MEMORY_PAGE || address > INT64_MAX || bytes > INT64_MAX - address)
+		goto failed;
+	while (done < bytes) {
+		uint64_t at = address + done, offset = at % MEMORY_PAGE;
+		size_t part = MEMORY_PAGE - offset;
+		const struct memory_page *page = page_of(memory, at / MEMORY_PAGE);
+
+		if (!page)
+			goto failed;
+		if (part > bytes - done)
+			part = bytes - done;
+		memcpy((uint8_t *)buffer + done, page->bytes + offset, part);
+		done += part;
+	}
+	return true;
+failed:
+	memset(buffer, 0, bytes);
+	memory->failed = true;
+	return false;
+}
+
+uint8_t memory_u8(struct memory *memory, uint64_t address)
+{
+	uint8_t value;
+
+	memory_read(memory, address, &value, sizeof(value));
+	return value;
+}
+
+uint16_t memory_u16(struct memory *memory, uint64_t address)
+{
+	uint16_t value;
+
+	memory_read(memory, address, &value, sizeof(value));
+	return value;
+}
+
+uint32_t memory_u32(struct memory *memory, uint64_t address)
+{
+	uint32_t value;
+
+	memory_read(memory, address, &value, sizeof(value));
+	return value;
+}
+
+uint64_t memory_u64(struct memory *memory, uint64_t address)
+{
+	uint64_t value;
+
+	memory_read(memory, address, &value, sizeof(value));
+	return value;
+}
+
+void memory_text(struct memory *memory, uint64_t address, char *text, size_t size)
+{
+	size_t i = 0;
+
+	for (; i + 1 < size; i++) {
+		text[i] = (char)memory_u8(memory, address + i);
+		if (!text[i])
+			return;
+	}
+	text[i] = '\0';
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The sandbox's requests about JVMs. */
+#include <errno.h>
+
+#include "base/error.h"
+#include "sandbox/internal.h"
+
+_Static_assert((int)SANDBOX_CODE_HEAPS_MAX == (int)HOTSPOT_HEAPS_MAX, "one number");
+
+static struct hotspot *jvm_of(struct sandbox *sandbox, uint32_t id)
+{
+	return id < sandbox->jvms.count ? sandbox->jvms.items[id] : NULL;
+}
+
+int sandbox_jvm_open(struct sandbox *sandbox, uint32_t image_id, uint64_t bias, int memory_fd,
+		     uint32_t *id)
+{
+	struct image *image = sandbox_image_of(sandbox, image_id);
+	struct hotspot *jvm;
+	int error = image ? hotspot_open(&jvm, image, bias, memory_fd) : -EBADF;
+
+	if (error)
+		return error;
+	for (*id = 0; *id < sandbox->jvms.count && sandbox->jvms.items[*id]; (*id)++)
+		;
+	if (*id == sandbox->jvms.count)
+		vec_add(&sandbox->jvms);
+	sandbox->jvms.items[*id] = jvm;
+	return 0;
+}
+
+void sandbox_jvm_close(struct sandbox *sandbox, uint32_t id)
+{
+	hotspot_free(jvm_of(sandbox, id));
+	if (id < sandbox->jvms.count)
+		sandbox->jvms.items[id] = NULL;
+}
+
+int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm *reply)
+{
+	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot_layout layout;
+	int error = jvm ? hotspot_layout(jvm, &layout) : -EBADF;
+
+	if (error)
+		return error;
+	*reply = (struct sandbox_jvm){
+		.version = layout.version,
+		.heap_count = layout.heap_count,
+		.segment_log2 = layout.segment_log2,
+		.frame_size_offset = layout.frame_size_offset,
+		.bytecode_slot = layout.bytecode_slot,
+		.interpreter_start = layout.interpreter_start,
+		.interpreter_end = layout.interpreter_end,
+		.barrier_start = layout.barrier_start,
+		.barrier_end = layout.barrier_end,
+	};
+	for (uint32_t i = 0; i < layout.heap_count; i++)
+		reply->heaps[i] = (struct sandbox_code_heap){
+			.start = layout.heaps[i].start,
+			.end = layout.heaps[i].end,
+			.segment_map = layout.heaps[i].segment_map,
+		};
+	return 0;
+}
+
+uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id)
+{
+	struct hotspot *jvm = jvm_of(sandbox, id);
+
+	return jvm ? hotspot_code_state(jvm) : 0;
+}
+
+struct answer {
+	sandbox_java_fn frame;
+	void *context;
+};
+
+static void pass_on(size_t i, const struct hotspot_frame *frame, void *context)
+{
+	const struct answer *answer = context;
+
+	answer->frame(i,
+		      &(struct sandbox_java_frame){
+			      .name = frame->name,
+			      .file = frame->file,
+			      .line = frame->line,
+			      .is_java = frame->is_java,
+			      .inlined = frame->inlined,
+		      },
+		      answer->context);
+}
+
+int sandbox_jvm_names(struct sandbox *sandbox, uint32_t id, const struct sandbox_java_place *places,
+		      size_t count, sandbox_java_fn frame, void *context)
+{
+	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot_place *wanted;
+
+	if (!jvm)
+		return -EBADF;
+	wanted = mem_array(count, sizeof(*wanted));
+	for (size_t i = 0; i < count; i++)
+		wanted[i] = (struct hotspot_place){
+			.address = places[i].address,
+			.bytecode = places[i].bytecode,
+			.interpreted = places[i].interpreted,
+		};
+	hotspot_names(jvm, wanted, count, pass_on, &(struct answer){ frame, context });
+	mem_free(wanted);
+	return 0;
+}
