@@ -90,8 +90,7 @@ static __always_inline bool stack_send(struct thread *thread, bool urgent)
 {
 	struct abi_stack *stack = &thread->stack;
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u64 bytes = sizeof(*stack);
-	__u32 frames = stack->count;
+	__u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
 	stack->header.tgid = pid_tgid >> 32;
@@ -99,10 +98,18 @@ static __always_inline bool stack_send(struct thread *thread, bool urgent)
 	stack->header.time_ns = bpf_ktime_get_ns();
 	stack->stack_id = thread->stack_hash;
 	stack->tid = (__u32)pid_tgid;
-	if (frames < ABI_MAX_FRAMES)
-		bytes = offsetof(struct abi_stack, frames) + (frames & (ABI_MAX_FRAMES - 1)) * 8;
-	return bpf_ringbuf_output(&ring, stack, bytes,
-				  urgent ? BPF_RB_FORCE_WAKEUP : ring_flags()) == 0;
+	/*
+	 * The verifier is to see the bound in the register that is passed. Without the barriers,
+	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in
+	 * between: not every kernel remembers the bounds of what is spilled.
+	 */
+	frames = stack->count;
+	barrier_var(frames);
+	if (frames > ABI_MAX_FRAMES)
+		frames = ABI_MAX_FRAMES;
+	barrier_var(frames);
+	return bpf_ringbuf_output(&ring, stack, offsetof(struct abi_stack, frames) + frames * 8,
+				  flags) == 0;
 }
 
 /* A site for the stack that stands in thread, whose stack is yet to be sent. NULL: no room. */
