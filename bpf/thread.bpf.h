@@ -30,6 +30,7 @@ struct pending_call {
 
 struct thread {
 	__u64 mm; /* its address space */
+	__u64 space; /* abi_target.space */
 	__u64 depth; /* of calls */
 	struct open_call calls[ABI_MAX_OPEN_CALLS];
 	struct pending_call pending;

@@ -165,7 +165,7 @@ static void test_unreadable_stack(void **state)
 
 static void test_too_deep(void **state)
 {
-	for (int i = 1; i < STACK_WORDS; i += 2)
+	for (size_t i = 1; i < STACK_WORDS; i += 2)
 		stack[i] = in(F_SP16);
 	walk_from(in(F_SP16), at(0), 0);
 	assert_int_equal(thread.stack.count, ABI_MAX_FRAMES);

@@ -318,6 +318,7 @@ static int run(struct trace *trace)
 	trace->collect.target = target.name;
 	trace->collect.pids = target.pids.items;
 	trace->collect.pid_count = target.pids.count;
+	trace->collect.container_pid = target.container_id ? target.pids.items[0] : 0;
 	if (output_open(&output, trace->output)) {
 		cmd_fail(EXIT_FAILED);
 	} else if (collect_start(&collect, &trace->collect)) {

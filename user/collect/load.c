@@ -108,6 +108,10 @@ int collect_load(struct collect *collect)
 		return load_error(-errno);
 	configure(collect);
 	error = unfreed__load(collect->skeleton);
+	if (error == -EACCES) /* the verifier's; a lack of privileges is EPERM */
+		return error_set(error,
+				 "this kernel's verifier refuses the BPF programs: please "
+				 "report it, with what 'unfreed check' says");
 	if (error)
 		return load_error(error);
 	error = tables_bind(collect->tables, bpf_map__fd(collect->skeleton->maps.rows),

@@ -26,6 +26,10 @@ enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
 struct watched {
 	pid_t pid;
 	uint64_t mm; /* its key in the kernel's maps */
+	uint16_t space; /* abi_target.space */
+	bool forked; /* from a target, while watched */
+	uint64_t began_ns; /* while watched; 0: it was there before */
+	bool late_counted;
 	char comm[64];
 	uint64_t start_ticks;
 	int pidfd;
@@ -37,6 +41,7 @@ struct watched {
 	bool java_refused; /* its libjvm is none that is known */
 	struct ledger *ledger;
 	VEC(int) links;
+	VEC(const struct image *) attached; /* images that were probed */
 	uint32_t probes; /* functions probed */
 	const char *allocator; /* NULL: none known */
 	const char *allocator_version;
