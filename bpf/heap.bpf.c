@@ -192,7 +192,7 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread,
 				      struct open_call *call)
 {
-	__u64 mm = thread->mm, result = call_result(ctx, call);
+	__u64 result = call_result(ctx, call);
 	struct unwind_registers registers;
 	struct abi_block block = {};
 	struct abi_site *site;
