@@ -129,5 +129,36 @@ def stacks_are_right_while_compiled_code_comes_and_goes(name):
     print(f"# {name}: {len(sites)} stacks, {blocks} blocks")
 
 
+def version(name):
+    """The JDK's feature number; 8 is not always in the place where the others are."""
+    try:
+        with open(os.path.join(ROOT, "usr/lib/jvm", name, "release"), encoding="utf-8") as release:
+            return int(re.search(r'JAVA_VERSION="(\d+)', release.read())[1])
+    except OSError:
+        return 8
+
+
+@case(*(f"{name}, {rounds}" for name in JVMS for rounds in (1, 200)))
+def virtual_threads_end_at_the_root_or_where_they_were_parked(which):
+    name, rounds = which.split(", ")
+    if version(name) < 21:
+        raise lib.Skip("no virtual threads")
+    report, truth = trace_java("JavaVirtual", JVMS[name], rounds)
+    blocks = {"root": 0, "barrier": 0}
+    for site in report["sites"]:
+        names = names_of(site)
+        if site["kind"] != "heap" or "inflateInit2_" not in names:
+            continue
+        own = [frame for frame in names if (frame or "").startswith("JavaVirtual.")]
+        parked = ["JavaVirtual.leak", "JavaVirtual.parked", "JavaVirtual.run"]
+        expect(own == parked[:len(own)] if site["end"] == "barrier" else
+               own in (["JavaVirtual.leak", "JavaVirtual.run"], parked),
+               f"frames: {names}, end: {site['end']}")
+        blocks[site["end"]] += site["blocks"]
+    expect_equal(sum(blocks.values()), truth["leaks"], "Inflaters")
+    expect(report["stacks_complete"] >= 0.999, f"complete: {report['stacks_complete']}")
+    print(f"# {which}: {blocks}")
+
+
 if __name__ == "__main__":
     sys.exit(lib.run_cases())
