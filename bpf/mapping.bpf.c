@@ -43,6 +43,8 @@ int mapping_enter(struct trace_event_raw_sys_enter *ctx)
 	thread->pending.call = mapping_call(ctx->id);
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
+	thread->pending.is_code =
+		thread->pending.call == CALL_MMAP && thread->pending.args[2] & PROT_EXEC_BIT;
 	return 0;
 }
 
@@ -105,10 +107,7 @@ int mapping_exit(struct trace_event_raw_sys_exit *ctx)
 	record->call = call;
 	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
 	/* Stacks through new code are cut until user space has its rows. */
-	if (call == CALL_MMAP && record->args[2] & PROT_EXEC_BIT)
-		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-	else
-		bpf_ringbuf_submit(record, ring_flags());
+	bpf_ringbuf_submit(record, thread->pending.is_code ? BPF_RB_FORCE_WAKEUP : ring_flags());
 	return 0;
 }
 

@@ -25,7 +25,7 @@ struct pending_call {
 	__u64 enter_ns;
 	__u64 args[5];
 	__u32 call; /* enum abi_mapping_call, 0: none */
-	__u32 reserved;
+	__u32 is_code; /* it maps something executable */
 };
 
 struct thread {
