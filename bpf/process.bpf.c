@@ -5,7 +5,22 @@
 extern struct tgids_map tgids SEC(".maps");
 extern struct jvms_map jvms SEC(".maps");
 
-/* Read once at start: fills in the address space of each thread group that user space asked for. */
+/*
+ * The id of a thread group in the pid namespace of the current process, which iterates over that
+ * namespace alone. User space names processes by it; everything else here goes by global ids.
+ */
+static __always_inline __u32 id_in_our_namespace(struct task_struct *task)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+	__u32 level = BPF_CORE_READ(current, thread_pid, level);
+
+	return BPF_CORE_READ(task, group_leader, thread_pid, numbers[level].nr);
+}
+
+/*
+ * Read once at start: fills in the address space of each thread group that user space asked for,
+ * and its global id.
+ */
 SEC("iter/task")
 int process_find(struct bpf_iter__task *ctx)
 {
@@ -16,12 +31,12 @@ int process_find(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	tgid = task->tgid;
+	tgid = id_in_our_namespace(task);
 	wanted = bpf_map_lookup_elem(&tgids, &tgid);
 	mm = (__u64)task->mm;
 	if (!wanted || *wanted || !mm)
 		return 0;
-	target.tgid = tgid;
+	target.tgid = task->tgid;
 	bpf_map_update_elem(&targets, &mm, &target, BPF_NOEXIST);
 	*wanted = mm;
 	return 0;

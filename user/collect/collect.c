@@ -124,8 +124,7 @@ static void publish_java(struct collect *collect, struct watched *watched)
 
 static int publish_code(struct collect *collect, struct watched *watched)
 {
-	struct abi_target target = { .tgid = (uint32_t)watched->pid,
-				     .generation = ++collect->generation };
+	struct abi_target target = { .tgid = watched->tgid, .generation = ++collect->generation };
 	struct abi_code *code;
 	size_t count;
 	int error;
@@ -155,31 +154,12 @@ int collect_refresh_code(struct collect *collect, struct watched *watched)
 	return error ? error : publish_code(collect, watched);
 }
 
-/* The kernel side finds the address spaces by the thread groups that we name. */
-static int find_address_spaces(struct collect *collect)
+static void publish_all(struct collect *collect)
 {
-	int tgids = bpf_map__fd(collect->skeleton->maps.tgids), error;
-	uint64_t none = 0;
-
 	vec_for_each (watched, &collect->watched) {
-		uint32_t tgid = (uint32_t)(*watched)->pid;
-
-		if (bpf_map_update_elem(tgids, &tgid, &none, BPF_ANY))
-			return error_set(-errno, "cannot fill the table of targets: %s",
-					 strerror(errno));
-	}
-	error = link_iterate(bpf_program__fd(collect->skeleton->progs.process_find));
-	if (error)
-		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
-	vec_for_each (watched, &collect->watched) {
-		uint32_t tgid = (uint32_t)(*watched)->pid;
-
-		if (bpf_map_lookup_elem(tgids, &tgid, &(*watched)->mm) || !(*watched)->mm)
-			(*watched)->state = WATCHED_EXITED;
-		else
+		if ((*watched)->state == WATCHED_RUNNING)
 			publish_code(collect, *watched);
 	}
-	return 0;
 }
 
 static int keep_link(struct collect *collect, int fd)
@@ -340,7 +320,9 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	if (!error)
 		error = collect_load(collect);
 	if (!error)
-		error = find_address_spaces(collect);
+		error = collect_find(collect);
+	if (!error)
+		publish_all(collect);
 	if (!error)
 		error = attach_all(collect);
 	if (error) {

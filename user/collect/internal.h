@@ -78,6 +78,10 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot);
 /* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */
 int collect_load(struct collect *collect);
 
+/* find.c: the address spaces of all that is watched, by pid. Returns 0 or -errno with a sentence.
+ */
+int collect_find(struct collect *collect);
+
 /* cost.c */
 double collect_syscall_ns(void);
 void collect_cost(struct collect *collect, struct cost *cost);
