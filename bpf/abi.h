@@ -217,12 +217,22 @@ struct abi_process {
 	__u32 event; /* enum abi_process_event */
 	__s32 exit_code; /* as in wait(2) */
 	__u32 tgid; /* of the process that begins */
+	__u32 pid; /* the same, in user space's pid namespace */
+	__u16 space;
+	__u16 reserved[3];
+};
+ABI_SIZE(struct abi_process, 56);
+
+/* -- targets and unwind tables ----------------------------------------------------------------- */
+
+/* A process that user space names, by its pid in user space's namespace; all else is global. */
+struct abi_wanted {
+	__u64 mm; /* 0: not found yet */
+	__u32 tgid;
 	__u16 space;
 	__u16 reserved;
 };
-ABI_SIZE(struct abi_process, 48);
-
-/* -- targets and unwind tables ----------------------------------------------------------------- */
+ABI_SIZE(struct abi_wanted, 16);
 
 enum { TARGET_FORKED = 1 << 0 }; /* it began as a copy of its parent's blocks */
 

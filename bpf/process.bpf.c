@@ -5,26 +5,50 @@
 extern struct tgids_map tgids SEC(".maps");
 extern struct jvms_map jvms SEC(".maps");
 
-/* Read once at start: fills in the address space of each thread group that user space asked for. */
+extern struct wanted_map wanted SEC(".maps");
+extern __u32 pid_level;
+
+/* Of a process that lives in user space's pid namespace or one below it. */
+static __always_inline __u32 pid_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, group_leader, thread_pid, numbers[pid_level].nr);
+}
+
+static __always_inline __u16 new_space(__u32 tgid)
+{
+	return unwind_hash(tgid, bpf_ktime_get_ns()) >> 48;
+}
+
+/*
+ * Finds the address space of each process that user space wants. It is user space that runs this:
+ * the iteration goes over its pid namespace alone.
+ */
 SEC("iter/task")
 int process_find(struct bpf_iter__task *ctx)
 {
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
 	struct task_struct *task = ctx->task;
 	struct abi_target target = {};
-	__u64 mm, *wanted;
-	__u32 tgid;
+	struct abi_wanted *found;
+	__u32 pid, tgid;
+	__u64 mm;
 
 	if (!task)
 		return 0;
-	tgid = task->tgid;
-	wanted = bpf_map_lookup_elem(&tgids, &tgid);
+	pid_level = BPF_CORE_READ(current, thread_pid, level);
+	pid = pid_of(task);
+	found = bpf_map_lookup_elem(&wanted, &pid);
 	mm = (__u64)task->mm;
-	if (!wanted || *wanted || !mm)
+	if (!found || found->mm || !mm)
 		return 0;
+	tgid = task->tgid;
 	target.tgid = tgid;
-	target.space = unwind_hash(tgid, bpf_ktime_get_ns()) >> 48;
+	target.space = new_space(tgid);
 	bpf_map_update_elem(&targets, &mm, &target, BPF_NOEXIST);
-	*wanted = mm;
+	bpf_map_update_elem(&tgids, &tgid, &mm, BPF_ANY);
+	found->tgid = tgid;
+	found->space = target.space;
+	found->mm = mm;
 	return 0;
 }
 
@@ -48,7 +72,7 @@ static __always_inline void send(const struct abi_process *event)
 static __always_inline void target_begin(struct abi_process *event, struct abi_target *target)
 {
 	target->tgid = event->tgid;
-	target->space = unwind_hash(event->tgid, bpf_ktime_get_ns()) >> 48;
+	target->space = new_space(event->tgid);
 	event->space = target->space;
 	bpf_map_update_elem(&targets, &event->mm, target, BPF_ANY);
 	bpf_map_update_elem(&tgids, &event->tgid, &event->mm, BPF_ANY);
@@ -92,6 +116,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	event.header.tgid = tgid;
 	event.header.mm = *mm;
 	event.tgid = BPF_CORE_READ(child, tgid);
+	event.pid = pid_of(child);
 	event.mm = (__u64)BPF_CORE_READ(child, mm);
 	if (event.tgid == tgid)
 		return 0; /* a thread */
@@ -126,6 +151,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 		event.header.mm = old;
 	event.header.tgid = tgid;
 	event.tgid = tgid;
+	event.pid = pid_of(task);
 	event.mm = (__u64)BPF_CORE_READ(task, mm);
 	target_begin(&event, &target);
 	send(&event);

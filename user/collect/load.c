@@ -69,6 +69,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.wanted, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.jvms, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.counters, COUNTER_MAX);
 	bpf_map__set_max_entries(skeleton->maps.losses, LOSS_MAX);

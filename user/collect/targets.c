@@ -73,7 +73,7 @@ static void publish_java(struct collect *collect, struct watched *watched)
 
 static int publish_code(struct collect *collect, struct watched *watched)
 {
-	struct abi_target target = { .tgid = (uint32_t)watched->pid,
+	struct abi_target target = { .tgid = watched->tgid,
 				     .generation = ++collect->generation,
 				     .space = watched->space,
 				     .flags = watched->forked ? TARGET_FORKED : 0 };
@@ -109,29 +109,32 @@ int collect_refresh_code(struct collect *collect, struct watched *watched)
 /* Takes what the kernel side has found of one process. */
 static void take_space(struct collect *collect, struct watched *watched)
 {
-	uint32_t tgid = (uint32_t)watched->pid;
-	struct abi_target target;
+	int fd = bpf_map__fd(collect->skeleton->maps.wanted);
+	uint32_t pid = (uint32_t)watched->pid;
+	struct abi_wanted found = { 0 };
 
-	if (bpf_map_lookup_elem(bpf_map__fd(collect->skeleton->maps.tgids), &tgid, &watched->mm) ||
-	    bpf_map_lookup_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
-				&target)) {
+	bpf_map_lookup_elem(fd, &pid, &found);
+	bpf_map_delete_elem(fd, &pid);
+	if (!found.mm) {
 		watched->state = WATCHED_EXITED;
 		return;
 	}
-	watched->space = target.space;
+	watched->mm = found.mm;
+	watched->tgid = found.tgid;
+	watched->space = found.space;
 	publish_code(collect, watched);
 }
 
-/* The kernel side finds the address spaces by the thread groups that we name. */
+/* The kernel side finds the address spaces by the processes that we name. */
 int collect_find_spaces(struct collect *collect)
 {
-	int tgids = bpf_map__fd(collect->skeleton->maps.tgids), error;
-	uint64_t none = 0;
+	int fd = bpf_map__fd(collect->skeleton->maps.wanted), error;
+	struct abi_wanted none = { 0 };
 
 	vec_for_each (watched, &collect->watched) {
-		uint32_t tgid = (uint32_t)(*watched)->pid;
+		uint32_t pid = (uint32_t)(*watched)->pid;
 
-		if (!(*watched)->mm && bpf_map_update_elem(tgids, &tgid, &none, BPF_NOEXIST))
+		if (!(*watched)->mm && bpf_map_update_elem(fd, &pid, &none, BPF_ANY))
 			return error_set(-errno, "cannot fill the table of targets: %s",
 					 strerror(errno));
 	}
@@ -197,13 +200,14 @@ int collect_attach_heap(struct collect *collect)
 /* A process began with an address space of its own. One that is gone already leaves no trace. */
 void collect_begin(struct collect *collect, const struct abi_process *record)
 {
-	struct watched *watched = watched_new((pid_t)record->tgid);
+	struct watched *watched = watched_new((pid_t)record->pid);
 
 	if (!watched) {
 		collect->short_lived++;
 		return;
 	}
 	watched->mm = record->mm;
+	watched->tgid = record->tgid;
 	watched->space = record->space;
 	watched->forked = record->event == PROCESS_FORK;
 	watched->began_ns = record->header.time_ns;

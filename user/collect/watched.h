@@ -24,7 +24,8 @@ struct code {
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
 
 struct watched {
-	pid_t pid;
+	pid_t pid; /* in our pid namespace */
+	uint32_t tgid; /* in the kernel's own: that of its records */
 	uint64_t mm; /* its key in the kernel's maps */
 	uint16_t space; /* abi_target.space */
 	bool forked; /* from a target, while watched */
