@@ -118,7 +118,8 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	struct thread *thread = thread_get(mm);
 	struct open_call *call;
 
-	if (!thread)
+	/* Probes of the program that was here before exec may still be on. */
+	if (!thread || thread->space != probe.space)
 		return 1;
 	calls_drop_stale(thread, slot);
 	if (thread->depth && run_config.session)
