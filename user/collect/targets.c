@@ -10,6 +10,7 @@
 
 enum {
 	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
+	JAVA_TRIES_MAX = 50, /* ten a second */
 	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
 };
 
@@ -48,23 +49,28 @@ int collect_open_targets(struct collect *collect)
 	return collect->watched.count ? 0 : error_set(-ESRCH, "no process of the target is left");
 }
 
+/* A libjvm that is being loaded is not readable yet. */
+static void find_java(struct collect *collect, struct watched *watched)
+{
+	vec_for_each (code, &watched->code) {
+		if (!code->image || !code->image->usable ||
+		    strcmp(image_name(code->image), "libjvm.so"))
+			continue;
+		watched->java = java_new(collect->sandbox, watched->pid, code->image, code->bias);
+		if (!watched->java && ++watched->java_tries == JAVA_TRIES_MAX)
+			collect_note(collect, "pid %d: Java stacks are cut: %s", (int)watched->pid,
+				     error_message());
+		return;
+	}
+}
+
 /* Before the code is published: no rule may be cached that does not know the JVM. */
 static void publish_java(struct collect *collect, struct watched *watched)
 {
 	const struct abi_jvm *layout;
 
-	vec_for_each (code, &watched->code) {
-		if (watched->java || watched->java_refused)
-			break;
-		if (!code->image || !code->image->usable ||
-		    strcmp(image_name(code->image), "libjvm.so"))
-			continue;
-		watched->java = java_new(collect->sandbox, watched->pid, code->image, code->bias);
-		watched->java_refused = !watched->java;
-		if (watched->java_refused)
-			collect_note(collect, "pid %d: Java stacks are cut: %s", (int)watched->pid,
-				     error_message());
-	}
+	if (!watched->java && watched->java_tries < JAVA_TRIES_MAX)
+		find_java(collect, watched);
 	layout = watched->java ? java_layout(watched->java) : NULL;
 	if (layout)
 		bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.jvms), &watched->mm, layout,
@@ -278,7 +284,8 @@ static void follow(struct collect *collect, struct watched *watched)
 		watched_detach(watched);
 		return;
 	}
-	if (watched->java && java_code_changed(watched->java))
+	if (watched->java ? java_code_changed(watched->java)
+			  : watched->java_tries && watched->java_tries < JAVA_TRIES_MAX)
 		publish_code(collect, watched);
 	if (watched->began_ns)
 		attach_late(collect, watched);

@@ -39,7 +39,7 @@ struct watched {
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
 	struct java *java; /* NULL: none */
-	bool java_refused; /* its libjvm is none that is known */
+	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger;
 	VEC(int) links;
 	VEC(const struct image *) attached; /* images that were probed */
