@@ -293,7 +293,7 @@ static void test_torn_cache_entry_is_not_believed(void **state)
 static void test_searches(void **state)
 {
 	for (uint32_t count = 1; count < CODES; count++) {
-		fake.targets[0] = (struct abi_target){ 1, 0, count, 0 };
+		fake.targets[0] = (struct abi_target){ .tgid = 1, .mappings_count = count };
 		for (uint32_t i = 0; i < count; i++)
 			fake.codes[i] = (struct abi_code){ 0x1000 * (i + 1), 0x1000 * i + 0x1800,
 							   0x1000 * (i + 1), 0, count };

@@ -36,7 +36,8 @@ static const struct counted loss_rows[LOSS_MAX] = {
 				    "blocks whose free was not seen (their address "
 				    "was handed out again)",
 				    0 },
-	[LOSS_FAR_ADDRESSES] = { "far_addresses", "blocks not kept: their address is above 2^48", 0 },
+	[LOSS_FAR_ADDRESSES] = { "far_addresses", "blocks not kept: their address is above 2^48",
+				 0 },
 	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
 	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
@@ -63,10 +64,12 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) = (struct counted){
 		"late_attaches",
 		"processes whose first allocations were missed: they began while watched",
-		collect->late_attaches };
-	*vec_add(&snapshot->losses) = (struct counted){
-		"short_lived", "processes that came and went too fast to be watched",
-		collect->short_lived };
+		collect->late_attaches
+	};
+	*vec_add(&snapshot->losses) =
+		(struct counted){ "short_lived",
+				  "processes that came and went too fast to be watched",
+				  collect->short_lived };
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
 				  collect->lost_stacks };
@@ -77,4 +80,3 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	snapshot->cost.hits = per_cpu_sum(counters, COUNTER_HITS);
 	snapshot->cost.syscalls = per_cpu_sum(counters, COUNTER_SYSCALLS);
 }
-

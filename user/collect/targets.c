@@ -243,8 +243,7 @@ static void rescan(struct collect *collect)
 {
 	struct pid_list list = { 0 };
 
-	if (!collect->options.container_pid ||
-	    collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
+	if (!collect->options.container_pid || collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
 		return;
 	collect->rescanned_ns = collect_now_ns();
 	if (!container_processes(collect->options.container_pid, &list)) {
