@@ -52,12 +52,22 @@ static __always_inline void block_book_free(__u64 mm, const struct abi_block *bl
 	__sync_fetch_and_sub(&site->live_blocks, 1);
 }
 
-static __always_inline void block_insert(__u64 mm, __u64 address, struct abi_block *block,
-					 struct abi_site *site)
+static __always_inline struct abi_block_key block_key(__u64 mm, __u64 space, __u64 address)
 {
-	struct abi_block_key key = { .mm = mm, .address = address };
+	return (struct abi_block_key){ .mm = mm, .address = space << 48 | address };
+}
+
+static __always_inline void block_insert(const struct thread *thread, __u64 address,
+					 struct abi_block *block, struct abi_site *site)
+{
+	struct abi_block_key key = block_key(thread->mm, thread->space, address);
+	__u64 mm = thread->mm;
 	struct abi_block stale;
 
+	if (address >> 48) {
+		lose(LOSS_FAR_ADDRESSES, 1);
+		return;
+	}
 	if (live_take(&key, &stale)) {
 		lose(LOSS_REUSED_ADDRESSES, 1);
 		block_book_free(mm, &stale);
@@ -115,7 +125,8 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	struct thread *thread = thread_get(mm);
 	struct open_call *call;
 
-	if (!thread)
+	/* Probes of the program that was here before exec may still be on. */
+	if (!thread || thread->space != probe.space)
 		return 1;
 	calls_drop_stale(thread, slot);
 	if (thread->depth && run_config.session)
@@ -135,7 +146,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	call->bytes = bytes_asked(ctx, probe);
 	call->has_old = 0;
 	if (probe.role == ROLE_REALLOCATE && thread->depth == 1) {
-		struct abi_block_key key = { .mm = mm, .address = call->pointer };
+		struct abi_block_key key = block_key(mm, thread->space, call->pointer);
 
 		call->has_old = live_take(&key, &call->old);
 	}
@@ -160,15 +171,16 @@ static __always_inline __u64 call_result(struct pt_regs *ctx, const struct open_
 }
 
 /* Settles the old block of a realloc. Returns the flags of the new one. */
-static __always_inline __u32 realloc_settle(__u64 mm, struct open_call *call, __u64 result)
+static __always_inline __u32 realloc_settle(const struct thread *thread, struct open_call *call,
+					    __u64 result)
 {
-	struct abi_block_key key = { .mm = mm, .address = call->pointer };
+	struct abi_block_key key = block_key(thread->mm, thread->space, call->pointer);
 	bool frees = result || (!call->bytes && (call->probe.flags & PROBE_REALLOC_ZERO_FREES));
 
 	if (!call->pointer)
 		return 0;
 	if (call->has_old && frees) {
-		block_book_free(mm, &call->old);
+		block_book_free(thread->mm, &call->old);
 		return call->old.flags;
 	}
 	if (call->has_old) {
@@ -187,7 +199,7 @@ static __always_inline __u32 realloc_settle(__u64 mm, struct open_call *call, __
 
 /* Books a new block to its stack: function, and what called it. */
 static __always_inline void book(struct thread *thread, __u64 function,
-				 const struct unwind_registers *caller, __u64 address, __u64 bytes,
+				 struct unwind_registers *caller, __u64 address, __u64 bytes,
 				 __u32 flags)
 {
 	struct abi_block block = {};
@@ -195,8 +207,7 @@ static __always_inline void book(struct thread *thread, __u64 function,
 
 	stack_start(thread, KIND_HEAP);
 	stack_push(thread, function);
-	unwind_walk(thread, caller, thread->mm);
-	site = site_get(thread);
+	site = site_walk(thread, caller);
 	if (!site) {
 		lose(LOSS_SITES_FULL, 1);
 		return;
@@ -205,7 +216,7 @@ static __always_inline void book(struct thread *thread, __u64 function,
 	block.bytes = bytes;
 	block.flags = flags;
 	block.time_ns = bpf_ktime_get_ns();
-	block_insert(thread->mm, address, &block, site);
+	block_insert(thread, address, &block, site);
 }
 
 static __always_inline struct throwing_call *throwing_top(struct thread *thread)
@@ -228,7 +239,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 	__u32 flags = 0;
 
 	if (call->probe.role == ROLE_REALLOCATE)
-		flags = realloc_settle(thread->mm, call, result);
+		flags = realloc_settle(thread, call, result);
 	if (!result)
 		return;
 	if (around)
@@ -344,9 +355,17 @@ static __always_inline bool is_taken(__u64 address)
 	return passed_on || (top && top->probe.role == ROLE_REALLOCATE && top->pointer == address);
 }
 
-static __always_inline void free_enter(__u64 mm, __u64 address, __u8 flags)
+static __always_inline enum abi_counter unmatched(__u64 mm)
 {
-	struct abi_block_key key = { .mm = mm, .address = address };
+	const struct abi_target *target = bpf_map_lookup_elem(&targets, &mm);
+
+	return target && target->flags & TARGET_FORKED ? COUNTER_INHERITED_FREES
+						       : COUNTER_UNMATCHED_FREES;
+}
+
+static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 address)
+{
+	struct abi_block_key key = block_key(mm, probe.space, address);
 	struct abi_block block;
 	struct thread *thread;
 
@@ -355,8 +374,8 @@ static __always_inline void free_enter(__u64 mm, __u64 address, __u8 flags)
 	if (live_take(&key, &block))
 		block_book_free(mm, &block);
 	else if (!is_taken(address))
-		count(COUNTER_UNMATCHED_FREES);
-	if (flags & PROBE_PASSES_ON) {
+		count(unmatched(mm));
+	if (probe.flags & PROBE_PASSES_ON) {
 		thread = thread_get(mm);
 		if (thread)
 			thread->passed_on = address;
@@ -386,7 +405,7 @@ int heap_enter(struct pt_regs *ctx)
 	count(COUNTER_HITS);
 	switch (probe.role) {
 	case ROLE_FREE:
-		free_enter(mm, argument(ctx, probe.pointer_arg), probe.flags);
+		free_enter(mm, probe, argument(ctx, probe.pointer_arg));
 		break;
 	case ROLE_ALLOCATE_THROWING:
 		throwing_enter(ctx, mm, probe);

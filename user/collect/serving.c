@@ -68,3 +68,20 @@ char *serving_text(const struct watched *watched)
 	vec_free(&serving);
 	return text;
 }
+
+/* Such a program is one image, beside the vdso, which has no file. */
+bool serving_hidden(const struct watched *watched)
+{
+	const struct image *program = NULL;
+
+	vec_for_each (code, &watched->code) {
+		const struct image *image = code->image;
+
+		if (!image || image->fd < 0 || image == program)
+			continue;
+		if (program || !image->usable || image->info.has_symtab)
+			return false;
+		program = image;
+	}
+	return program;
+}

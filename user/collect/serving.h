@@ -20,4 +20,7 @@ void serving_add(struct watched *watched, const struct image *image, uint64_t bl
  */
 char *serving_text(const struct watched *watched);
 
+/* Whether it is a static program without a symbol table, which hides what allocator it has. */
+bool serving_hidden(const struct watched *watched);
+
 #endif
