@@ -377,6 +377,7 @@ static void keep_exits(const struct image *image, const struct exits *found,
 	vec_for_each (place, &found->places) {
 		struct sandbox_exit *exit = &exits->items[exits->count];
 
+		exit->address = place->address;
 		exit->unseen = place->unseen;
 		if (!image_offset(image, place->address, &exit->offset))
 			exits->count++;

@@ -93,7 +93,7 @@ int sandbox_probes(struct sandbox *sandbox, uint32_t image,
 /*
  * Where functions that may throw leave (elf/exits.h). Where one cannot be followed, its why says
  * why, and it has no exits in *exits; *exits has those of all others together, each once, by
- * offset in the file. Returns 0 or -errno.
+ * address. Returns 0 or -errno.
  */
 struct sandbox_leaver {
 	uint64_t function_address; /* in the image */
@@ -101,6 +101,7 @@ struct sandbox_leaver {
 };
 
 struct sandbox_exit {
+	uint64_t address; /* in the image */
 	uint64_t offset; /* in the file */
 	bool unseen; /* a jump to elsewhere: the result is not to be had */
 };
