@@ -68,17 +68,21 @@ static int batch_attach(struct watched *watched, const struct image *image,
 	return 0;
 }
 
+static uint64_t exit_cookie(const struct sandbox_exit *exit)
+{
+	union {
+		struct abi_probe probe;
+		uint64_t cookie;
+	} u = { .probe = { .role = ROLE_LEAVE, .flags = exit->unseen ? PROBE_UNSEEN : 0 } };
+
+	return u.cookie;
+}
+
 static void add_exits(struct batch *batch, const struct image *image)
 {
 	for (size_t i = 0; i < image->exits.count; i++) {
-		const struct sandbox_exit *exit = &image->exits.items[i];
-		union {
-			struct abi_probe probe;
-			uint64_t cookie;
-		} u = { .probe = { .role = ROLE_LEAVE, .flags = exit->unseen ? PROBE_UNSEEN : 0 } };
-
-		*vec_add(&batch->offsets) = exit->offset;
-		*vec_add(&batch->cookies) = u.cookie;
+		*vec_add(&batch->offsets) = image->exits.items[i].offset;
+		*vec_add(&batch->cookies) = exit_cookie(&image->exits.items[i]);
 	}
 }
 
