@@ -20,7 +20,7 @@ static void batch_free(struct batch *batch)
 	vec_free(&batch->cookies);
 }
 
-static uint64_t cookie_of(const struct placed *placed)
+static uint64_t cookie_of(const struct watched *watched, const struct placed *placed)
 {
 	union {
 		struct abi_probe probe;
@@ -28,19 +28,21 @@ static uint64_t cookie_of(const struct placed *placed)
 	} u = { .probe = allocator_rows[placed->row].probe };
 
 	u.probe.row = placed->row;
+	u.probe.space = watched->space;
 	u.probe.skip_bytes = placed->probe.skip_bytes;
 	return u.cookie;
 }
 
 /* aligned_alloc and memalign, say, are one address: one probe serves both. */
-static void batch_add(struct batch *batch, const struct placed *placed)
+static void batch_add(struct batch *batch, const struct watched *watched,
+		      const struct placed *placed)
 {
 	vec_for_each (offset, &batch->offsets) {
 		if (*offset == placed->probe.probe_offset)
 			return;
 	}
 	*vec_add(&batch->offsets) = placed->probe.probe_offset;
-	*vec_add(&batch->cookies) = cookie_of(placed);
+	*vec_add(&batch->cookies) = cookie_of(watched, placed);
 }
 
 static int batch_attach(struct watched *watched, const struct image *image,
@@ -80,7 +82,7 @@ static int image_attach(struct watched *watched, const struct image *image,
 		const struct placed *placed = &image->probes.items[i];
 		bool frees_only = allocator_rows[placed->row].probe.role == ROLE_FREE;
 
-		batch_add(frees_only ? &frees : &calls, placed);
+		batch_add(frees_only ? &frees : &calls, watched, placed);
 	}
 	error = batch_attach(watched, image, &frees,
 			     (struct link_request){ .program_fd = programs->enter_fd,
@@ -106,14 +108,14 @@ static int image_attach(struct watched *watched, const struct image *image,
 	return error;
 }
 
-/* An image may be mapped in several pieces: its first one counts. */
-static bool first_of_image(const struct watched *watched, const struct code *code)
+/* In this call, for another of its pieces, or in an earlier one. */
+static bool is_attached(const struct watched *watched, const struct image *image)
 {
-	for (const struct code *before = watched->code.items; before != code; before++) {
-		if (before->image == code->image)
-			return false;
+	vec_for_each (attached, &watched->attached) {
+		if (*attached == image)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 int watched_attach(struct watched *watched, const struct watched_programs *programs)
@@ -123,8 +125,9 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 	vec_for_each (code, &watched->code) {
 		const struct image *image = code->image;
 
-		if (error || !image || !image->probes.count || !first_of_image(watched, code))
+		if (error || !image || !image->probes.count || is_attached(watched, image))
 			continue;
+		*vec_add(&watched->attached) = image;
 		error = image_attach(watched, image, programs);
 		watched->allocator = image->allocator;
 		watched->allocator_version = image->info.glibc_version;

@@ -69,6 +69,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.wanted, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.jvms, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.counters, COUNTER_MAX);
 	bpf_map__set_max_entries(skeleton->maps.losses, LOSS_MAX);
@@ -108,6 +109,10 @@ int collect_load(struct collect *collect)
 		return load_error(-errno);
 	configure(collect);
 	error = unfreed__load(collect->skeleton);
+	if (error == -EACCES) /* the verifier's; a lack of privileges is EPERM */
+		return error_set(error,
+				 "this kernel's verifier refuses the BPF programs: please "
+				 "report it, with what 'unfreed check' says");
 	if (error)
 		return load_error(error);
 	error = tables_bind(collect->tables, bpf_map__fd(collect->skeleton->maps.rows),

@@ -48,6 +48,7 @@ void watched_free(struct watched *watched)
 	vec_free(&watched->code);
 	java_free(watched->java);
 	vec_free(&watched->links);
+	vec_free(&watched->attached);
 	ledger_free(watched->ledger);
 	mem_free(watched);
 }
