@@ -29,7 +29,8 @@ static void sort_unique(struct target *target)
 {
 	size_t kept = 0;
 
-	qsort(target->pids.items, target->pids.count, sizeof(pid_t), compare_pids);
+	if (target->pids.count)
+		qsort(target->pids.items, target->pids.count, sizeof(pid_t), compare_pids);
 	vec_for_each (pid, &target->pids) {
 		if (!kept || target->pids.items[kept - 1] != *pid)
 			target->pids.items[kept++] = *pid;
