@@ -29,7 +29,8 @@ static void sort_unique(struct target *target)
 {
 	size_t kept = 0;
 
-	qsort(target->pids.items, target->pids.count, sizeof(pid_t), compare_pids);
+	if (target->pids.count)
+		qsort(target->pids.items, target->pids.count, sizeof(pid_t), compare_pids);
 	vec_for_each (pid, &target->pids) {
 		if (!kept || target->pids.items[kept - 1] != *pid)
 			target->pids.items[kept++] = *pid;
@@ -150,6 +151,15 @@ static int resolve_pod(struct target *target, const struct containers *container
 	return err;
 }
 
+enum { INITIAL_PID_NAMESPACE = 0xeffffffc }; /* its inode: PROC_PID_INIT_INO, linux/proc_ns.h */
+
+static bool in_initial_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == INITIAL_PID_NAMESPACE;
+}
+
 /*
  * State files hold pids as the host has them. Where its / is mounted elsewhere we may be in a pid
  * namespace of our own, in which these are others': the init that we see must be the host's.
@@ -162,15 +172,16 @@ static int check_host_root(const char *root)
 		return 0;
 	if (stat(root, &theirs))
 		return error_set(-errno, "cannot open %s: %m", root);
+	if (in_initial_namespace())
+		return 0;
 	if (stat("/proc/1/root", &ours))
 		return error_set(-errno, "cannot open /proc/1/root: %m; run as root");
-	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
-		return error_set(-ENOTSUP,
-				 "%s is not the root of our pid namespace's init: its containers' "
-				 "pids are not ours; run in the host's pid namespace (docker run "
-				 "--pid=host, hostPID: true)",
-				 root);
-	return 0;
+	if (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
+		return 0;
+	return error_set(-ENOTSUP,
+			 "the pids in %s are not those of our pid namespace; run in the host's "
+			 "(docker run --pid=host, hostPID: true)",
+			 root);
 }
 
 static int resolve_in_containers(struct target *target, const struct target_spec *spec)
@@ -184,6 +195,9 @@ static int resolve_in_containers(struct target *target, const struct target_spec
 		err = spec->pod ? resolve_pod(target, &containers, spec->pod)
 				: resolve_container(target, &containers, spec->container);
 	containers_free(&containers);
+	/* Its pids are the host's: here it is nowhere to be seen. */
+	if (err == -ESRCH && !in_initial_namespace())
+		error_prefix(err, "in our pid namespace");
 	return err;
 }
 
