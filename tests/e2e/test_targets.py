@@ -179,6 +179,19 @@ def interrupt_ends_the_window_of_a_command():
 
 
 @case()
+def command_that_becomes_another_or_leaves_a_child():
+    report, _ = trace_command("sh", "-c", f"exec {startup()[0]} --status 4")
+    expect_equal(report["command"], {"exit_status": 4}, "status behind exec")
+    expect_equal([process["state"] for process in report["processes"]], ["replaced", "exited"],
+                 "images of the command")
+    report, _ = trace_command("sh", "-c", "sleep 100 >/dev/null 2>&1 & exit 6")
+    expect_equal(report["command"], {"exit_status": 6}, "status beside a child")
+    child = [process for process in report["processes"] if process["state"] == "running"]
+    expect_equal([process["comm"] for process in child], ["sleep"], "processes left")
+    os.kill(child[0]["pid"], signal.SIGKILL)
+
+
+@case()
 def static_command():
     busybox = shutil.which("busybox")
     if not busybox or runtimes.libraries(busybox):
