@@ -111,7 +111,7 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect.frame_pointers_only, parse_stack, NULL },
 		{ "max-overhead", 0, "off", "trace every call", OPTION_CALL, NULL, parse_overhead,
 		  NULL },
-		{ "max-blocks", 0, "N", "live blocks kept (1048576)", OPTION_COUNT,
+		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
 		  &trace->collect.max_blocks, NULL, NULL },
 		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
 		  &trace->collect.max_stacks, NULL, NULL },

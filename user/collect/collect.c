@@ -35,7 +35,7 @@ void collect_defaults(struct collect_options *options)
 	*options = (struct collect_options){
 		.heap = true,
 		.mapping = true,
-		.max_blocks = 1 << 20,
+		.max_blocks = 1 << 19,
 		.max_stacks = 1 << 16,
 		.min_age_ns = 5ULL * 1000000000,
 	};
@@ -231,9 +231,13 @@ uint64_t collect_window_ns(const struct collect *collect)
 
 void collect_describe(const struct collect *collect, char *text, size_t size)
 {
-	snprintf(text, size, "%zu process%s, %u probes (%s)%s", collect->watched.count,
-		 collect->watched.count == 1 ? "" : "es", collect->probes,
-		 link_method_name(collect->method),
+	char probes[64] = "";
+
+	if (collect->options.heap)
+		snprintf(probes, sizeof(probes), ", %u probes (%s)", collect->probes,
+			 link_method_name(collect->method));
+	snprintf(text, size, "%zu process%s%s%s", collect->watched.count,
+		 collect->watched.count == 1 ? "" : "es", probes,
 		 collect->options.mapping ? ", mapping system calls" : "");
 }
 

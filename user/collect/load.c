@@ -22,21 +22,26 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+/* The best that works. Its trial link is closed at the end, with all others. */
 static int choose_method(struct collect *collect)
 {
-	int error = -EOPNOTSUPP;
+	int fd = -EOPNOTSUPP;
 
 	if (collect->options.method_given) {
 		collect->method = collect->options.method;
-		return link_try(collect->method);
+		fd = link_try(collect->method);
 	}
-	for (int method = LINK_SESSION; method >= LINK_PERF && error; method--) {
-		error = link_try((enum link_method)method);
+	for (int method = LINK_SESSION; !collect->options.method_given && method >= LINK_PERF;
+	     method--) {
 		collect->method = (enum link_method)method;
-		if (error == -EPERM || error == -EACCES)
-			return error;
+		fd = link_try(collect->method);
+		if (fd >= 0 || fd == -EPERM || fd == -EACCES)
+			break;
 	}
-	return error;
+	if (fd < 0)
+		return fd;
+	*vec_add(&collect->links) = fd;
+	return 0;
 }
 
 static int load_error(int error)
