@@ -300,6 +300,27 @@ def control_group(kind):
         expect_refused(unfreed("--cgroup", name, *SHORT), FAILED, "no running process")
 
 
+@case("cgroup memory", "cgroup2")
+def process_that_enters_a_control_group(kind):
+    tops = mounts(*kind.split())
+    if not tops:
+        raise lib.Skip(f"no {kind} is mounted")
+    name = f"unfreed-{os.getpid()}"
+    with group(tops[0], name) as path, lib.Target("heap_truth") as first, \
+            lib.Target("heap_truth") as later:
+        enter(path, first.pid)
+        with lib.Trace("--cgroup", name, options=(*lib.EXACT, "--events", "heap")) as trace:
+            enter(path, trace.process.pid)  # first: it would be found by now
+            enter(path, later.pid)
+            lib.eventually(lambda: not lib.changed_code(later.pid), "it is not probed")
+            truth = later.go()
+            report = trace.stop()
+        enter(tops[0], first.pid)
+        enter(tops[0], later.pid)
+    lib.compare(report, truth["sites"])
+    expect_equal(pids_of(report), {first.pid, later.pid}, "processes")
+
+
 @case()
 def control_group_that_is_not_there():
     for path in ("no/such", "/etc", "../../etc", ""):

@@ -198,7 +198,7 @@ static int start(struct run *run)
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
-	options.container_pid = run->target.container_id ? run->target.pids.items[0] : 0;
+	options.members = &run->target;
 	return collect_start(&run->collect, &options);
 }
 
