@@ -68,6 +68,20 @@ static int batch_attach(struct watched *watched, const struct image *image,
 	return 0;
 }
 
+static void add_exits(struct batch *batch, const struct image *image)
+{
+	for (size_t i = 0; i < image->exits.count; i++) {
+		const struct sandbox_exit *exit = &image->exits.items[i];
+		union {
+			struct abi_probe probe;
+			uint64_t cookie;
+		} u = { .probe = { .role = ROLE_LEAVE, .flags = exit->unseen ? PROBE_UNSEEN : 0 } };
+
+		*vec_add(&batch->offsets) = exit->offset;
+		*vec_add(&batch->cookies) = u.cookie;
+	}
+}
+
 /*
  * Frees first. Without session links the returns go on before the entries: an entry whose return
  * is not seen would stay open, a return without an entry is ignored.
@@ -75,16 +89,17 @@ static int batch_attach(struct watched *watched, const struct image *image,
 static int image_attach(struct watched *watched, const struct image *image,
 			const struct watched_programs *programs)
 {
-	struct batch frees = { 0 }, calls = { 0 };
+	struct batch entries = { 0 }, calls = { 0 };
 	int error;
 
-	for (size_t i = 0; i < image->probes.count; i++) {
-		const struct placed *placed = &image->probes.items[i];
-		bool frees_only = allocator_rows[placed->row].probe.role == ROLE_FREE;
+	add_exits(&entries, image);
+	vec_for_each (placed, &image->probes) {
+		__u8 role = allocator_rows[placed->row].probe.role;
+		bool entry_only = role == ROLE_FREE || role == ROLE_ALLOCATE_THROWING;
 
-		batch_add(frees_only ? &frees : &calls, watched, placed);
+		batch_add(entry_only ? &entries : &calls, watched, placed);
 	}
-	error = batch_attach(watched, image, &frees,
+	error = batch_attach(watched, image, &entries,
 			     (struct link_request){ .program_fd = programs->enter_fd,
 						    .method = programs->method == LINK_PERF
 								      ? LINK_PERF
@@ -102,8 +117,8 @@ static int image_attach(struct watched *watched, const struct image *image,
 		error = batch_attach(watched, image, &calls,
 				     (struct link_request){ .program_fd = programs->enter_fd,
 							    .method = programs->method });
-	watched->probes += (uint32_t)(frees.offsets.count + calls.offsets.count);
-	batch_free(&frees);
+	watched->probes += (uint32_t)(entries.offsets.count + calls.offsets.count);
+	batch_free(&entries);
 	batch_free(&calls);
 	return error;
 }
@@ -129,8 +144,6 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 			continue;
 		*vec_add(&watched->attached) = image;
 		error = image_attach(watched, image, programs);
-		watched->allocator = image->allocator;
-		watched->allocator_version = image->info.glibc_version;
 	}
 	return error;
 }

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
-#include "collect/allocators.h"
 #include "collect/internal.h"
+#include "collect/serving.h"
 #include "collect/skeleton.h"
 
 /* What is known of one stack of one address space, before it has names. */
@@ -203,8 +203,9 @@ static const char *probed_symbol(const struct stack_frame *frame)
 	if (!frame->image)
 		return NULL;
 	vec_for_each (placed, &frame->image->probes) {
-		if (placed->probe.function_address == frame->address)
-			return allocator_rows[placed->row].symbol;
+		if (placed->probe.function_address == frame->address &&
+		    strncmp(placed->symbol, "_Z", 2))
+			return placed->symbol;
 	}
 	return NULL;
 }
@@ -311,8 +312,8 @@ static void add_totals(struct snapshot *snapshot, const struct site *site)
 }
 
 /* A stack that never made it through the ring has sums, and no frames. */
-static void add_site(struct harvest *harvest, const struct watched *watched,
-		     const struct sums *sums, const struct stack *stack)
+static void add_site(struct harvest *harvest, struct watched *watched, const struct sums *sums,
+		     const struct stack *stack)
 {
 	bool heap = stack ? stack->kind == KIND_HEAP : sums->heap.allocated_bytes > 0;
 	struct site *site;
@@ -333,6 +334,8 @@ static void add_site(struct harvest *harvest, const struct watched *watched,
 	site->end = SITE_END_LOST;
 	if (stack)
 		site_frames(harvest, stack, site);
+	if (heap && stack && stack->count)
+		serving_add(watched, stack->frames[0].image, site->allocated_blocks);
 	add_totals(harvest->snapshot, site);
 }
 
@@ -379,6 +382,8 @@ static void add_sites(struct harvest *harvest)
 	struct collect *collect = harvest->collect;
 
 	collect->lost_stacks = 0;
+	vec_for_each (watched, &collect->watched)
+		serving_reset(*watched);
 	for (struct sums *sums = harvest->sums; sums; sums = sums->hh.next) {
 		struct watched *watched = collect_watched_mm(collect, sums->key.mm);
 		struct stack *stack = stack_of(collect, sums);
@@ -414,25 +419,26 @@ static void add_processes(struct harvest *harvest)
 		const struct watched *watched = *item;
 		struct process *process = vec_add(&snapshot->processes);
 		struct proc proc;
-		char text[64];
+		char *allocators;
 
 		process->pid = watched->pid;
 		process->comm = snapshot_string(snapshot, watched->comm);
 		process->state = states[watched->state];
 		process->exit = exit_text(snapshot, watched);
-		if (watched->allocator) {
-			snprintf(text, sizeof(text), "%s %s", watched->allocator,
-				 watched->allocator_version);
-			process->allocator = snapshot_string(snapshot, text);
-		}
+		allocators = serving_text(watched);
+		process->allocator = snapshot_string(snapshot, allocators);
+		mem_free(allocators);
 		if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
 			process->rss_bytes = proc.rss_bytes;
 		ended += !counts(harvest->collect, watched);
 		if (harvest->collect->options.heap && !watched->probes &&
 		    counts(harvest->collect, watched))
 			snapshot_note(snapshot,
-				      "pid %d (%s): no known allocator, its heap is not traced",
-				      (int)watched->pid, watched->comm);
+				      "pid %d (%s): no known allocator%s, its heap is not traced",
+				      (int)watched->pid, watched->comm,
+				      serving_hidden(watched) ? ": a static program without a "
+								"symbol table hides it"
+							      : "");
 	}
 	if (ended)
 		snapshot_note(

@@ -163,9 +163,14 @@ static void note_images(struct collect *collect, const struct watched *watched)
 
 		if (!image)
 			continue;
-		if (image->foreign)
-			collect_note(collect, "malloc in %s is of an unknown allocator: not traced",
-				     image->path);
+		vec_for_each (family, &image->families) {
+			if ((*family)->allocator == ALLOCATOR_OTHER)
+				collect_note(
+					collect,
+					"malloc in %s is of an unknown allocator: traced by its "
+					"standard names, others that it may have are not",
+					image->path);
+		}
 		vec_for_each (why, &image->refused)
 			collect_note(collect, "not attached in %s: %s", image->path, *why);
 	}

@@ -19,6 +19,7 @@ struct code {
 	uint64_t bias; /* address - bias = address in the image */
 	struct image *image; /* NULL: anonymous */
 	char *path; /* of an anonymous one: "[anon:jit]", or NULL */
+	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
@@ -44,8 +45,6 @@ struct watched {
 	VEC(int) links;
 	VEC(const struct image *) attached; /* images that were probed */
 	uint32_t probes; /* functions probed */
-	const char *allocator; /* NULL: none known */
-	const char *allocator_version;
 };
 
 /* Returns a new one, or NULL with a sentence where pid cannot be watched. */

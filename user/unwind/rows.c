@@ -150,16 +150,10 @@ static int build(struct builder *builder)
 	return 0;
 }
 
-int unwind_rows(const struct unwind_sections *sections, struct unwind_table *table)
+static struct builder *builder_new(const struct unwind_sections *sections)
 {
-	struct builder *builder;
-	int error;
+	struct builder *builder = mem_alloc(sizeof(*builder));
 
-	memset(table, 0, sizeof(*table));
-	if (sections->machine != EM_X86_64)
-		return error_set(-ENOTSUP, "machine %u is not unwound by tables",
-				 sections->machine);
-	builder = mem_alloc(sizeof(*builder));
 	for (uint32_t i = 0; i < SECTIONS; i++) {
 		bool is_eh = i == 0;
 
@@ -171,6 +165,26 @@ int unwind_rows(const struct unwind_sections *sections, struct unwind_table *tab
 		};
 		index_section(builder, i);
 	}
+	return builder;
+}
+
+static void builder_free(struct builder *builder)
+{
+	vec_free(&builder->fdes);
+	vec_free(&builder->rows);
+	mem_free(builder);
+}
+
+int unwind_rows(const struct unwind_sections *sections, struct unwind_table *table)
+{
+	struct builder *builder;
+	int error;
+
+	memset(table, 0, sizeof(*table));
+	if (sections->machine != EM_X86_64)
+		return error_set(-ENOTSUP, "machine %u is not unwound by tables",
+				 sections->machine);
+	builder = builder_new(sections);
 	error = build(builder);
 	table->skipped = builder->skipped;
 	if (!error) {
@@ -179,8 +193,21 @@ int unwind_rows(const struct unwind_sections *sections, struct unwind_table *tab
 		table->base = builder->base;
 		builder->rows.items = NULL;
 	}
-	vec_free(&builder->fdes);
-	vec_free(&builder->rows);
-	mem_free(builder);
+	builder_free(builder);
 	return error;
+}
+
+size_t unwind_extents(const struct unwind_sections *sections, struct extent **extents)
+{
+	struct builder *builder = builder_new(sections);
+	size_t count = builder->fdes.count;
+
+	*extents = mem_array(count, sizeof(**extents));
+	if (count)
+		qsort(builder->fdes.items, count, sizeof(struct cfi_fde), compare_fdes);
+	for (size_t i = 0; i < count; i++)
+		(*extents)[i] =
+			(struct extent){ builder->fdes.items[i].start, builder->fdes.items[i].end };
+	builder_free(builder);
+	return count;
 }

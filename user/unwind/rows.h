@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "elf/exits.h"
+
 struct abi_row;
 
 struct unwind_section {
@@ -40,5 +42,11 @@ struct unwind_table {
  * rows.
  */
 int unwind_rows(const struct unwind_sections *sections, struct unwind_table *table);
+
+/*
+ * What each entry of .eh_frame and .debug_frame covers, sorted by start: functions and parts of
+ * them. *extents is the caller's: mem_free(). Returns how many there are.
+ */
+size_t unwind_extents(const struct unwind_sections *sections, struct extent **extents);
 
 #endif
