@@ -156,7 +156,7 @@ def command_goes_on_after_the_window():
         with open(f"/proc/{pid}/status", encoding="utf-8") as status:
             lines = status.read().splitlines()
         expect("TracerPid:\t0" in lines, f"traced: {lines}")
-        expect_equal(lib.changed_code(pid), [], "changed code")
+        lib.eventually(lambda: lib.changed_code(pid), "probes left in the command")
         report = read_report()
         expect_equal(report["window"]["ended_by"], "duration", "end of the window")
         expect("command" not in report, f"status of a command that runs: {report.get('command')}")
@@ -176,6 +176,19 @@ def interrupt_ends_the_window_of_a_command():
         os.killpg(process.pid, signal.SIGINT)
         expect_equal(process.wait(SECONDS), DONE, "status")
         lib.eventually(lambda: runtimes.alive(pid), "the command is still there")
+
+
+@case()
+def command_that_becomes_another_or_leaves_a_child():
+    report, _ = trace_command("sh", "-c", f"exec {startup()[0]} --status 4")
+    expect_equal(report["command"], {"exit_status": 4}, "status behind exec")
+    expect_equal([process["state"] for process in report["processes"]], ["replaced", "exited"],
+                 "images of the command")
+    report, _ = trace_command("sh", "-c", "sleep 100 >/dev/null 2>&1 & exit 6")
+    expect_equal(report["command"], {"exit_status": 6}, "status beside a child")
+    child = [process for process in report["processes"] if process["state"] == "running"]
+    expect_equal([process["comm"] for process in child], ["sleep"], "processes left")
+    os.kill(child[0]["pid"], signal.SIGKILL)
 
 
 @case()
@@ -285,6 +298,27 @@ def control_group(kind):
             lib.compare(report, truth["sites"])
             expect_equal(pids_of(report), {inside.pid}, f"processes of {key}")
         expect_refused(unfreed("--cgroup", name, *SHORT), FAILED, "no running process")
+
+
+@case("cgroup memory", "cgroup2")
+def process_that_enters_a_control_group(kind):
+    tops = mounts(*kind.split())
+    if not tops:
+        raise lib.Skip(f"no {kind} is mounted")
+    name = f"unfreed-{os.getpid()}"
+    with group(tops[0], name) as path, lib.Target("heap_truth") as first, \
+            lib.Target("heap_truth") as later:
+        enter(path, first.pid)
+        with lib.Trace("--cgroup", name, options=(*lib.EXACT, "--events", "heap")) as trace:
+            enter(path, trace.process.pid)  # first: it would be found by now
+            enter(path, later.pid)
+            lib.eventually(lambda: not lib.changed_code(later.pid), "it is not probed")
+            truth = later.go()
+            report = trace.stop()
+        enter(tops[0], first.pid)
+        enter(tops[0], later.pid)
+    lib.compare(report, truth["sites"])
+    expect_equal(pids_of(report), {first.pid, later.pid}, "processes")
 
 
 @case()

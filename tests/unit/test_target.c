@@ -170,21 +170,33 @@ static struct command *start(char *const argv[])
 	return command;
 }
 
+/* Waits for its end, and leaves it to be waited for. */
+static int status_of(struct command *command)
+{
+	siginfo_t info;
+
+	assert_int_equal(waitid(P_PID, (id_t)command_pid(command), &info, WEXITED | WNOWAIT), 0);
+	assert_true(command_ended(command));
+	return command_status(command);
+}
+
 static void test_command(void **state)
 {
 	struct command *command = start(exit_7);
 	bool libc = false;
 	struct maps maps;
 
-	assert_int_equal(command_status(command, false), -1);
+	assert_false(command_ended(command));
+	assert_int_equal(command_status(command), -1);
 	assert_int_equal(maps_read(&maps, command_pid(command)), 0);
 	vec_for_each (map, &maps.rows)
 		libc |= map->executable && map->path && strstr(map->path, "libc.so");
 	maps_free(&maps);
 	assert_true(libc);
 	command_go(command);
-	assert_int_equal(WEXITSTATUS(command_status(command, true)), 7);
-	assert_int_equal(WEXITSTATUS(command_status(command, false)), 7);
+	assert_int_equal(WEXITSTATUS(status_of(command)), 7);
+	assert_true(command_ended(command));
+	assert_int_equal(WEXITSTATUS(command_status(command)), 7);
 	command_free(command);
 }
 
@@ -212,7 +224,7 @@ static void test_command_killed_while_stopped(void **state)
 
 	assert_int_equal(kill(command_pid(command), SIGKILL), 0);
 	command_go(command);
-	assert_int_equal(WTERMSIG(command_status(command, true)), SIGKILL);
+	assert_int_equal(WTERMSIG(status_of(command)), SIGKILL);
 	command_free(command);
 }
 
