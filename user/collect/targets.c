@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
-#include "process/container.h"
+#include "process/target.h"
 
 enum {
 	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
@@ -258,14 +258,13 @@ static void rescan(struct collect *collect)
 {
 	struct pid_list list = { 0 };
 
-	if (!collect->options.container_pid || collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
+	if (!collect->options.members || collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
 		return;
 	collect->rescanned_ns = collect_now_ns();
-	if (!container_processes(collect->options.container_pid, &list)) {
-		vec_for_each (pid, &list.pids) {
-			if (!is_watched(collect, *pid))
-				adopt(collect, *pid);
-		}
+	target_members(collect->options.members, &list);
+	vec_for_each (pid, &list.pids) {
+		if (!is_watched(collect, *pid))
+			adopt(collect, *pid);
 	}
 	vec_free(&list.pids);
 }

@@ -339,6 +339,7 @@ static struct unwind_sections sections_of(struct entry *entry)
 		.debug_frame = section_of(entry->image, ".debug_frame"),
 		.text_address = image_section_address(entry->image, ".text"),
 		.got_address = image_section_address(entry->image, ".got"),
+		.entry_address = image_info(entry->image)->entry,
 	};
 	if (!sections.debug_frame.data)
 		sections.debug_frame = section_of(entry->debug, ".debug_frame");

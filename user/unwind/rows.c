@@ -32,6 +32,7 @@ struct builder {
 	VEC(struct cfi_fde) fdes;
 	VEC(struct abi_row) rows;
 	uint64_t base;
+	uint64_t entry_address;
 	uint32_t skipped;
 };
 
@@ -142,6 +143,9 @@ static int build(struct builder *builder)
 			return error_set(-EOVERFLOW, "unwind information spans more than 4 GiB");
 		if (fde->end <= floor) /* the entry before it covers it */
 			continue;
+		if (builder->entry_address >= floor && builder->entry_address < fde->start)
+			add_row(builder, builder->entry_address,
+				(struct abi_row){ .cfa = CFA_ROOT });
 		add_fde(builder, fde, floor > fde->start ? floor : fde->start);
 		if (builder->rows.count >= ROWS_MAX)
 			return error_set(-E2BIG, "more than %d unwind rows", ROWS_MAX);
@@ -154,6 +158,7 @@ static struct builder *builder_new(const struct unwind_sections *sections)
 {
 	struct builder *builder = mem_alloc(sizeof(*builder));
 
+	builder->entry_address = sections->entry_address;
 	for (uint32_t i = 0; i < SECTIONS; i++) {
 		bool is_eh = i == 0;
 
