@@ -189,7 +189,16 @@ int collect_start(struct collect **out, const struct collect_options *options)
 
 /* -- running ----------------------------------------------------------------------------------- */
 
-/* What the ring did not say: a process that ended before the window opened, or a lost record. */
+/* It has exited. What the ring does not say: its record was lost. */
+static void exit_unheard(struct collect *collect, struct watched *watched)
+{
+	collect_look(collect);
+	if (watched->state != WATCHED_RUNNING)
+		return;
+	watched->state = WATCHED_EXITED;
+	collect->end_ns = collect_now_ns();
+}
+
 static int count_running(struct collect *collect)
 {
 	int running = 0;
@@ -200,11 +209,8 @@ static int count_running(struct collect *collect)
 		struct pollfd poll_fd = { .fd = watched->pidfd, .events = POLLIN };
 
 		if (watched->state == WATCHED_RUNNING && watched->pidfd >= 0 &&
-		    poll(&poll_fd, 1, 0) == 1 && ring_buffer__consume(collect->ring) <= 0 &&
-		    watched->state == WATCHED_RUNNING) {
-			watched->state = WATCHED_EXITED;
-			collect->end_ns = collect_now_ns();
-		}
+		    poll(&poll_fd, 1, 0) == 1)
+			exit_unheard(collect, watched);
 		if (watched->state == WATCHED_RUNNING && ledger_doubtful(watched->ledger))
 			watched_reconcile(watched);
 		running += watched->state == WATCHED_RUNNING;
@@ -214,12 +220,14 @@ static int count_running(struct collect *collect)
 
 int collect_poll(struct collect *collect, int timeout_ms)
 {
-	int got = ring_buffer__poll(collect->ring, timeout_ms);
+	struct pollfd ring = { .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN };
 
-	if (got == -EINTR)
-		return got;
-	if (got < 0)
-		return error_set(got, "cannot read the ring buffer: %s", strerror(-got));
+	/* Most records come without a wakeup: they are looked for whether there was one or not. */
+	if (poll(&ring, 1, timeout_ms) < 0)
+		return errno == EINTR ? -EINTR
+				      : error_set(-errno, "cannot wait for the ring buffer: %s",
+						  strerror(errno));
+	collect_look(collect);
 	collect_follow(collect);
 	return count_running(collect);
 }
@@ -247,7 +255,7 @@ static void freeze(struct collect *collect)
 	if (collect->frozen)
 		return;
 	__atomic_store_n(&collect->skeleton->bss->frozen, 1, __ATOMIC_SEQ_CST);
-	if (count_running(collect))
+	if (count_running(collect) || collect->end_ns < collect->opened_ns)
 		collect->end_ns = collect_now_ns();
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	collect->frozen = true;
@@ -261,7 +269,6 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 
 	if (last)
 		freeze(collect);
-	ring_buffer__consume(collect->ring);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->mode = "exact";
 	snapshot->start_unix_ns = collect->start_unix_ns;

@@ -10,7 +10,7 @@
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 
-enum { MAX_THREADS = 65536, MAX_TARGETS = 4096, RING_BYTES = 4 << 20 };
+enum { MAX_THREADS = 65536, MAX_TARGETS = 4096 };
 
 /* libbpf's last warning: the reason of a failed load. */
 static char last_warning[256];

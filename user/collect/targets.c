@@ -274,7 +274,6 @@ static void attach_late(struct collect *collect, struct watched *watched)
 		return;
 	watched->late_counted = true;
 	collect->late_attaches++;
-	collect->late_ns += collect_now_ns() - watched->began_ns;
 }
 
 /* New code may bring an allocator; compiled code that came or went voids what is known of it. */
