@@ -77,6 +77,14 @@ static void publish_java(struct collect *collect, struct watched *watched)
 				    BPF_ANY);
 }
 
+/* The kernel side reads the last published run no more. */
+static void drop_code(struct collect *collect, struct watched *watched)
+{
+	if (watched->code_count)
+		tables_drop_code(collect->tables, watched->code_first);
+	watched->code_count = 0;
+}
+
 static int publish_code(struct collect *collect, struct watched *watched)
 {
 	struct abi_target target = { .tgid = watched->tgid,
@@ -99,10 +107,14 @@ static int publish_code(struct collect *collect, struct watched *watched)
 		count = 0;
 	}
 	target.mappings_count = (uint32_t)count;
-	return bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
-				   &target, BPF_EXIST)
-		       ? -errno
-		       : 0;
+	error = bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
+				    &target, BPF_EXIST)
+			? -errno
+			: 0;
+	drop_code(collect, watched);
+	watched->code_first = target.mappings_first;
+	watched->code_count = target.mappings_count;
+	return error;
 }
 
 int collect_refresh_code(struct collect *collect, struct watched *watched)
@@ -280,6 +292,7 @@ static void attach_late(struct collect *collect, struct watched *watched)
 static void follow(struct collect *collect, struct watched *watched)
 {
 	if (watched->state != WATCHED_RUNNING) {
+		drop_code(collect, watched);
 		watched_detach(watched);
 		return;
 	}

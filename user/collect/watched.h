@@ -38,6 +38,7 @@ struct watched {
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
+	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger;
