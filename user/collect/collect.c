@@ -112,11 +112,11 @@ static int attach_mapping(struct collect *collect)
 	return error;
 }
 
-static int attach_all(struct collect *collect)
+static int attach_counting(struct collect *collect)
 {
-	int error = attach_process_events(collect);
+	int error = 0;
 
-	if (!error && collect->options.mapping)
+	if (collect->options.mapping)
 		error = attach_mapping(collect);
 	if (!error && collect->options.heap)
 		error = collect_attach_heap(collect);
@@ -138,7 +138,7 @@ static void open_window(struct collect *collect)
 {
 	collect->opened_ns = collect_now_ns();
 	collect->start_unix_ns = clock_ns(CLOCK_REALTIME);
-	__atomic_store_n(&collect->skeleton->bss->frozen, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&collect->skeleton->bss->frozen, FROZEN_NOT, __ATOMIC_SEQ_CST);
 	if (!collect->options.mapping)
 		return;
 	vec_for_each (watched, &collect->watched) {
@@ -174,10 +174,13 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	error = collect_open_targets(collect);
 	if (!error)
 		error = collect_load(collect);
+	/* What becomes of a target is heard from the moment on that it is known. */
+	if (!error)
+		error = attach_process_events(collect);
 	if (!error)
 		error = collect_find_spaces(collect);
 	if (!error)
-		error = attach_all(collect);
+		error = attach_counting(collect);
 	if (error) {
 		collect_free(collect);
 		return error;
@@ -254,7 +257,7 @@ static void freeze(struct collect *collect)
 {
 	if (collect->frozen)
 		return;
-	__atomic_store_n(&collect->skeleton->bss->frozen, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&collect->skeleton->bss->frozen, FROZEN_CLOSED, __ATOMIC_SEQ_CST);
 	if (count_running(collect) || collect->end_ns < collect->opened_ns)
 		collect->end_ns = collect_now_ns();
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);

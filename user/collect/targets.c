@@ -143,6 +143,12 @@ static void take_space(struct collect *collect, struct watched *watched)
 	publish_code(collect, watched);
 }
 
+/* Its address space is to be found yet. */
+static bool is_lost(const struct watched *watched)
+{
+	return !watched->mm && watched->state == WATCHED_RUNNING;
+}
+
 /* The kernel side finds the address spaces by the processes that we name. */
 int collect_find_spaces(struct collect *collect)
 {
@@ -152,7 +158,7 @@ int collect_find_spaces(struct collect *collect)
 	vec_for_each (watched, &collect->watched) {
 		uint32_t pid = (uint32_t)(*watched)->pid;
 
-		if (!(*watched)->mm && bpf_map_update_elem(fd, &pid, &none, BPF_ANY))
+		if (is_lost(*watched) && bpf_map_update_elem(fd, &pid, &none, BPF_ANY))
 			return error_set(-errno, "cannot fill the table of targets: %s",
 					 strerror(errno));
 	}
@@ -160,7 +166,7 @@ int collect_find_spaces(struct collect *collect)
 	if (error)
 		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
 	vec_for_each (watched, &collect->watched) {
-		if (!(*watched)->mm)
+		if (is_lost(*watched))
 			take_space(collect, *watched);
 	}
 	return 0;
@@ -218,8 +224,11 @@ int collect_attach_heap(struct collect *collect)
 /* A process began with an address space of its own. One that is gone already leaves no trace. */
 void collect_begin(struct collect *collect, const struct abi_process *record)
 {
-	struct watched *watched = watched_new((pid_t)record->pid);
+	struct watched *watched = collect_watched_mm(collect, record->mm);
 
+	if (watched && watched->space == record->space && watched->state == WATCHED_RUNNING)
+		return; /* found in its container meanwhile */
+	watched = watched_new((pid_t)record->pid);
 	if (!watched) {
 		collect->short_lived++;
 		return;
@@ -293,7 +302,7 @@ static void follow(struct collect *collect, struct watched *watched)
 {
 	if (watched->state != WATCHED_RUNNING) {
 		drop_code(collect, watched);
-		watched_detach(watched);
+		watched_end(watched);
 		return;
 	}
 	if (watched->java ? java_code_changed(watched->java)

@@ -6,32 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
+#include "collect/internal.h"
 
 struct watched *watched_new(pid_t pid)
 {
 	struct watched *watched;
 	struct proc proc;
+	int pidfd;
 
 	if (proc_check(&proc, pid))
 		return NULL;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		error_set(-errno, "cannot watch pid %d: %s", (int)pid, strerror(errno));
+		return NULL;
+	}
 	watched = mem_alloc(sizeof(*watched));
 	watched->pid = pid;
+	watched->pidfd = pidfd;
 	watched->exit_code = -1;
-	watched->start_ticks = proc.start_ticks;
 	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
-	watched->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	watched->ledger = ledger_new((uint64_t)sysconf(_SC_PAGESIZE));
 	return watched;
 }
@@ -40,9 +37,7 @@ void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
-	watched_detach(watched);
-	if (watched->pidfd >= 0)
-		close(watched->pidfd);
+	watched_end(watched);
 	vec_for_each (code, &watched->code)
 		mem_free(code->path);
 	vec_free(&watched->code);
@@ -51,6 +46,14 @@ void watched_free(struct watched *watched)
 	vec_free(&watched->attached);
 	ledger_free(watched->ledger);
 	mem_free(watched);
+}
+
+void watched_end(struct watched *watched)
+{
+	watched_detach(watched);
+	if (watched->pidfd >= 0)
+		close(watched->pidfd);
+	watched->pidfd = -1;
 }
 
 /* -- code -------------------------------------------------------------------------------------- */
@@ -90,7 +93,7 @@ int watched_read_code(struct watched *watched, struct images *images)
 	struct maps maps;
 	int error;
 
-	watched->code_read_ns = now_ns();
+	watched->code_read_ns = collect_now_ns();
 	error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;

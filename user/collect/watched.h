@@ -32,8 +32,7 @@ struct watched {
 	uint64_t began_ns; /* while watched; 0: it was there before */
 	bool late_counted;
 	char comm[64];
-	uint64_t start_ticks;
-	int pidfd;
+	int pidfd; /* -1: not needed any more */
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
@@ -52,6 +51,9 @@ struct watched {
 /* Returns a new one, or NULL with a sentence where pid cannot be watched. */
 struct watched *watched_new(pid_t pid);
 void watched_free(struct watched *watched); /* NULL is legal; detaches */
+
+/* It has ended: gives back its probes and descriptors, and keeps what it has held. */
+void watched_end(struct watched *watched);
 
 /* Reads its maps again, opens new images, publishes the run of mappings to the kernel once mm is
  * known and tables are bound. Returns 0 or -errno. */
