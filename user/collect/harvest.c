@@ -468,6 +468,19 @@ static void add_processes(struct harvest *harvest)
 			ended);
 }
 
+/* Where calls were lost or their order was, only the maps know what is still mapped. */
+static void correct_ledgers(struct collect *collect)
+{
+	uint64_t lost = collect_loss(collect, LOSS_MAPPING_RECORDS);
+
+	vec_for_each (watched, &collect->watched) {
+		if ((*watched)->state == WATCHED_RUNNING &&
+		    (lost != collect->lost_mappings || ledger_doubtful((*watched)->ledger)))
+			watched_reconcile(*watched);
+	}
+	collect->lost_mappings = lost;
+}
+
 int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 {
 	struct harvest harvest = { .collect = collect, .snapshot = snapshot };
@@ -486,6 +499,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 				 sizeof(struct abi_block), take_block, &harvest);
 	/* Sums are behind their stack: now that they are read, all stacks are in the ring. */
 	collect_look(collect);
+	correct_ledgers(collect);
 	if (!error) {
 		vec_for_each (watched, &collect->watched) {
 			if (counts(collect, *watched))

@@ -50,6 +50,7 @@ struct collect {
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
 	uint64_t look_bytes; /* taken from the ring by this look into it */
+	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
 	uint32_t probes;
 	uint32_t generation; /* of the last table of mappings: rules of older ones are void */
@@ -94,7 +95,8 @@ int collect_record(void *context, void *data, size_t bytes);
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);
 
-/* losses.c: the losses and counters, into a snapshot. */
+/* losses.c: one loss of the kernel side; all losses and counters, into a snapshot. */
+uint64_t collect_loss(struct collect *collect, enum abi_loss loss);
 void collect_losses(struct collect *collect, struct snapshot *snapshot);
 
 /* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */
