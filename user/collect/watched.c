@@ -63,8 +63,9 @@ static bool code_same(const struct code *code, const struct map *map, const stru
 	return code->start == map->start && code->end == map->end && code->image == image;
 }
 
-/* New code replaces what it overlaps; code that is gone stays, until something takes its place. */
-static void code_put(struct watched *watched, const struct map *map, struct image *image)
+/* New code replaces what it overlaps; code that is gone stays, until something takes its place.
+ * Whether there is something new. */
+static bool code_put(struct watched *watched, const struct map *map, struct image *image)
 {
 	struct code new = { .start = map->start, .end = map->end, .image = image };
 	size_t kept = 0, at;
@@ -73,7 +74,7 @@ static void code_put(struct watched *watched, const struct map *map, struct imag
 		struct code *old = &watched->code.items[i];
 
 		if (code_same(old, map, image))
-			return;
+			return false;
 		if (old->start < map->end && map->start < old->end)
 			mem_free(old->path);
 		else
@@ -86,12 +87,13 @@ static void code_put(struct watched *watched, const struct map *map, struct imag
 	for (at = kept; at && watched->code.items[at - 1].start > new.start; at--)
 		watched->code.items[at] = watched->code.items[at - 1];
 	watched->code.items[at] = new;
+	return true;
 }
 
 int watched_read_code(struct watched *watched, struct images *images)
 {
 	struct maps maps;
-	int error;
+	int error, news = 0;
 
 	watched->code_read_ns = collect_now_ns();
 	error = maps_read(&maps, watched->pid);
@@ -99,10 +101,10 @@ int watched_read_code(struct watched *watched, struct images *images)
 		return error;
 	vec_for_each (map, &maps.rows) {
 		if (map->executable)
-			code_put(watched, map, images_get(images, watched->pid, map));
+			news |= code_put(watched, map, images_get(images, watched->pid, map));
 	}
 	maps_free(&maps);
-	return 0;
+	return news;
 }
 
 const struct code *watched_find(const struct watched *watched, uint64_t address)

@@ -55,8 +55,7 @@ void watched_free(struct watched *watched); /* NULL is legal; detaches */
 /* It has ended: gives back its probes and descriptors, and keeps what it has held. */
 void watched_end(struct watched *watched);
 
-/* Reads its maps again, opens new images, publishes the run of mappings to the kernel once mm is
- * known and tables are bound. Returns 0 or -errno. */
+/* Reads its maps again and opens new images. Returns 1 where there is new code, 0, or -errno. */
 int watched_read_code(struct watched *watched, struct images *images);
 
 /* The mappings as the kernel side wants them: *code is the caller's. */
