@@ -142,6 +142,8 @@ static void take_space(struct collect *collect, struct watched *watched)
 	watched->mm = found.mm;
 	watched->tgid = found.tgid;
 	watched->space = found.space;
+	/* What it executes from now on is told, what it has since its code was read was not. */
+	watched_renew(watched, collect->images);
 	publish_code(collect, watched);
 }
 

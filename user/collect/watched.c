@@ -33,13 +33,19 @@ struct watched *watched_new(pid_t pid)
 	return watched;
 }
 
+static void code_forget(struct watched *watched)
+{
+	vec_for_each (code, &watched->code)
+		mem_free(code->path);
+	watched->code.count = 0;
+}
+
 void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
 	watched_end(watched);
-	vec_for_each (code, &watched->code)
-		mem_free(code->path);
+	code_forget(watched);
 	vec_free(&watched->code);
 	java_free(watched->java);
 	vec_free(&watched->links);
@@ -105,6 +111,18 @@ int watched_read_code(struct watched *watched, struct images *images)
 	}
 	maps_free(&maps);
 	return news;
+}
+
+int watched_renew(struct watched *watched, struct images *images)
+{
+	struct proc proc;
+	int error = proc_read(&proc, watched->pid);
+
+	if (error)
+		return error;
+	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
+	code_forget(watched);
+	return watched_read_code(watched, images);
 }
 
 const struct code *watched_find(const struct watched *watched, uint64_t address)

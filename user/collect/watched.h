@@ -58,6 +58,9 @@ void watched_end(struct watched *watched);
 /* Reads its maps again and opens new images. Returns 1 where there is new code, 0, or -errno. */
 int watched_read_code(struct watched *watched, struct images *images);
 
+/* The same of a process that may have executed another program since: the old code is forgotten. */
+int watched_renew(struct watched *watched, struct images *images);
+
 /* The mappings as the kernel side wants them: *code is the caller's. */
 size_t watched_code_table(const struct watched *watched, struct abi_code **code);
 
