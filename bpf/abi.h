@@ -325,6 +325,13 @@ struct abi_jvm {
 };
 ABI_SIZE(struct abi_jvm, 136);
 
+/* What the kernel side's frozen says. Whoever counts asks only whether it is 0. */
+enum abi_frozen {
+	FROZEN_NOT, /* the window is open */
+	FROZEN_OPENING, /* processes are followed, nothing is counted yet */
+	FROZEN_CLOSED, /* all figures are of one moment: nothing may change any more */
+};
+
 /* Settings of one run: constants that the verifier sees. */
 struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */

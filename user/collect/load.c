@@ -10,7 +10,7 @@
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 
-enum { MAX_THREADS = 65536, MAX_TARGETS = 4096, RING_BYTES = 4 << 20 };
+enum { MAX_THREADS = 65536, MAX_TARGETS = 4096 };
 
 /* libbpf's last warning: the reason of a failed load. */
 static char last_warning[256];
@@ -83,7 +83,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.code_table, TABLES_CODE_ENTRIES);
 	skeleton->rodata->run_config.frame_pointers_only = options->frame_pointers_only;
 	skeleton->rodata->run_config.session = session;
-	skeleton->bss->frozen = 1;
+	skeleton->bss->frozen = FROZEN_OPENING;
 	bpf_program__set_autoload(skeleton->progs.heap_session, options->heap && session);
 	bpf_program__set_autoload(skeleton->progs.heap_return, options->heap && !session);
 	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);

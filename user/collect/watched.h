@@ -33,12 +33,12 @@ struct watched {
 	uint64_t began_ns; /* while watched; 0: it was there before */
 	bool late_counted;
 	char comm[64];
-	uint64_t start_ticks;
-	int pidfd;
+	int pidfd; /* -1: not needed any more */
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
+	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger;
@@ -51,9 +51,14 @@ struct watched {
 struct watched *watched_new(pid_t pid);
 void watched_free(struct watched *watched); /* NULL is legal; detaches */
 
-/* Reads its maps again, opens new images, publishes the run of mappings to the kernel once mm is
- * known and tables are bound. Returns 0 or -errno. */
+/* It has ended: gives back its probes and descriptors, and keeps what it has held. */
+void watched_end(struct watched *watched);
+
+/* Reads its maps again and opens new images. Returns 1 where there is new code, 0, or -errno. */
 int watched_read_code(struct watched *watched, struct images *images);
+
+/* The same of a process that may have executed another program since: the old code is forgotten. */
+int watched_renew(struct watched *watched, struct images *images);
 
 /* The mappings as the kernel side wants them: *code is the caller's. */
 size_t watched_code_table(const struct watched *watched, struct abi_code **code);
