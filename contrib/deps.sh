@@ -12,10 +12,11 @@ test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cl
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools'
 bench='bpftrace python3'
+dist='dpkg-dev debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
 fresh='debootstrap git'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|fresh…" >&2
+	echo "usage: deps.sh build|demo|test|bench|dist|fresh…" >&2
 	exit 2
 }
 wanted=
@@ -25,6 +26,7 @@ for group in "$@"; do
 	demo) wanted="$wanted $demo" ;;
 	test) wanted="$wanted $test" ;;
 	bench) wanted="$wanted $bench" ;;
+	dist) wanted="$wanted $dist" ;;
 	fresh) wanted="$wanted $fresh" ;;
 	*)
 		echo "deps.sh: no group '$group'" >&2
