@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "base/error.h"
 #include "collect/allocators.h"
 #include "collect/watched.h"
@@ -106,6 +108,31 @@ static int image_attach(struct watched *watched, const struct image *image,
 	return error;
 }
 
+/* Tells the kernel side what the probes in an image are, by where they are hit. */
+static int image_publish(const struct watched *watched, const struct image *image, int places_fd)
+{
+	vec_for_each (placed, &image->probes) {
+		uint64_t in_image = placed->probe.function_address + placed->probe.skip_bytes;
+		uint64_t cookie = cookie_of(placed);
+
+		vec_for_each (code, &watched->code) {
+			struct abi_probe_key key = { .mm = watched->mm,
+						     .address = code->bias + in_image };
+
+			if (code->image != image || key.address < code->start ||
+			    key.address >= code->end)
+				continue;
+			/* The first of several names of one address counts, as it does in a batch.
+			 */
+			if (bpf_map_update_elem(places_fd, &key, &cookie, BPF_NOEXIST) &&
+			    errno != EEXIST)
+				return error_set(-errno, "cannot fill the table of probes: %s",
+						 strerror(errno));
+		}
+	}
+	return 0;
+}
+
 /* An image may be mapped in several pieces: its first one counts. */
 static bool first_of_image(const struct watched *watched, const struct code *code)
 {
@@ -125,7 +152,10 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 
 		if (error || !image || !image->probes.count || !first_of_image(watched, code))
 			continue;
-		error = image_attach(watched, image, programs);
+		if (programs->places_fd >= 0)
+			error = image_publish(watched, image, programs->places_fd);
+		if (!error)
+			error = image_attach(watched, image, programs);
 		watched->allocator = image->allocator;
 		watched->allocator_version = image->info.glibc_version;
 	}

@@ -238,6 +238,7 @@ static int attach_heap(struct collect *collect)
 		.enter_fd = bpf_program__fd(skeleton->progs.heap_enter),
 		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
 		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
+		.places_fd = collect->cookies ? -1 : bpf_map__fd(skeleton->maps.probes),
 	};
 
 	vec_for_each (item, &collect->watched) {

@@ -10,7 +10,12 @@
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 
-enum { MAX_THREADS = 65536, MAX_TARGETS = 4096, RING_BYTES = 4 << 20 };
+enum {
+	MAX_THREADS = 65536,
+	MAX_TARGETS = 4096,
+	MAX_PROBES = 32768,
+	RING_BYTES = 4 << 20
+};
 
 /* libbpf's last warning: the reason of a failed load. */
 static char last_warning[256];
@@ -68,6 +73,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.sites, (uint32_t)options->max_stacks);
 	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.probes, collect->cookies ? 1 : MAX_PROBES);
 	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.jvms, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.counters, COUNTER_MAX);
@@ -103,6 +109,8 @@ int collect_load(struct collect *collect)
 		if (error)
 			return error == -EPERM || error == -EACCES ? load_error(-EPERM) : error;
 	}
+	collect->cookies = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie,
+						   NULL) == 1;
 	collect->skeleton = unfreed__open();
 	if (!collect->skeleton)
 		return load_error(-errno);
