@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 
 enum {
 	MAX_THREADS = 65536,
+	PREALLOCATED_THREADS = 8192,
 	MAX_TARGETS = 4096,
 	MAX_PROBES = 32768,
 	RING_BYTES = 4 << 20
@@ -60,6 +62,41 @@ static int load_error(int error)
 				 "be built with CONFIG_DEBUG_INFO_BTF");
 	return error_set(error, "cannot load the BPF programs: %s (%s)", strerror(-error),
 			 last_warning);
+}
+
+/*
+ * Before 6.1 (34dd3bad1a6f) a program that adds an element to a hash map takes it from the kernel's
+ * general allocator, which may deadlock where a probe has interrupted it. The kernel refuses that
+ * to perf_event programs, by which it is recognised; to others it gives a warning in its log.
+ */
+static bool must_preallocate(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	cleanup_close int map_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "unfreed_try", 8, 8, 1, &opts);
+	struct bpf_insn program[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = map_fd },
+		{ .imm = 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	cleanup_close int program_fd =
+		bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "unfreed_try", "Dual BSD/GPL", program,
+			      sizeof(program) / sizeof(program[0]), NULL);
+
+	return map_fd >= 0 && program_fd < 0 && errno == EINVAL;
+}
+
+/* All elements at once, and memory for fewer threads: a thread's is the largest. */
+static void preallocate(struct unfreed *skeleton)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, skeleton->obj)
+		bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
+	bpf_map__set_max_entries(skeleton->maps.threads, PREALLOCATED_THREADS);
 }
 
 static void configure(struct collect *collect)
@@ -115,6 +152,8 @@ int collect_load(struct collect *collect)
 	if (!collect->skeleton)
 		return load_error(-errno);
 	configure(collect);
+	if (must_preallocate())
+		preallocate(collect->skeleton);
 	error = unfreed__load(collect->skeleton);
 	if (error)
 		return load_error(error);
