@@ -181,16 +181,19 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
 
-# What each suite of tests/run needs built.
+# What each suite of tests/run needs built, and what the demo and the benchmark need.
 suites := lint unit golden unwind e2e
 sanitized_suites := san-unit san-golden san-unwind san-e2e
-.PHONY: $(suites:%=programs-%) bpf-arm64
+uses := $(suites) demo bench
+.PHONY: $(uses:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
 programs-unwind: $(unwind_programs)
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
+programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
+programs-bench: $(O)/unfreed $(O)/tests/targets/spin
 bpf-arm64: $(arm64_objects)
-$(suites:%=programs-%) bpf-arm64:
+$(uses:%=programs-%) bpf-arm64:
 	@:
 
 .PHONY: check $(suites) $(sanitized_suites) golden-refresh demo bench check-fresh
@@ -210,12 +213,12 @@ golden-refresh: programs-golden
 
 demo:
 	$(Q)contrib/deps.sh build demo
-	$(Q)+$(MAKE) -j$(jobs) all $(O)/tests/targets/leaker
+	$(Q)+$(MAKE) -j$(jobs) programs-demo
 	$(Q)contrib/own-root.sh contrib/demo.sh $(O)
 
 bench:
 	$(Q)contrib/deps.sh build bench
-	$(Q)+$(MAKE) -j$(jobs) all $(O)/tests/targets/spin
+	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
 
 check-fresh:

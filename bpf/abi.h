@@ -41,13 +41,14 @@ enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */
 /* All that BPF needs to know of a probed function. Mostly it travels in the probe's 64-bit cookie.
  */
 struct abi_probe {
-	__u8 role; /* enum abi_role */
-	__u8 size_arg; /* position of the size in bytes, or of the element's size */
-	__u8 count_arg; /* position of the number of elements, or ARGUMENT_NONE */
+	__u8 role : 4; /* enum abi_role */
+	__u8 flags : 4; /* PROBE_… */
+	__u8 size_arg : 4; /* position of the size in bytes, or of the element's size */
+	__u8 count_arg : 4; /* position of the number of elements, or ARGUMENT_NONE */
 	__u8 pointer_arg; /* position of the block or of the place for it, or ARGUMENT_NONE */
-	__u8 flags; /* PROBE_… */
 	__u8 skip_bytes; /* from the function's first byte to the probed instruction */
 	__u16 row; /* row in the table of allocators */
+	__u16 space; /* abi_target.space of the process that the probe was put on for */
 };
 ABI_SIZE(struct abi_probe, 8);
 
@@ -60,10 +61,13 @@ ABI_SIZE(struct abi_probe_key, 16);
 
 /* -- heap: live blocks and sums per stack ------------------------------------------------------ */
 
-/* A block's key is its address space: a vfork child frees and allocates in its parent's. */
+/*
+ * A block's key is its address space: a vfork child frees and allocates in its parent's. The kernel
+ * gives an mm of a dead process to the next one: abi_target.space tells them apart.
+ */
 struct abi_block_key {
 	__u64 mm;
-	__u64 address;
+	__u64 address; /* space << 48 | address */
 };
 ABI_SIZE(struct abi_block_key, 16);
 
@@ -99,7 +103,7 @@ ABI_SIZE(struct abi_bucket, 48 * ABI_SLOTS);
 
 struct abi_site_key {
 	__u64 mm;
-	__u64 stack_id; /* hash of kind and frames: abi_stack.frames */
+	__u64 stack_id; /* hash of abi_target.space, kind and frames: abi_stack.frames */
 };
 ABI_SIZE(struct abi_site_key, 16);
 
@@ -132,6 +136,7 @@ enum abi_loss {
 	LOSS_NESTED_CALLS, /* calls not paired: nested deeper than ABI_MAX_OPEN_CALLS */
 	LOSS_MISSED_RETURNS, /* entries whose return was never seen (longjmp, dead thread) */
 	LOSS_REUSED_ADDRESSES, /* an address was handed out again, its free was not seen */
+	LOSS_FAR_ADDRESSES, /* blocks above 2^48: there is no room for such in a key */
 	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
@@ -211,16 +216,33 @@ struct abi_mapping {
 };
 ABI_SIZE(struct abi_mapping, 96);
 
-enum abi_process_event { PROCESS_EXEC = 1, PROCESS_EXIT };
+enum abi_process_event { PROCESS_FORK = 1, PROCESS_EXEC, PROCESS_EXIT };
 
+/* The address space of header.mm ends (exec, exit), and that of mm begins (fork, exec). */
 struct abi_process {
-	struct abi_header header; /* mm: the address space that is gone */
+	struct abi_header header; /* tgid: of the parent, where event is a fork */
+	__u64 mm;
 	__u32 event; /* enum abi_process_event */
 	__s32 exit_code; /* as in wait(2) */
+	__u32 tgid; /* of the process that begins */
+	__u32 pid; /* the same, in user space's pid namespace */
+	__u16 space;
+	__u16 reserved[3];
 };
-ABI_SIZE(struct abi_process, 32);
+ABI_SIZE(struct abi_process, 56);
 
 /* -- targets and unwind tables ----------------------------------------------------------------- */
+
+/* A process that user space names, by its pid in user space's namespace; all else is global. */
+struct abi_wanted {
+	__u64 mm; /* 0: not found yet */
+	__u32 tgid;
+	__u16 space;
+	__u16 reserved;
+};
+ABI_SIZE(struct abi_wanted, 16);
+
+enum { TARGET_FORKED = 1 << 0 }; /* it began as a copy of its parent's blocks */
 
 /* A traced address space, by mm. first and count name its part of the table of mappings. */
 struct abi_target {
@@ -228,8 +250,11 @@ struct abi_target {
 	__u32 mappings_first;
 	__u32 mappings_count;
 	__u32 generation; /* of its mappings and rows: no two states of any targets share one */
+	__u16 space; /* tells it from earlier address spaces of the same mm */
+	__u16 flags; /* TARGET_… */
+	__u32 reserved;
 };
-ABI_SIZE(struct abi_target, 16);
+ABI_SIZE(struct abi_target, 24);
 
 /* An executable mapping: sorted by start within its process. */
 struct abi_code {

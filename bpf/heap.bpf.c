@@ -47,12 +47,22 @@ static __always_inline void block_book_free(__u64 mm, const struct abi_block *bl
 	__sync_fetch_and_sub(&site->live_blocks, 1);
 }
 
-static __always_inline void block_insert(__u64 mm, __u64 address, struct abi_block *block,
-					 struct abi_site *site)
+static __always_inline struct abi_block_key block_key(__u64 mm, __u64 space, __u64 address)
 {
-	struct abi_block_key key = { .mm = mm, .address = address };
+	return (struct abi_block_key){ .mm = mm, .address = space << 48 | address };
+}
+
+static __always_inline void block_insert(const struct thread *thread, __u64 address,
+					 struct abi_block *block, struct abi_site *site)
+{
+	struct abi_block_key key = block_key(thread->mm, thread->space, address);
+	__u64 mm = thread->mm;
 	struct abi_block stale;
 
+	if (address >> 48) {
+		lose(LOSS_FAR_ADDRESSES, 1);
+		return;
+	}
 	if (live_take(&key, &stale)) {
 		lose(LOSS_REUSED_ADDRESSES, 1);
 		block_book_free(mm, &stale);
@@ -110,7 +120,8 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	struct thread *thread = thread_get(mm);
 	struct open_call *call;
 
-	if (!thread)
+	/* Probes of the program that was here before exec may still be on. */
+	if (!thread || thread->space != probe.space)
 		return 1;
 	calls_drop_stale(thread, slot);
 	if (thread->depth && run_config.session)
@@ -132,7 +143,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	call->bytes *= count_arg;
 	call->has_old = 0;
 	if (probe.role == ROLE_REALLOCATE && thread->depth == 1) {
-		struct abi_block_key key = { .mm = mm, .address = call->pointer };
+		struct abi_block_key key = block_key(mm, thread->space, call->pointer);
 
 		call->has_old = live_take(&key, &call->old);
 	}
@@ -155,15 +166,16 @@ static __always_inline __u64 call_result(struct pt_regs *ctx, const struct open_
 }
 
 /* Settles the old block of a realloc. Returns the flags of the new one. */
-static __always_inline __u32 realloc_settle(__u64 mm, struct open_call *call, __u64 result)
+static __always_inline __u32 realloc_settle(const struct thread *thread, struct open_call *call,
+					    __u64 result)
 {
-	struct abi_block_key key = { .mm = mm, .address = call->pointer };
+	struct abi_block_key key = block_key(thread->mm, thread->space, call->pointer);
 	bool frees = result || (!call->bytes && (call->probe.flags & PROBE_REALLOC_ZERO_FREES));
 
 	if (!call->pointer)
 		return 0;
 	if (call->has_old && frees) {
-		block_book_free(mm, &call->old);
+		block_book_free(thread->mm, &call->old);
 		return call->old.flags;
 	}
 	if (call->has_old) {
@@ -183,14 +195,14 @@ static __always_inline __u32 realloc_settle(__u64 mm, struct open_call *call, __
 static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread,
 				      struct open_call *call)
 {
-	__u64 mm = thread->mm, result = call_result(ctx, call);
+	__u64 result = call_result(ctx, call);
 	struct unwind_registers registers;
 	struct abi_block block = {};
 	struct abi_site *site;
 	__u32 flags = 0;
 
 	if (call->probe.role == ROLE_REALLOCATE)
-		flags = realloc_settle(mm, call, result);
+		flags = realloc_settle(thread, call, result);
 	if (!result)
 		return;
 	stack_start(thread, KIND_HEAP);
@@ -198,8 +210,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 	registers.pc = PT_REGS_IP(ctx);
 	registers.sp = PT_REGS_SP(ctx);
 	registers.bp = USER_BP(ctx);
-	unwind_walk(thread, &registers, mm);
-	site = site_get(thread);
+	site = site_walk(thread, &registers);
 	if (!site) {
 		lose(LOSS_SITES_FULL, 1);
 		return;
@@ -208,7 +219,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 	block.bytes = call->bytes;
 	block.flags = flags;
 	block.time_ns = bpf_ktime_get_ns();
-	block_insert(mm, result, &block, site);
+	block_insert(thread, result, &block, site);
 }
 
 static __always_inline int call_return(struct pt_regs *ctx, struct thread *thread)
@@ -241,9 +252,17 @@ static __always_inline bool inside_realloc(__u64 address)
 	return top && top->probe.role == ROLE_REALLOCATE && top->pointer == address;
 }
 
-static __always_inline void free_enter(__u64 mm, __u64 address)
+static __always_inline enum abi_counter unmatched(__u64 mm)
 {
-	struct abi_block_key key = { .mm = mm, .address = address };
+	const struct abi_target *target = bpf_map_lookup_elem(&targets, &mm);
+
+	return target && target->flags & TARGET_FORKED ? COUNTER_INHERITED_FREES
+						       : COUNTER_UNMATCHED_FREES;
+}
+
+static __always_inline void free_enter(__u64 mm, __u64 space, __u64 address)
+{
+	struct abi_block_key key = block_key(mm, space, address);
 	struct abi_block block;
 
 	if (!address)
@@ -251,7 +270,7 @@ static __always_inline void free_enter(__u64 mm, __u64 address)
 	if (live_take(&key, &block))
 		block_book_free(mm, &block);
 	else if (!inside_realloc(address))
-		count(COUNTER_UNMATCHED_FREES);
+		count(unmatched(mm));
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */
@@ -289,7 +308,7 @@ int heap_enter(struct pt_regs *ctx)
 		return 0;
 	count(COUNTER_HITS);
 	if (probe.role == ROLE_FREE)
-		free_enter(mm, argument(ctx, probe.pointer_arg));
+		free_enter(mm, probe.space, argument(ctx, probe.pointer_arg));
 	else
 		call_enter(ctx, mm, probe);
 	return 0;

@@ -5,6 +5,8 @@
  */
 #include "state.bpf.h"
 
+enum { PROT_EXEC_BIT = 4 };
+
 /* The number is 32 bits wide, with rubbish above it (struct syscall_tp_t, trace_syscalls.c). */
 static __always_inline enum abi_mapping_call mapping_call(int number)
 {
@@ -41,6 +43,8 @@ int mapping_enter(struct trace_event_raw_sys_enter *ctx)
 	thread->pending.call = mapping_call(ctx->id);
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
+	thread->pending.is_code =
+		thread->pending.call == CALL_MMAP && thread->pending.args[2] & PROT_EXEC_BIT;
 	return 0;
 }
 
@@ -58,8 +62,7 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 			thread->calls[i].return_address =
 				pending_return_address(thread->calls[i].slot);
 	}
-	unwind_walk(thread, &registers, thread->mm);
-	site = site_get(thread);
+	site = site_walk(thread, &registers);
 	if (!site) {
 		lose(LOSS_SITES_FULL, 1);
 		return 0;
@@ -103,7 +106,8 @@ int mapping_exit(struct trace_event_raw_sys_exit *ctx)
 	record->tid = tid;
 	record->call = call;
 	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
-	bpf_ringbuf_submit(record, ring_flags());
+	/* Stacks through new code are cut until user space has its rows. */
+	bpf_ringbuf_submit(record, thread->pending.is_code ? BPF_RB_FORCE_WAKEUP : ring_flags());
 	return 0;
 }
 

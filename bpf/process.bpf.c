@@ -5,49 +5,90 @@
 extern struct tgids_map tgids SEC(".maps");
 extern struct jvms_map jvms SEC(".maps");
 
-/* Read once at start: fills in the address space of each thread group that user space asked for. */
+extern struct wanted_map wanted SEC(".maps");
+extern __u32 pid_level;
+
+/* Of a process that lives in user space's pid namespace or one below it. */
+static __always_inline __u32 pid_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, group_leader, thread_pid, numbers[pid_level].nr);
+}
+
+static __always_inline __u16 new_space(__u32 tgid)
+{
+	return unwind_hash(tgid, bpf_ktime_get_ns()) >> 48;
+}
+
+/*
+ * Finds the address space of each process that user space wants. It is user space that runs this:
+ * the iteration goes over its pid namespace alone.
+ */
 SEC("iter/task")
 int process_find(struct bpf_iter__task *ctx)
 {
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
 	struct task_struct *task = ctx->task;
 	struct abi_target target = {};
-	__u64 mm, *wanted;
-	__u32 tgid;
+	struct abi_wanted *found;
+	__u32 pid, tgid;
+	__u64 mm;
 
 	if (!task)
 		return 0;
-	tgid = task->tgid;
-	wanted = bpf_map_lookup_elem(&tgids, &tgid);
+	pid_level = BPF_CORE_READ(current, thread_pid, level);
+	pid = pid_of(task);
+	found = bpf_map_lookup_elem(&wanted, &pid);
 	mm = (__u64)task->mm;
-	if (!wanted || *wanted || !mm)
+	if (!found || found->mm || !mm)
 		return 0;
+	tgid = task->tgid;
 	target.tgid = tgid;
+	target.space = new_space(tgid);
 	bpf_map_update_elem(&targets, &mm, &target, BPF_NOEXIST);
-	*wanted = mm;
+	bpf_map_update_elem(&tgids, &tgid, &mm, BPF_ANY);
+	found->tgid = tgid;
+	found->space = target.space;
+	found->mm = mm;
 	return 0;
 }
 
-/* The address space of tgid is gone. */
-static __always_inline void process_end(__u32 tgid, __u64 mm, enum abi_process_event event,
-					__s32 exit_code)
-{
-	struct abi_process *record;
+/* -- what becomes of them ---------------------------------------------------------------------- */
 
-	bpf_map_delete_elem(&targets, &mm);
-	bpf_map_delete_elem(&tgids, &tgid);
-	bpf_map_delete_elem(&jvms, &mm);
-	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+static __always_inline void send(const struct abi_process *event)
+{
+	struct abi_process *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+
 	if (!record) {
 		lose(LOSS_PROCESS_RECORDS, 1);
 		return;
 	}
+	*record = *event;
 	record->header.type = RECORD_PROCESS;
-	record->header.tgid = tgid;
-	record->header.mm = mm;
 	record->header.time_ns = bpf_ktime_get_ns();
-	record->event = event;
-	record->exit_code = exit_code;
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+}
+
+/* Makes an address space a target and tells event of it. */
+static __always_inline void target_begin(struct abi_process *event, struct abi_target *target)
+{
+	target->tgid = event->tgid;
+	target->space = new_space(event->tgid);
+	event->space = target->space;
+	bpf_map_update_elem(&targets, &event->mm, target, BPF_ANY);
+	bpf_map_update_elem(&tgids, &event->tgid, &event->mm, BPF_ANY);
+}
+
+/* False: tgid only shares the address space of another (vfork), which goes on. */
+static __always_inline bool target_end(__u32 tgid, __u64 mm)
+{
+	struct abi_target *target = bpf_map_lookup_elem(&targets, &mm);
+
+	bpf_map_delete_elem(&tgids, &tgid);
+	if (!target || target->tgid != tgid)
+		return false;
+	bpf_map_delete_elem(&targets, &mm);
+	bpf_map_delete_elem(&jvms, &mm);
+	return true;
 }
 
 static __always_inline void thread_end(__u32 tid)
@@ -60,19 +101,60 @@ static __always_inline void thread_end(__u32 tid)
 	bpf_map_delete_elem(&threads, &tid);
 }
 
+/* A fork child has its parent's code at the same addresses: its stacks can be walked at once. */
+SEC("raw_tp/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *child = (struct task_struct *)ctx->args[1];
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 *mm = bpf_map_lookup_elem(&tgids, &tgid);
+	struct abi_process event = { .event = PROCESS_FORK };
+	struct abi_target *parent, target;
+
+	if (frozen || !mm)
+		return 0;
+	event.header.tgid = tgid;
+	event.header.mm = *mm;
+	event.tgid = BPF_CORE_READ(child, tgid);
+	event.pid = pid_of(child);
+	event.mm = (__u64)BPF_CORE_READ(child, mm);
+	if (event.tgid == tgid)
+		return 0; /* a thread */
+	parent = bpf_map_lookup_elem(&targets, mm);
+	if (!parent || event.mm == *mm) {
+		bpf_map_update_elem(&tgids, &event.tgid, mm, BPF_ANY); /* vfork: until it execs */
+		return 0;
+	}
+	target = *parent;
+	target.flags = TARGET_FORKED;
+	target_begin(&event, &target);
+	send(&event);
+	return 0;
+}
+
 SEC("raw_tp/sched_process_exec")
 int process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = pid_tgid >> 32;
 	__u64 *mm = bpf_map_lookup_elem(&tgids, &tgid);
+	struct abi_process event = { .event = PROCESS_EXEC };
+	struct abi_target target = {};
+	__u64 old;
 
-	if (frozen)
+	if (frozen || !mm)
 		return 0;
-	/* Also a vfork child's, which ran in a target's address space under its own id. */
+	old = *mm;
 	thread_end((__u32)pid_tgid);
-	if (mm)
-		process_end(tgid, *mm, PROCESS_EXEC, 0);
+	if (target_end(tgid, old))
+		event.header.mm = old;
+	event.header.tgid = tgid;
+	event.tgid = tgid;
+	event.pid = pid_of(task);
+	event.mm = (__u64)BPF_CORE_READ(task, mm);
+	target_begin(&event, &target);
+	send(&event);
 	return 0;
 }
 
@@ -83,17 +165,20 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx)
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = pid_tgid >> 32;
 	__u64 *mm = bpf_map_lookup_elem(&tgids, &tgid);
-	__s32 exit_code;
+	struct abi_process event = { .event = PROCESS_EXIT };
 
-	if (frozen)
+	if (frozen || !mm)
 		return 0;
 	thread_end((__u32)pid_tgid);
-	if (!mm || BPF_CORE_READ(task, signal, live.counter) > 0)
+	if (BPF_CORE_READ(task, signal, live.counter) > 0)
 		return 0;
-	exit_code = BPF_CORE_READ(task, signal, group_exit_code);
-	if (!exit_code)
-		exit_code = BPF_CORE_READ(task, exit_code);
-	process_end(tgid, *mm, PROCESS_EXIT, exit_code);
+	event.header.tgid = tgid;
+	event.header.mm = *mm;
+	event.exit_code = BPF_CORE_READ(task, signal, group_exit_code);
+	if (!event.exit_code)
+		event.exit_code = BPF_CORE_READ(task, exit_code);
+	if (target_end(tgid, event.header.mm))
+		send(&event);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "maps.bpf.h"
 
 struct targets_map targets SEC(".maps");
+struct wanted_map wanted SEC(".maps");
 struct tgids_map tgids SEC(".maps");
 struct jvms_map jvms SEC(".maps");
 struct probes_map probes SEC(".maps");
@@ -19,6 +20,7 @@ struct rows_map rows SEC(".maps");
 const volatile struct abi_config run_config = {};
 const struct thread thread_zero = {};
 __u32 frozen = 0;
+__u32 pid_level = 0; /* of user space's pid namespace */
 __u32 overflowed = 0; /* a block went to the hash map: look there, too */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

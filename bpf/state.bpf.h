@@ -42,10 +42,12 @@ static __always_inline struct thread *thread_get(__u64 mm)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct abi_target *target;
 
 	if (thread)
 		return thread;
-	if (!bpf_map_lookup_elem(&targets, &mm))
+	target = bpf_map_lookup_elem(&targets, &mm);
+	if (!target)
 		return NULL;
 	bpf_map_update_elem(&threads, &tid, &thread_zero, BPF_NOEXIST);
 	thread = bpf_map_lookup_elem(&threads, &tid);
@@ -54,6 +56,7 @@ static __always_inline struct thread *thread_get(__u64 mm)
 		return NULL;
 	}
 	thread->mm = mm;
+	thread->space = target->space;
 	return thread;
 }
 
@@ -62,7 +65,7 @@ static __always_inline void stack_start(struct thread *thread, enum abi_kind kin
 {
 	thread->stack.kind = kind;
 	thread->stack.count = 0;
-	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, kind);
+	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
 }
 
 /* The first frame: an address that is exact. */
@@ -82,13 +85,12 @@ static __always_inline __u64 ring_flags(void)
 	return filled > size / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-/* Sends the stack that stands in thread. False: the ring is full. */
-static __always_inline bool stack_send(struct thread *thread)
+/* Sends the stack that stands in thread, urgently perhaps. False: the ring is full. */
+static __always_inline bool stack_send(struct thread *thread, bool urgent)
 {
 	struct abi_stack *stack = &thread->stack;
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u64 bytes = sizeof(*stack);
-	__u32 frames = stack->count;
+	__u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
 	stack->header.tgid = pid_tgid >> 32;
@@ -96,29 +98,58 @@ static __always_inline bool stack_send(struct thread *thread)
 	stack->header.time_ns = bpf_ktime_get_ns();
 	stack->stack_id = thread->stack_hash;
 	stack->tid = (__u32)pid_tgid;
-	if (frames < ABI_MAX_FRAMES)
-		bytes = offsetof(struct abi_stack, frames) + (frames & (ABI_MAX_FRAMES - 1)) * 8;
-	return bpf_ringbuf_output(&ring, stack, bytes, ring_flags()) == 0;
+	/*
+	 * The verifier is to see the bound in the register that is passed. Without the barriers,
+	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in
+	 * between: not every kernel remembers the bounds of what is spilled.
+	 */
+	frames = stack->count;
+	barrier_var(frames);
+	if (frames > ABI_MAX_FRAMES)
+		frames = ABI_MAX_FRAMES;
+	barrier_var(frames);
+	return bpf_ringbuf_output(&ring, stack, offsetof(struct abi_stack, frames) + frames * 8,
+				  flags) == 0;
+}
+
+/* A site for the stack that stands in thread, whose stack is yet to be sent. NULL: no room. */
+static __always_inline struct abi_site *site_new(const struct abi_site_key *key)
+{
+	struct abi_site zero = {};
+
+	bpf_map_update_elem(&sites, key, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sites, key);
 }
 
 /*
- * The site of the stack that stands in thread, made if it is new. Its stack is sent once; where the
- * ring was full, the next hit tries again. NULL: no room.
+ * Walks on from what stack_start and stack_push have left, to the stack's site, made if it is new.
+ * A new stack is walked again without cached rules: what a rule of code that is gone leads to is a
+ * stack that nobody has seen. It is sent once, at once where its names may go or code is new; where
+ * the ring was full, the next hit tries again. NULL: no room.
  */
-static __always_inline struct abi_site *site_get(struct thread *thread)
+static __always_inline struct abi_site *site_walk(struct thread *thread,
+						  struct unwind_registers *registers)
 {
-	struct abi_site_key key = { .mm = thread->mm, .stack_id = thread->stack_hash };
-	struct abi_site *site = bpf_map_lookup_elem(&sites, &key);
+	struct abi_site_key key = { .mm = thread->mm };
+	__u64 hash = thread->stack_hash;
+	__u16 count = thread->stack.count;
+	struct abi_site *site;
+	bool urgent = false;
 
+	registers->fresh = 0;
+	unwind_walk(thread, registers, thread->mm);
+	key.stack_id = thread->stack_hash;
+	site = bpf_map_lookup_elem(&sites, &key);
 	if (!site) {
-		struct abi_site zero = {};
-
-		bpf_map_update_elem(&sites, &key, &zero, BPF_NOEXIST);
-		site = bpf_map_lookup_elem(&sites, &key);
-		if (!site)
-			return NULL;
+		thread->stack_hash = hash;
+		thread->stack.count = count;
+		registers->fresh = 1;
+		urgent = unwind_walk(thread, registers, thread->mm);
+		urgent |= thread->stack.end == END_NO_MAPPING;
+		key.stack_id = thread->stack_hash;
+		site = site_new(&key);
 	}
-	if (!site->sent && stack_send(thread))
+	if (site && !site->sent && stack_send(thread, urgent))
 		site->sent = 1;
 	return site;
 }

@@ -25,11 +25,12 @@ struct pending_call {
 	__u64 enter_ns;
 	__u64 args[5];
 	__u32 call; /* enum abi_mapping_call, 0: none */
-	__u32 reserved;
+	__u32 is_code; /* it maps something executable */
 };
 
 struct thread {
 	__u64 mm; /* its address space */
+	__u64 space; /* abi_target.space */
 	__u64 depth; /* of calls */
 	struct open_call calls[ABI_MAX_OPEN_CALLS];
 	struct pending_call pending;

@@ -100,13 +100,11 @@ static __always_inline bool find_cfa(struct walk *walk, __u32 slot, union rule r
 	return true;
 }
 
-__noinline int unwind_step_rule(__u32 slot, __u32 word)
+static __always_inline int step_by_rule(struct walk *walk, __u32 slot, union rule rule)
 {
-	union rule rule = { .word = word };
-	struct walk *walk = walk_at(slot);
 	__u64 cfa, bp, pc, bp_at;
 
-	if (!walk || !find_cfa(walk, slot, rule, &cfa))
+	if (!find_cfa(walk, slot, rule, &cfa))
 		return END_READ_FAULT;
 	if (cfa <= walk->sp || cfa & 7)
 		return END_BAD_FRAME;
@@ -124,13 +122,11 @@ __noinline int unwind_step_rule(__u32 slot, __u32 word)
 enum { INTERPRETED_METHOD = -24, INTERPRETED_SENDER_SP = -8 };
 
 /* From an interpreted Java frame, whose rule says where its bytecode pointer lies. */
-__noinline int unwind_step_interpreted(__u32 slot, __u32 word)
+static __always_inline int step_interpreted(struct walk *walk, __u32 slot, union rule rule)
 {
-	union rule rule = { .word = word };
-	struct walk *walk = walk_at(slot);
 	__u64 sp, bp, pc, method;
 
-	if (!walk || walk_read(walk, slot, walk->bp + 8 * (__s64)rule.bp_offset, &walk->bytecode) ||
+	if (walk_read(walk, slot, walk->bp + 8 * (__s64)rule.bp_offset, &walk->bytecode) ||
 	    walk_read(walk, slot, walk->bp + INTERPRETED_METHOD, &method) ||
 	    walk_read(walk, slot, walk->bp + INTERPRETED_SENDER_SP, &sp) ||
 	    walk_read(walk, slot, walk->bp, &bp) || walk_read(walk, slot, walk->bp + 8, &pc))
@@ -142,7 +138,7 @@ __noinline int unwind_step_interpreted(__u32 slot, __u32 word)
 	return arrive(walk, sp, bp, pc);
 }
 
-/* To the caller's frame: STEP_ON, or an enum abi_end. */
+/* To the caller's frame: STEP_ON, or an enum abi_end. The steps of most frames are its own code. */
 __noinline int unwind_step(__u32 slot)
 {
 	struct walk *walk = walk_at(slot);
@@ -163,11 +159,11 @@ __noinline int unwind_step(__u32 slot)
 	case CFA_SIGNAL:
 		return unwind_step_signal(slot);
 	case CFA_INTERPRETED:
-		return unwind_step_interpreted(slot, rule.word);
+		return step_interpreted(walk, slot, rule);
 	case CFA_BARRIER:
 		return END_BARRIER;
 	default:
-		return unwind_step_rule(slot, rule.word);
+		return step_by_rule(walk, slot, rule);
 	}
 }
 #else
@@ -188,6 +184,8 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	walk->generation = target ? target->generation : 0;
 	walk->has_tables = walk->mappings_count && !run_config.frame_pointers_only;
 	walk->follows_bp = 0;
+	walk->fresh = registers->fresh;
+	walk->found_jvm = 0;
 	walk->span_bytes = 0;
 	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
 		bool is_open = i < thread->depth;
@@ -243,6 +241,7 @@ int unwind_walk(struct thread *thread, const struct unwind_registers *registers,
 {
 	__u32 slot = 0, key = LOSS_SCRATCH_BUSY;
 	struct walk *walk = walk_claim(&slot);
+	int found_jvm;
 	__u64 *loss;
 
 	if (!walk) {
@@ -255,6 +254,7 @@ int unwind_walk(struct thread *thread, const struct unwind_registers *registers,
 	}
 	begin(walk, thread, registers, mm);
 	thread->stack.end = walk_frames(thread, walk, slot);
+	found_jvm = walk->fresh && walk->found_jvm;
 	walk_release(walk);
-	return 0;
+	return found_jvm;
 }

@@ -83,7 +83,7 @@ __noinline int unwind_search_blob(__u32 slot, __u64 address, __u32 heap)
 __noinline int unwind_search_jvm(__u32 slot, __u64 address)
 {
 	union rule rule = { .cfa = RULE_NO_MAPPING };
-	const struct walk *walk = walk_at(slot);
+	struct walk *walk = walk_at(slot);
 	const struct abi_jvm *jvm;
 	__u64 mm;
 
@@ -94,6 +94,7 @@ __noinline int unwind_search_jvm(__u32 slot, __u64 address)
 	if (!jvm)
 		return rule.word;
 	if (address - jvm->interpreter_start < jvm->interpreter_end - jvm->interpreter_start) {
+		walk->found_jvm = 1;
 		rule.cfa = CFA_INTERPRETED;
 		rule.bp_offset = jvm->bytecode_slot;
 		return rule.word;
@@ -105,8 +106,10 @@ __noinline int unwind_search_jvm(__u32 slot, __u64 address)
 	for (__u32 i = 0; i < ABI_CODE_HEAPS; i++) {
 		const struct abi_code_heap *heap = &jvm->heaps[i];
 
-		if (address - heap->start < heap->end - heap->start)
-			return unwind_search_blob(slot, address, i);
+		if (address - heap->start >= heap->end - heap->start)
+			continue;
+		walk->found_jvm = 1;
+		return unwind_search_blob(slot, address, i);
 	}
 	return rule.word;
 }

@@ -119,7 +119,8 @@ static __always_inline union rule find_rule(const struct walk *walk, __u32 slot,
 		return rule;
 	word = cached->rule;
 	rule.word = word;
-	if ((cached->check ^ word) == address && word >> 32 == walk->generation && word >> 32)
+	if ((cached->check ^ word) == address && word >> 32 == walk->generation && word >> 32 &&
+	    !walk->fresh)
 		return rule;
 	rule.word = unwind_search(slot, address);
 	if (rule.cfa != RULE_NO_MAPPING) {

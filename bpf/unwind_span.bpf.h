@@ -26,8 +26,10 @@ struct walk {
 	__u32 mappings_first;
 	__u32 mappings_count;
 	__u32 generation;
-	__u16 has_tables;
-	__u16 follows_bp; /* the frame was reached by a frame pointer */
+	__u8 has_tables;
+	__u8 follows_bp; /* the frame was reached by a frame pointer */
+	__u8 fresh; /* take no cached rules */
+	__u8 found_jvm; /* a rule was searched for in a JVM's code */
 	struct {
 		__u64 slot;
 		__u64 return_address;

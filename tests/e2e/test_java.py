@@ -14,6 +14,7 @@ from lib import case, expect, expect_equal
 
 INFLATER = "java.util.zip.Inflater.<init>"
 INFLATER_BYTES = 7000  # at least, of each
+CHURN_ROUNDS = 60
 WARM = 30000  # rounds until C2 has compiled it all; 1 loads the libraries
 MODES = {
     "interpreted": (1, "-Xint"),
@@ -40,11 +41,11 @@ def jvms():
 JVMS = jvms()
 
 
-def compile_truth():
-    """The folder with the target's class."""
+def compile_target(name):
+    """The folder with a target's classes."""
     folder = os.path.join(lib.BUILD, "tests/targets/java")
-    source = os.path.join(lib.TOP, "tests/targets/JavaTruth.java")
-    made = os.path.join(folder, "JavaTruth.class")
+    source = os.path.join(lib.TOP, f"tests/targets/{name}.java")
+    made = os.path.join(folder, f"{name}.class")
     if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
         try:
             subprocess.run(["javac", "-nowarn", "--release", "8", "-d", folder, source],
@@ -53,7 +54,8 @@ def compile_truth():
             raise lib.Skip("no javac") from error
     if ROOT == "/":
         return folder
-    shutil.copy(made, os.path.join(ROOT, "tmp"))
+    for path in glob.glob(os.path.join(folder, "*.class")):
+        shutil.copy(path, os.path.join(ROOT, "tmp"))
     return "/tmp"
 
 
@@ -79,20 +81,21 @@ def expect_truth(site, truth):
            f"root: {root}")
 
 
-def trace_java(java, rounds, *options):
+def trace_java(target, java, rounds, *options):
     # The JVM's own stacks, too, are to have the methods that it does not show by itself.
-    arguments = (*options, "-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames", "-XX:+UseSerialGC", "-Xmx64m", "-cp", compile_truth(), "JavaTruth")
+    arguments = (*options, "-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames",
+                 "-XX:+UseSerialGC", "-Xmx64m", "-cp", compile_target(target), target)
     command = (java,) if ROOT == "/" else (shutil.which("chroot"), ROOT, java)
-    with lib.Target(*command, *arguments, rounds) as target:
-        with lib.Trace("-p", target.pid) as trace:
-            truth = target.go()
+    with lib.Target(*command, *arguments, rounds) as process:
+        with lib.Trace("-p", process.pid) as trace:
+            truth = process.go()
             return trace.stop(), truth
 
 
 @case(*(f"{name}, {mode}" for name in JVMS for mode in MODES))
 def stacks_are_those_of_the_jvm(which):
     name, mode = which.split(", ")
-    report, truth = trace_java(JVMS[name], *MODES[mode])
+    report, truth = trace_java("JavaTruth", JVMS[name], *MODES[mode])
     sites = [site for site in report["sites"]
              if site["kind"] == "heap" and INFLATER in names_of(site)]
     expect(sites, "no site of an Inflater")
@@ -104,6 +107,57 @@ def stacks_are_those_of_the_jvm(which):
     expect(found >= truth["leaks"] * INFLATER_BYTES, f"{found} bytes by Inflaters")
     expect(report["stacks_complete"] >= 0.999, f"complete: {report['stacks_complete']}")
     print(f"# {which}: {100 * report['stacks_complete']:.2f} % complete, {len(sites)} sites")
+
+
+CHURN = re.compile(r"JavaChurn.inner:18 (JavaChurn.narrow:33 (JavaChurn.narrow:32 ){0,6}|"
+                   r"JavaChurn.wide:26 (JavaChurn.wide:23 ){0,4})"
+                   r"JavaChurn.run:(39|40) java.lang.Thread.(runWith:\d+ java.lang.Thread.)?run:\d+")
+
+
+@case(*JVMS)
+def stacks_are_right_while_compiled_code_comes_and_goes(name):
+    report, truth = trace_java("JavaChurn", JVMS[name], CHURN_ROUNDS, "-XX:Tier3DelayOn=0")
+    sites = [site for site in report["sites"]
+             if site["kind"] == "heap" and INFLATER in names_of(site)]
+    for site in sites:
+        frames = java_frames(site)
+        inside = max(i for i, frame in enumerate(frames) if frame.startswith(INFLATER))
+        expect(CHURN.fullmatch(" ".join(frames[inside + 1:])), f"frames: {frames}")
+        expect_equal(site["end"], "root", "end")
+    blocks = sum(site["allocated_blocks"] for site in sites)
+    expect(blocks >= truth["calls"], f"{blocks} blocks in {truth['calls']} calls")
+    print(f"# {name}: {len(sites)} stacks, {blocks} blocks")
+
+
+def version(name):
+    """The JDK's feature number; 8 is not always in the place where the others are."""
+    try:
+        with open(os.path.join(ROOT, "usr/lib/jvm", name, "release"), encoding="utf-8") as release:
+            return int(re.search(r'JAVA_VERSION="(\d+)', release.read())[1])
+    except OSError:
+        return 8
+
+
+@case(*(f"{name}, {rounds}" for name in JVMS for rounds in (1, 200)))
+def virtual_threads_end_at_the_root_or_where_they_were_parked(which):
+    name, rounds = which.split(", ")
+    if version(name) < 21:
+        raise lib.Skip("no virtual threads")
+    report, truth = trace_java("JavaVirtual", JVMS[name], rounds)
+    blocks = {"root": 0, "barrier": 0}
+    for site in report["sites"]:
+        names = names_of(site)
+        if site["kind"] != "heap" or "inflateInit2_" not in names:
+            continue
+        own = [frame for frame in names if (frame or "").startswith("JavaVirtual.")]
+        parked = ["JavaVirtual.leak", "JavaVirtual.parked", "JavaVirtual.run"]
+        expect(own == parked[:len(own)] if site["end"] == "barrier" else
+               own in (["JavaVirtual.leak", "JavaVirtual.run"], parked),
+               f"frames: {names}, end: {site['end']}")
+        blocks[site["end"]] += site["blocks"]
+    expect_equal(sum(blocks.values()), truth["leaks"], "Inflaters")
+    expect(report["stacks_complete"] >= 0.999, f"complete: {report['stacks_complete']}")
+    print(f"# {which}: {blocks}")
 
 
 if __name__ == "__main__":

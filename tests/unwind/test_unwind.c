@@ -16,183 +16,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <unwind.h>
 
-#include "unwind.bpf.c"
+#include "target.h"
 #include "unwind/rows.h"
-
-/* -- the maps -----------------------------------------------------------------------------------
- */
-
-struct targets_map targets;
-struct losses_map losses;
-struct code_map code_table;
-struct rows_map rows;
-/* run_config by its symbol: it is constant to the walk alone. */
-volatile struct abi_config settings __asm__("run_config");
-
-enum { CODES = 256, ROWS = 1 << 20, TARGETS = 2 };
-
-static struct {
-	struct abi_code codes[CODES];
-	uint32_t code_count;
-	struct abi_row rows[ROWS];
-	uint32_t row_count;
-	struct abi_target targets[TARGETS]; /* their mm is 1, 2 */
-	struct walk walks[WALK_SLOTS];
-	struct cached_rule cache[1 << RULE_CACHE_LOG2];
-	uint64_t losses[LOSS_MAX];
-	const uint64_t *stack; /* NULL: read our own memory */
-	uint64_t stack_start, stack_bytes;
-	uint64_t reads;
-} fake;
-
-#define ELEMENT(array, index) \
-	((index) < sizeof(array) / sizeof((array)[0]) ? &(array)[index] : NULL)
-
-void *bpf_map_lookup_elem(void *map, const void *key)
-{
-	uint64_t mm;
-	uint32_t index;
-
-	memcpy(&index, key, sizeof(index));
-	if (map == &targets) {
-		memcpy(&mm, key, sizeof(mm));
-		return mm && mm <= TARGETS && fake.targets[mm - 1].tgid ? &fake.targets[mm - 1]
-									: NULL;
-	}
-	if (map == &code_table)
-		return ELEMENT(fake.codes, index);
-	if (map == &rows)
-		return ELEMENT(fake.rows, index);
-	if (map == &walks)
-		return ELEMENT(fake.walks, index);
-	if (map == &rule_cache)
-		return ELEMENT(fake.cache, index);
-	if (map == &losses)
-		return ELEMENT(fake.losses, index);
-	fail_msg("unknown map");
-	return NULL;
-}
-
-long bpf_probe_read_user(void *to, __u32 bytes, const void *from)
-{
-	struct iovec here = { to, bytes }, there = { (void *)from, bytes };
-	uint64_t offset = (uint64_t)from - fake.stack_start;
-
-	fake.reads++;
-	assert_true(bytes <= sizeof(fake.walks[0].span));
-	if (!fake.stack)
-		return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == bytes ? 0 : -1;
-	if (offset >= fake.stack_bytes || bytes > fake.stack_bytes - offset)
-		return -1;
-	memcpy(to, (const uint8_t *)fake.stack + offset, bytes);
-	return 0;
-}
-
-/* -- a small target ------------------------------------------------------------------------------
- */
-
-enum {
-	MM = 1,
-	CODE = 0x400000, /* rows at CODE + 0x100 * enum function */
-	PLAIN = 0x500000, /* executable, without rows */
-	STACK = 0x7f0000001000,
-	STACK_WORDS = 4096,
-};
-
-/* Functions of the target: how their frames are unwound. */
-enum function {
-	F_ROOT,
-	F_SP16, /* CFA = sp + 16 */
-	F_BP, /* CFA = bp + 16, bp at CFA - 16 */
-	F_SP16_BP, /* CFA = sp + 16, bp at CFA - 16 */
-	F_NONE,
-	F_SIGNAL,
-	F_DRAP, /* CFA = *(bp - 8), bp at bp */
-	F_BIG, /* CFA = sp + 80,000 */
-	F_PLT,
-	F_SINK, /* CFA = sp - 8 */
-	FUNCTIONS,
-};
-
-static const struct abi_row function_rows[FUNCTIONS] = {
-	[F_ROOT] = { .cfa = CFA_ROOT },
-	[F_SP16] = { .cfa = CFA_SP, .cfa_offset = 2, .bp_offset = ROW_BP_SAME },
-	[F_BP] = { .cfa = CFA_BP, .cfa_offset = 2, .bp_offset = -2 },
-	[F_SP16_BP] = { .cfa = CFA_SP, .cfa_offset = 2, .bp_offset = -2 },
-	[F_NONE] = { .cfa = CFA_NONE },
-	[F_SIGNAL] = { .cfa = CFA_SIGNAL },
-	[F_DRAP] = { .cfa = CFA_BP_DEREF, .cfa_offset = -1, .bp_offset = 0 },
-	[F_BIG] = { .cfa = CFA_SP, .cfa_offset = 10000, .bp_offset = ROW_BP_SAME },
-	[F_PLT] = { .cfa = CFA_PLT, .cfa_offset = 11, .bp_offset = ROW_BP_SAME },
-	[F_SINK] = { .cfa = CFA_SP, .cfa_offset = -1, .bp_offset = ROW_BP_SAME },
-};
-
-static uint64_t stack[STACK_WORDS];
-static struct thread thread;
-
-/* A return address in a function: its last byte's successor is the next function's first byte. */
-static uint64_t in(enum function function)
-{
-	return CODE + 0x100 * (function + 1);
-}
-
-static uint64_t at(unsigned int word)
-{
-	return STACK + 8 * word;
-}
-
-static int set_up(void **state)
-{
-	memset(&fake, 0, sizeof(fake));
-	memset(&thread, 0, sizeof(thread));
-	memset(stack, 0, sizeof(stack));
-	settings.frame_pointers_only = 0;
-	fake.codes[0] = (struct abi_code){ .start = CODE, .end = CODE + 0x1000, .bias = CODE };
-	fake.codes[0].rows_count = FUNCTIONS;
-	fake.codes[1] = (struct abi_code){ .start = PLAIN, .end = PLAIN + 0x1000 };
-	for (int i = 0; i < FUNCTIONS; i++) {
-		fake.rows[i] = function_rows[i];
-		fake.rows[i].pc = 0x100 * i;
-	}
-	fake.targets[0] = (struct abi_target){ .tgid = 1, .mappings_count = 2, .generation = 1 };
-	fake.stack = stack;
-	fake.stack_start = STACK;
-	fake.stack_bytes = sizeof(stack);
-	return 0;
-}
-
-static void walk_from(uint64_t pc, uint64_t sp, uint64_t bp)
-{
-	struct unwind_registers registers = { .pc = pc, .sp = sp, .bp = bp };
-
-	thread.stack.count = 0;
-	thread.stack_hash = 0;
-	thread.stack.end = END_MAX;
-	assert_int_equal(unwind_walk(&thread, &registers, MM), 0);
-	for (int i = 0; i < WALK_SLOTS; i++)
-		assert_int_equal(fake.walks[i].claims, 0);
-}
-
-static void expect_frames(enum abi_end end, const uint64_t *frames, size_t count)
-{
-	uint64_t hash = 0;
-
-	assert_int_equal(thread.stack.count, count);
-	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(thread.stack.frames[i], frames[i]);
-		hash = unwind_hash(hash, frames[i]);
-	}
-	assert_int_equal(thread.stack.end, end);
-	assert_int_equal(thread.stack_hash, hash);
-}
-
-#define EXPECT(end, ...)                                      \
-	expect_frames(end, (const uint64_t[]){ __VA_ARGS__ }, \
-		      sizeof((const uint64_t[]){ __VA_ARGS__ }) / 8)
 
 /* -- rules --------------------------------------------------------------------------------------
  */
@@ -337,7 +165,7 @@ static void test_unreadable_stack(void **state)
 
 static void test_too_deep(void **state)
 {
-	for (int i = 1; i < STACK_WORDS; i += 2)
+	for (size_t i = 1; i < STACK_WORDS; i += 2)
 		stack[i] = in(F_SP16);
 	walk_from(in(F_SP16), at(0), 0);
 	assert_int_equal(thread.stack.count, ABI_MAX_FRAMES);
@@ -465,7 +293,7 @@ static void test_torn_cache_entry_is_not_believed(void **state)
 static void test_searches(void **state)
 {
 	for (uint32_t count = 1; count < CODES; count++) {
-		fake.targets[0] = (struct abi_target){ 1, 0, count, 0 };
+		fake.targets[0] = (struct abi_target){ .tgid = 1, .mappings_count = count };
 		for (uint32_t i = 0; i < count; i++)
 			fake.codes[i] = (struct abi_code){ 0x1000 * (i + 1), 0x1000 * i + 0x1800,
 							   0x1000 * (i + 1), 0, count };

@@ -2,6 +2,8 @@
 /* Output files that are whole or not there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,39 @@ struct output {
 	char *final; /* what aside is renamed to; NULL: written to directly */
 	char *aside;
 };
+
+/* What output_abandon removes; global, as a signal handler can know nothing else. Empty: none. */
+static char pending[PATH_MAX];
+
+/* mkostemp of output->aside, and no signal finds the file without its name in pending. */
+static int make_aside(struct output *output)
+{
+	sigset_t all, before;
+	int fd, err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	fd = mkostemp(output->aside, O_CLOEXEC);
+	err = fd < 0 ? -errno : 0;
+	if (!err && strlen(output->aside) < sizeof(pending))
+		strcpy(pending, output->aside);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err ? err : fd;
+}
+
+/* Its name is free again, or was never taken. */
+static void forget_aside(struct output *output)
+{
+	pending[0] = '\0';
+	mem_free(output->aside);
+	output->aside = NULL;
+}
+
+void output_abandon(void)
+{
+	if (pending[0])
+		unlink(pending);
+}
 
 /* The mode of the file that is replaced, else that of a new file. */
 static mode_t mode_for(const struct stat *old)
@@ -40,12 +75,10 @@ static int open_aside(struct output *output, const struct stat *old)
 
 	output->aside =
 		mem_printf("%.*s.%s.XXXXXX", directory, output->final, output->final + directory);
-	fd = mkostemp(output->aside, O_CLOEXEC);
+	fd = make_aside(output);
 	if (fd < 0) {
-		err = -errno;
-		mem_free(output->aside);
-		output->aside = NULL;
-		return err;
+		forget_aside(output);
+		return fd;
 	}
 	if (fchmod(fd, mode_for(old))) {
 		err = -errno;
@@ -130,12 +163,10 @@ int output_commit(struct output *output)
 	int err = finish(output);
 
 	if (!err && output->aside) {
-		if (rename(output->aside, output->final)) {
+		if (rename(output->aside, output->final))
 			err = -errno;
-		} else {
-			mem_free(output->aside);
-			output->aside = NULL;
-		}
+		else
+			forget_aside(output);
 	}
 	if (err)
 		error_set(err, "cannot write %s: %s",
@@ -150,9 +181,10 @@ void output_discard(struct output *output)
 		return;
 	if (output->path && output->stream)
 		fclose(output->stream);
-	if (output->aside)
+	if (output->aside) {
 		unlink(output->aside);
-	mem_free(output->aside);
+		forget_aside(output);
+	}
 	mem_free(output->final);
 	mem_free(output->path);
 	mem_free(output);

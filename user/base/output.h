@@ -29,4 +29,10 @@ int output_commit(struct output *output);
 /* Removes what was written aside and frees output. NULL is legal. */
 void output_discard(struct output *output);
 
+/*
+ * Removes what is being written aside, for a signal handler that ends the program at once: it is
+ * async-signal-safe. Of several outputs that are open, only the last one opened.
+ */
+void output_abandon(void);
+
 #endif

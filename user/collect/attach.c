@@ -22,7 +22,7 @@ static void batch_free(struct batch *batch)
 	vec_free(&batch->cookies);
 }
 
-static uint64_t cookie_of(const struct placed *placed)
+static uint64_t cookie_of(const struct watched *watched, const struct placed *placed)
 {
 	union {
 		struct abi_probe probe;
@@ -30,19 +30,21 @@ static uint64_t cookie_of(const struct placed *placed)
 	} u = { .probe = allocator_rows[placed->row].probe };
 
 	u.probe.row = placed->row;
+	u.probe.space = watched->space;
 	u.probe.skip_bytes = placed->probe.skip_bytes;
 	return u.cookie;
 }
 
 /* aligned_alloc and memalign, say, are one address: one probe serves both. */
-static void batch_add(struct batch *batch, const struct placed *placed)
+static void batch_add(struct batch *batch, const struct watched *watched,
+		      const struct placed *placed)
 {
 	vec_for_each (offset, &batch->offsets) {
 		if (*offset == placed->probe.probe_offset)
 			return;
 	}
 	*vec_add(&batch->offsets) = placed->probe.probe_offset;
-	*vec_add(&batch->cookies) = cookie_of(placed);
+	*vec_add(&batch->cookies) = cookie_of(watched, placed);
 }
 
 static int batch_attach(struct watched *watched, const struct image *image,
@@ -82,7 +84,7 @@ static int image_attach(struct watched *watched, const struct image *image,
 		const struct placed *placed = &image->probes.items[i];
 		bool frees_only = allocator_rows[placed->row].probe.role == ROLE_FREE;
 
-		batch_add(frees_only ? &frees : &calls, placed);
+		batch_add(frees_only ? &frees : &calls, watched, placed);
 	}
 	error = batch_attach(watched, image, &frees,
 			     (struct link_request){ .program_fd = programs->enter_fd,
@@ -108,12 +110,17 @@ static int image_attach(struct watched *watched, const struct image *image,
 	return error;
 }
 
-/* Tells the kernel side what the probes in an image are, by where they are hit. */
-static int image_publish(const struct watched *watched, const struct image *image, int places_fd)
+/*
+ * Tells the kernel side what the probes in an image are, by where they are hit. Backwards, so that
+ * the first of several names of one address stays, as it does in a batch.
+ */
+static int image_publish(struct watched *watched, const struct image *image, int places_fd)
 {
-	vec_for_each (placed, &image->probes) {
+	watched->places_fd = places_fd;
+	for (size_t i = image->probes.count; i; i--) {
+		const struct placed *placed = &image->probes.items[i - 1];
 		uint64_t in_image = placed->probe.function_address + placed->probe.skip_bytes;
-		uint64_t cookie = cookie_of(placed);
+		uint64_t cookie = cookie_of(watched, placed);
 
 		vec_for_each (code, &watched->code) {
 			struct abi_probe_key key = { .mm = watched->mm,
@@ -122,25 +129,23 @@ static int image_publish(const struct watched *watched, const struct image *imag
 			if (code->image != image || key.address < code->start ||
 			    key.address >= code->end)
 				continue;
-			/* The first of several names of one address counts, as it does in a batch.
-			 */
-			if (bpf_map_update_elem(places_fd, &key, &cookie, BPF_NOEXIST) &&
-			    errno != EEXIST)
+			if (bpf_map_update_elem(places_fd, &key, &cookie, BPF_ANY))
 				return error_set(-errno, "cannot fill the table of probes: %s",
 						 strerror(errno));
+			*vec_add(&watched->places) = key;
 		}
 	}
 	return 0;
 }
 
-/* An image may be mapped in several pieces: its first one counts. */
-static bool first_of_image(const struct watched *watched, const struct code *code)
+/* In this call, for another of its pieces, or in an earlier one. */
+static bool is_attached(const struct watched *watched, const struct image *image)
 {
-	for (const struct code *before = watched->code.items; before != code; before++) {
-		if (before->image == code->image)
-			return false;
+	vec_for_each (attached, &watched->attached) {
+		if (*attached == image)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 int watched_attach(struct watched *watched, const struct watched_programs *programs)
@@ -150,8 +155,9 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 	vec_for_each (code, &watched->code) {
 		const struct image *image = code->image;
 
-		if (error || !image || !image->probes.count || !first_of_image(watched, code))
+		if (error || !image || !image->probes.count || is_attached(watched, image))
 			continue;
+		*vec_add(&watched->attached) = image;
 		if (programs->places_fd >= 0)
 			error = image_publish(watched, image, programs->places_fd);
 		if (!error)
@@ -167,4 +173,7 @@ void watched_detach(struct watched *watched)
 	vec_for_each (fd, &watched->links)
 		close(*fd);
 	watched->links.count = 0;
+	vec_for_each (key, &watched->places)
+		bpf_map_delete_elem(watched->places_fd, key);
+	watched->places.count = 0;
 }

@@ -35,7 +35,7 @@ void collect_defaults(struct collect_options *options)
 	*options = (struct collect_options){
 		.heap = true,
 		.mapping = true,
-		.max_blocks = 1 << 20,
+		.max_blocks = 1 << 19,
 		.max_stacks = 1 << 16,
 		.min_age_ns = 5ULL * 1000000000,
 	};
@@ -56,131 +56,7 @@ void collect_note(struct collect *collect, const char *format, ...)
 	*vec_add(&collect->notes) = mem_string(text);
 }
 
-struct watched *collect_watched(struct collect *collect, pid_t pid)
-{
-	vec_for_each (watched, &collect->watched) {
-		if ((*watched)->pid == pid)
-			return *watched;
-	}
-	return NULL;
-}
-
-struct watched *collect_watched_mm(struct collect *collect, uint64_t mm)
-{
-	vec_for_each (watched, &collect->watched) {
-		if ((*watched)->mm == mm)
-			return *watched;
-	}
-	return NULL;
-}
-
 /* -- starting ---------------------------------------------------------------------------------- */
-
-/* A process of several may have gone since the list was made. */
-static int open_targets(struct collect *collect)
-{
-	const struct collect_options *options = &collect->options;
-
-	for (size_t i = 0; i < options->pid_count; i++) {
-		struct watched *watched = watched_new(options->pids[i]);
-		int error = watched ? watched_read_code(watched, collect->images) : -ESRCH;
-
-		if (error && options->pid_count == 1) {
-			watched_free(watched);
-			return error;
-		}
-		if (error) {
-			collect_note(collect, "%s", error_message());
-			watched_free(watched);
-			continue;
-		}
-		*vec_add(&collect->watched) = watched;
-	}
-	return collect->watched.count ? 0 : error_set(-ESRCH, "no process of the target is left");
-}
-
-/* Before the code is published: no rule may be cached that does not know the JVM. */
-static void publish_java(struct collect *collect, struct watched *watched)
-{
-	const struct abi_jvm *layout;
-
-	vec_for_each (code, &watched->code) {
-		if (watched->java || watched->java_refused)
-			break;
-		if (!code->image || !code->image->usable ||
-		    strcmp(image_name(code->image), "libjvm.so"))
-			continue;
-		watched->java = java_new(collect->sandbox, watched->pid, code->image, code->bias);
-		watched->java_refused = !watched->java;
-		if (watched->java_refused)
-			collect_note(collect, "pid %d: Java stacks are cut: %s", (int)watched->pid,
-				     error_message());
-	}
-	layout = watched->java ? java_layout(watched->java) : NULL;
-	if (layout)
-		bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.jvms), &watched->mm, layout,
-				    BPF_ANY);
-}
-
-static int publish_code(struct collect *collect, struct watched *watched)
-{
-	struct abi_target target = { .tgid = (uint32_t)watched->pid,
-				     .generation = ++collect->generation };
-	struct abi_code *code;
-	size_t count;
-	int error;
-
-	publish_java(collect, watched);
-	count = watched_code_table(watched, &code);
-	error = tables_add_code(collect->tables, code, count, &target.mappings_first);
-	mem_free(code);
-	if (error) {
-		collect_note(collect,
-			     "pid %d has too many executable mappings (%zu): stacks by "
-			     "frame pointers only",
-			     (int)watched->pid, count);
-		count = 0;
-	}
-	target.mappings_count = (uint32_t)count;
-	return bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
-				   &target, BPF_EXIST)
-		       ? -errno
-		       : 0;
-}
-
-int collect_refresh_code(struct collect *collect, struct watched *watched)
-{
-	int error = watched_read_code(watched, collect->images);
-
-	return error ? error : publish_code(collect, watched);
-}
-
-/* The kernel side finds the address spaces by the thread groups that we name. */
-static int find_address_spaces(struct collect *collect)
-{
-	int tgids = bpf_map__fd(collect->skeleton->maps.tgids), error;
-	uint64_t none = 0;
-
-	vec_for_each (watched, &collect->watched) {
-		uint32_t tgid = (uint32_t)(*watched)->pid;
-
-		if (bpf_map_update_elem(tgids, &tgid, &none, BPF_ANY))
-			return error_set(-errno, "cannot fill the table of targets: %s",
-					 strerror(errno));
-	}
-	error = link_iterate(bpf_program__fd(collect->skeleton->progs.process_find));
-	if (error)
-		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
-	vec_for_each (watched, &collect->watched) {
-		uint32_t tgid = (uint32_t)(*watched)->pid;
-
-		if (bpf_map_lookup_elem(tgids, &tgid, &(*watched)->mm) || !(*watched)->mm)
-			(*watched)->state = WATCHED_EXITED;
-		else
-			publish_code(collect, *watched);
-	}
-	return 0;
-}
 
 static int keep_link(struct collect *collect, int fd)
 {
@@ -193,14 +69,20 @@ static int keep_link(struct collect *collect, int fd)
 static int attach_process_events(struct collect *collect)
 {
 	struct unfreed *skeleton = collect->skeleton;
-	int error = keep_link(collect,
-			      link_raw_tracepoint(bpf_program__fd(skeleton->progs.process_exec),
-						  "sched_process_exec"));
+	const struct {
+		const struct bpf_program *program;
+		const char *name;
+	} rows[] = {
+		{ skeleton->progs.process_exit, "sched_process_exit" },
+		{ skeleton->progs.process_exec, "sched_process_exec" },
+		{ skeleton->progs.process_fork, "sched_process_fork" },
+	};
+	int error = 0;
 
-	return error ? error
-		     : keep_link(collect,
-				 link_raw_tracepoint(bpf_program__fd(skeleton->progs.process_exit),
-						     "sched_process_exit"));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !error; i++)
+		error = keep_link(collect, link_raw_tracepoint(bpf_program__fd(rows[i].program),
+							       rows[i].name));
+	return error;
 }
 
 static int attach_mapping(struct collect *collect)
@@ -230,53 +112,6 @@ static int attach_mapping(struct collect *collect)
 	return error;
 }
 
-static int attach_heap(struct collect *collect)
-{
-	struct unfreed *skeleton = collect->skeleton;
-	struct watched_programs programs = {
-		.method = collect->method,
-		.enter_fd = bpf_program__fd(skeleton->progs.heap_enter),
-		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
-		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
-		.places_fd = collect->cookies ? -1 : bpf_map__fd(skeleton->maps.probes),
-	};
-
-	vec_for_each (item, &collect->watched) {
-		struct watched *watched = *item;
-		int error =
-			watched->state == WATCHED_RUNNING ? watched_attach(watched, &programs) : 0;
-
-		/* It may be gone by now: only a target that lives is an error. */
-		if (error && error != -ESRCH)
-			return error;
-		collect->probes += watched->probes;
-		if (!watched->probes && watched->state == WATCHED_RUNNING)
-			collect_note(collect,
-				     "pid %d (%s): no known allocator, its heap is not traced",
-				     (int)watched->pid, watched->comm);
-	}
-	return 0;
-}
-
-static void note_images(struct collect *collect)
-{
-	vec_for_each (watched, &collect->watched) {
-		vec_for_each (code, &(*watched)->code) {
-			struct image *image = code->image;
-
-			if (!image)
-				continue;
-			if (image->foreign)
-				collect_note(collect,
-					     "malloc in %s is of an unknown allocator: not "
-					     "traced",
-					     image->path);
-			vec_for_each (why, &image->refused)
-				collect_note(collect, "not attached in %s: %s", image->path, *why);
-		}
-	}
-}
-
 static int attach_all(struct collect *collect)
 {
 	int error = attach_process_events(collect);
@@ -284,10 +119,9 @@ static int attach_all(struct collect *collect)
 	if (!error && collect->options.mapping)
 		error = attach_mapping(collect);
 	if (!error && collect->options.heap)
-		error = attach_heap(collect);
+		error = collect_attach_heap(collect);
 	if (error)
 		return error;
-	note_images(collect);
 	collect->ring = ring_buffer__new(bpf_map__fd(collect->skeleton->maps.ring), collect_record,
 					 collect, NULL);
 	return collect->ring
@@ -337,11 +171,11 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	collect->tables = tables_new();
 	collect->images = images_new(collect->sandbox, collect->tables);
 	collect->names = names_new(collect->sandbox);
-	error = open_targets(collect);
+	error = collect_open_targets(collect);
 	if (!error)
 		error = collect_load(collect);
 	if (!error)
-		error = find_address_spaces(collect);
+		error = collect_find_spaces(collect);
 	if (!error)
 		error = attach_all(collect);
 	if (error) {
@@ -360,8 +194,9 @@ static int count_running(struct collect *collect)
 {
 	int running = 0;
 
-	vec_for_each (item, &collect->watched) {
-		struct watched *watched = *item;
+	/* Consuming may add processes. */
+	for (size_t i = 0; i < collect->watched.count; i++) {
+		struct watched *watched = collect->watched.items[i];
 		struct pollfd poll_fd = { .fd = watched->pidfd, .events = POLLIN };
 
 		if (watched->state == WATCHED_RUNNING && watched->pidfd >= 0 &&
@@ -377,18 +212,6 @@ static int count_running(struct collect *collect)
 	return running;
 }
 
-/* Compiled code came or went: what is known of it is void. */
-static void follow_java(struct collect *collect)
-{
-	vec_for_each (item, &collect->watched) {
-		struct watched *watched = *item;
-
-		if (watched->java && watched->state == WATCHED_RUNNING &&
-		    java_code_changed(watched->java))
-			publish_code(collect, watched);
-	}
-}
-
 int collect_poll(struct collect *collect, int timeout_ms)
 {
 	int got = ring_buffer__poll(collect->ring, timeout_ms);
@@ -397,7 +220,7 @@ int collect_poll(struct collect *collect, int timeout_ms)
 		return got;
 	if (got < 0)
 		return error_set(got, "cannot read the ring buffer: %s", strerror(-got));
-	follow_java(collect);
+	collect_follow(collect);
 	return count_running(collect);
 }
 
@@ -408,9 +231,13 @@ uint64_t collect_window_ns(const struct collect *collect)
 
 void collect_describe(const struct collect *collect, char *text, size_t size)
 {
-	snprintf(text, size, "%zu process%s, %u probes (%s)%s", collect->watched.count,
-		 collect->watched.count == 1 ? "" : "es", collect->probes,
-		 link_method_name(collect->method),
+	char probes[64] = "";
+
+	if (collect->options.heap)
+		snprintf(probes, sizeof(probes), ", %u probes (%s)", collect->probes,
+			 link_method_name(collect->method));
+	snprintf(text, size, "%zu process%s%s%s", collect->watched.count,
+		 collect->watched.count == 1 ? "" : "es", probes,
 		 collect->options.mapping ? ", mapping system calls" : "");
 }
 

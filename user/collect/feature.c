@@ -52,19 +52,26 @@ static int try_ring(void)
 	return fd < 0 ? error_set(-errno, "no BPF ring buffer: %s", strerror(errno)) : 0;
 }
 
+static int try_method(enum link_method method)
+{
+	cleanup_close int fd = link_try(method);
+
+	return fd < 0 ? fd : 0;
+}
+
 static int try_perf(void)
 {
-	return link_try(LINK_PERF);
+	return try_method(LINK_PERF);
 }
 
 static int try_multi(void)
 {
-	return link_try(LINK_MULTI);
+	return try_method(LINK_MULTI);
 }
 
 static int try_session(void)
 {
-	return link_try(LINK_SESSION);
+	return try_method(LINK_SESSION);
 }
 
 static int try_tracepoint(void)

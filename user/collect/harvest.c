@@ -408,6 +408,7 @@ static void add_processes(struct harvest *harvest)
 {
 	static const char *const states[] = { "running", "exited", "replaced" };
 	struct snapshot *snapshot = harvest->snapshot;
+	size_t ended = 0;
 
 	vec_for_each (item, &harvest->collect->watched) {
 		const struct watched *watched = *item;
@@ -426,81 +427,19 @@ static void add_processes(struct harvest *harvest)
 		}
 		if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
 			process->rss_bytes = proc.rss_bytes;
-		if (!counts(harvest->collect, watched))
-			collect_note(harvest->collect,
-				     "pid %d (%s) ended in the window: what it "
-				     "held is given back and not in the sums",
-				     (int)watched->pid, watched->comm);
+		ended += !counts(harvest->collect, watched);
+		if (harvest->collect->options.heap && !watched->probes &&
+		    counts(harvest->collect, watched))
+			snapshot_note(snapshot,
+				      "pid %d (%s): no known allocator, its heap is not traced",
+				      (int)watched->pid, watched->comm);
 	}
-}
-
-static uint64_t per_cpu_sum(int fd, uint32_t key)
-{
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *values, sum = 0;
-
-	if (cpus <= 0)
-		return 0;
-	values = mem_array((size_t)cpus, sizeof(*values));
-	if (!bpf_map_lookup_elem(fd, &key, values)) {
-		for (int i = 0; i < cpus; i++)
-			sum += values[i];
-	}
-	mem_free(values);
-	return sum;
-}
-
-/* By enum abi_loss: a name for JSON, and words for people. */
-static const struct counted loss_rows[LOSS_MAX] = {
-	[LOSS_BLOCKS_FULL] = { "live_set_full",
-			       "allocations not kept: the live set is full, raise "
-			       "--max-blocks",
-			       0 },
-	[LOSS_SITES_FULL] = { "stacks_full",
-			      "allocations not kept: too many distinct stacks, raise "
-			      "--max-stacks",
-			      0 },
-	[LOSS_THREADS_FULL] = { "threads_full", "calls not paired: too many threads", 0 },
-	[LOSS_NESTED_CALLS] = { "nested_calls", "calls not paired: nested too deep", 0 },
-	[LOSS_MISSED_RETURNS] = { "missed_returns", "calls whose return was not seen", 0 },
-	[LOSS_REUSED_ADDRESSES] = { "missed_frees",
-				    "blocks whose free was not seen (their address "
-				    "was handed out again)",
-				    0 },
-	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
-	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
-	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
-	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
-};
-
-static void add_losses(struct harvest *harvest)
-{
-	struct collect *collect = harvest->collect;
-	struct snapshot *snapshot = harvest->snapshot;
-	int losses = bpf_map__fd(collect->skeleton->maps.losses);
-	int counters = bpf_map__fd(collect->skeleton->maps.counters);
-	uint64_t overlaps = 0;
-
-	for (uint32_t i = 0; i < LOSS_MAX; i++) {
-		struct counted *loss = vec_add(&snapshot->losses);
-
-		*loss = loss_rows[i];
-		loss->count = per_cpu_sum(losses, i);
-	}
-	vec_for_each (watched, &collect->watched)
-		overlaps += ledger_sums((*watched)->ledger).overlaps;
-	*vec_add(&snapshot->losses) =
-		(struct counted){ "mapping_overlaps", "mapping calls whose order could not be told",
-				  overlaps };
-	*vec_add(&snapshot->losses) =
-		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
-				  collect->lost_stacks };
-	snapshot->heap_totals.unmatched_frees = per_cpu_sum(counters, COUNTER_UNMATCHED_FREES);
-	snapshot->heap_totals.inherited_frees = per_cpu_sum(counters, COUNTER_INHERITED_FREES);
-	snapshot->heap_totals.preexisting_blocks =
-		per_cpu_sum(counters, COUNTER_PREEXISTING_BLOCKS);
-	snapshot->cost.hits = per_cpu_sum(counters, COUNTER_HITS);
-	snapshot->cost.syscalls = per_cpu_sum(counters, COUNTER_SYSCALLS);
+	if (ended)
+		snapshot_note(
+			snapshot,
+			"%zu processes ended in the window: what they held is given back, and "
+			"not in the sums",
+			ended);
 }
 
 int collect_harvest(struct collect *collect, struct snapshot *snapshot)
@@ -527,7 +466,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 		name_stacks(&harvest);
 		add_sites(&harvest);
 		add_processes(&harvest);
-		add_losses(&harvest);
+		collect_losses(collect, snapshot);
 	}
 	HASH_ITER (hh, harvest.sums, sums, next) {
 		HASH_DEL(harvest.sums, sums);

@@ -51,6 +51,7 @@ struct collect {
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
 	uint64_t lost_stacks, unknown_code;
+	uint64_t late_attaches, late_ns, short_lived, rescanned_ns;
 	uint32_t probes;
 	uint32_t
 		generation; /* of the last table of mappings: rules cached by older ones are void */
@@ -59,9 +60,20 @@ struct collect {
 
 uint64_t collect_now_ns(void);
 
-/* By thread group, or by its key in the kernel's maps; NULL: none. */
-struct watched *collect_watched(struct collect *collect, pid_t pid);
+/* targets.c: by its key in the kernel's maps, the last one that had it; NULL: none. */
 struct watched *collect_watched_mm(struct collect *collect, uint64_t mm);
+
+/* The named processes: opened with their code, found by the kernel side, probed. Return 0 or
+ * -errno with a sentence. */
+int collect_open_targets(struct collect *collect);
+int collect_find_spaces(struct collect *collect);
+int collect_attach_heap(struct collect *collect);
+
+/* A process began: forked by a target, or a target's new program. */
+void collect_begin(struct collect *collect, const struct abi_process *record);
+
+/* After each look into the ring: probes what is new, lets go of what has ended. */
+void collect_follow(struct collect *collect);
 
 /* Reads the code of a process again and publishes it to the kernel side. */
 int collect_refresh_code(struct collect *collect, struct watched *watched);
@@ -75,6 +87,9 @@ int collect_record(void *context, void *data, size_t bytes);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);
+
+/* losses.c: the losses and counters, into a snapshot. */
+void collect_losses(struct collect *collect, struct snapshot *snapshot);
 
 /* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */
 int collect_load(struct collect *collect);

@@ -27,9 +27,10 @@ int link_method_find(const char *name, enum link_method *method);
 
 /*
  * Tries method on a function of our own, called from a second thread: kernels 6.6 to some of 6.9
- * filter uprobe_multi by thread instead of by process (fixed by 46ba0e49b642). Returns 0 where it
- * works, -EOPNOTSUPP where the kernel lacks it, -EREMCHG where the filter is wrong, else the error
- * of the failing call; with a sentence.
+ * filter uprobe_multi by thread instead of by process (fixed by 46ba0e49b642). Returns the link,
+ * which the caller closes when it has time (that takes the kernel some 30 ms), -EOPNOTSUPP where
+ * the kernel lacks it, -EREMCHG where the filter is wrong, else the error of the failing call; with
+ * a sentence.
  */
 int link_try(enum link_method method);
 

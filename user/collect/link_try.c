@@ -69,15 +69,13 @@ static int own_offset(int *file_fd, uint64_t *offset)
 	return *file_fd < 0 ? -errno : 0;
 }
 
-static int hits_of(const struct link_request *request, int map_fd, uint64_t *hits)
+/* Calls the probed function from another thread. */
+static int count_hits(int map_fd, uint64_t *hits)
 {
-	cleanup_close int link_fd = link_uprobes(request);
 	pthread_t thread;
 	uint32_t key = 0;
 	int error;
 
-	if (link_fd < 0)
-		return link_fd;
 	error = pthread_create(&thread, NULL, call_probed, NULL);
 	if (error)
 		return -error;
@@ -89,7 +87,7 @@ int link_try(enum link_method method)
 {
 	cleanup_close int map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unfreed_try", 4, 8, 1, NULL);
 	cleanup_close int program_fd = map_fd < 0 ? -1 : load_counter(map_fd, method);
-	cleanup_close int file_fd = -1;
+	cleanup_close int file_fd = -1, link_fd = -1;
 	uint64_t offset = 0, cookie = 1, hits = 0;
 	struct link_request request = {
 		.program_fd = program_fd,
@@ -99,7 +97,7 @@ int link_try(enum link_method method)
 		.cookies = &cookie,
 		.count = 1,
 	};
-	int error;
+	int error, fd;
 
 	if (program_fd < 0)
 		return error_set(-errno, "cannot load a BPF program: %s", strerror(errno));
@@ -107,7 +105,8 @@ int link_try(enum link_method method)
 	if (error)
 		return error;
 	request.file_fd = file_fd;
-	error = hits_of(&request, map_fd, &hits);
+	link_fd = link_uprobes(&request);
+	error = link_fd < 0 ? link_fd : count_hits(map_fd, &hits);
 	if (error == -EINVAL || error == -EOPNOTSUPP)
 		return error_set(-EOPNOTSUPP, "this kernel has no uprobes of kind '%s'",
 				 link_method_name(method));
@@ -117,5 +116,7 @@ int link_try(enum link_method method)
 	if (!hits)
 		return error_set(-EREMCHG, "uprobes of kind '%s' filter by thread on this kernel",
 				 link_method_name(method));
-	return 0;
+	fd = link_fd;
+	link_fd = -1;
+	return fd;
 }

@@ -29,21 +29,26 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+/* The best that works. Its trial link is closed at the end, with all others. */
 static int choose_method(struct collect *collect)
 {
-	int error = -EOPNOTSUPP;
+	int fd = -EOPNOTSUPP;
 
 	if (collect->options.method_given) {
 		collect->method = collect->options.method;
-		return link_try(collect->method);
+		fd = link_try(collect->method);
 	}
-	for (int method = LINK_SESSION; method >= LINK_PERF && error; method--) {
-		error = link_try((enum link_method)method);
+	for (int method = LINK_SESSION; !collect->options.method_given && method >= LINK_PERF;
+	     method--) {
 		collect->method = (enum link_method)method;
-		if (error == -EPERM || error == -EACCES)
-			return error;
+		fd = link_try(collect->method);
+		if (fd >= 0 || fd == -EPERM || fd == -EACCES)
+			break;
 	}
-	return error;
+	if (fd < 0)
+		return fd;
+	*vec_add(&collect->links) = fd;
+	return 0;
 }
 
 static int load_error(int error)
@@ -112,6 +117,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.probes, collect->cookies ? 1 : MAX_PROBES);
 	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.wanted, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.jvms, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.counters, COUNTER_MAX);
 	bpf_map__set_max_entries(skeleton->maps.losses, LOSS_MAX);
@@ -155,6 +161,10 @@ int collect_load(struct collect *collect)
 	if (must_preallocate())
 		preallocate(collect->skeleton);
 	error = unfreed__load(collect->skeleton);
+	if (error == -EACCES) /* the verifier's; a lack of privileges is EPERM */
+		return error_set(error,
+				 "this kernel's verifier refuses the BPF programs: please "
+				 "report it, with what 'unfreed check' says");
 	if (error)
 		return load_error(error);
 	error = tables_bind(collect->tables, bpf_map__fd(collect->skeleton->maps.rows),

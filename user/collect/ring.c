@@ -154,11 +154,13 @@ static void record_process(struct collect *collect, const struct abi_process *re
 {
 	struct watched *watched = collect_watched_mm(collect, record->header.mm);
 
-	if (!watched)
-		return;
-	watched->state = record->event == PROCESS_EXEC ? WATCHED_REPLACED : WATCHED_EXITED;
-	watched->exit_code = record->exit_code;
-	collect->end_ns = record->header.time_ns;
+	if (watched && record->header.mm && record->event != PROCESS_FORK) {
+		watched->state = record->event == PROCESS_EXEC ? WATCHED_REPLACED : WATCHED_EXITED;
+		watched->exit_code = record->exit_code;
+		collect->end_ns = record->header.time_ns;
+	}
+	if (record->event != PROCESS_EXIT)
+		collect_begin(collect, record);
 }
 
 int collect_record(void *context, void *data, size_t bytes)

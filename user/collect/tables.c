@@ -8,7 +8,7 @@
 
 #include "base/vec.h"
 
-enum { ROWS_SPARE = 128 * 1024 }; /* 1 MiB for libraries that are loaded later */
+enum { ROWS_SPARE = 384 * 1024 }; /* 3 MiB for what is loaded later: a JVM takes 1.7 */
 
 struct tables {
 	VEC(struct abi_row) rows; /* until bound */

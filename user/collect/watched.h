@@ -24,8 +24,13 @@ struct code {
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
 
 struct watched {
-	pid_t pid;
+	pid_t pid; /* in our pid namespace */
+	uint32_t tgid; /* in the kernel's own: that of its records */
 	uint64_t mm; /* its key in the kernel's maps */
+	uint16_t space; /* abi_target.space */
+	bool forked; /* from a target, while watched */
+	uint64_t began_ns; /* while watched; 0: it was there before */
+	bool late_counted;
 	char comm[64];
 	uint64_t start_ticks;
 	int pidfd;
@@ -34,9 +39,12 @@ struct watched {
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
 	struct java *java; /* NULL: none */
-	bool java_refused; /* its libjvm is none that is known */
+	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger;
 	VEC(int) links;
+	VEC(const struct image *) attached; /* images that were probed */
+	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */
+	int places_fd;
 	uint32_t probes; /* functions probed */
 	const char *allocator; /* NULL: none known */
 	const char *allocator_version;

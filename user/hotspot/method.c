@@ -39,16 +39,23 @@ static uint64_t pool_symbol(struct memory *memory, const struct vmstructs *vm, u
 	return memory_u64(memory, pool + vm->pool_bytes + 8ULL * index) & ~1ULL;
 }
 
-/* "java/util/zip/Inflater" and "<init>" become "java.util.zip.Inflater.<init>". */
+/*
+ * "java/util/zip/Inflater" and "<init>" become "java.util.zip.Inflater.<init>", and a hidden class
+ * "Main$$Lambda+0x0123" is "Main$$Lambda/0x0123" to Java, too.
+ */
 static void read_name(struct method *method, struct memory *memory, const struct vmstructs *vm,
 		      uint64_t klass, uint64_t symbol)
 {
 	size_t size = sizeof(method->name), length;
+	char *hidden;
 
 	length = read_symbol(memory, vm, memory_u64(memory, klass + vm->klass_name), method->name,
 			     size - 1);
 	for (char *at = method->name; (at = strchr(at, '/'));)
 		*at = '.';
+	hidden = strstr(method->name, "+0x");
+	if (hidden)
+		*hidden = '/';
 	method->name[length++] = '.';
 	read_symbol(memory, vm, symbol, method->name + length, size - length);
 }

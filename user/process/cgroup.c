@@ -4,8 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "process/file.h"
@@ -200,4 +203,57 @@ void cgroup_processes(const char *folder, struct pid_list *list)
 		add_folders(&folders, folders.paths.items[i]);
 	}
 	file_list_free(&folders);
+}
+
+/* Whether folder is a control group, of either version. */
+static bool is_group(const char *folder)
+{
+	cleanup_free char *processes = mem_printf("%s/cgroup.procs", folder);
+	struct statfs status;
+
+	return statfs(folder, &status) == 0 && access(processes, F_OK) == 0 &&
+	       (status.f_type == CGROUP_SUPER_MAGIC || status.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+static bool has_processes(const char *folder)
+{
+	struct pid_list list = { 0 };
+	bool any;
+
+	cgroup_processes(folder, &list);
+	any = list.pids.count != 0;
+	vec_free(&list.pids);
+	return any;
+}
+
+/* Takes path; *best is the first that is a group, until one has processes. True: it has. */
+static bool consider(char **best, char *path)
+{
+	bool group = path && is_group(path), filled = group && has_processes(path);
+
+	if (!group || (*best && !filled)) {
+		mem_free(path);
+		return false;
+	}
+	mem_free(*best);
+	*best = path;
+	return filled;
+}
+
+char *cgroup_find(const char *name, const char *root)
+{
+	char *best = NULL;
+
+	if (*name == '/') {
+		if (consider(&best, mem_string(name)) ||
+		    consider(&best, mem_printf("%s%s", root, name)))
+			return best;
+	}
+	for (enum cgroup_hierarchy hierarchy = 0; hierarchy < CGROUP_HIERARCHIES; hierarchy++) {
+		cleanup_free char *top = cgroup_folder("/", hierarchy);
+
+		if (top && consider(&best, mem_printf("%s/%s", top, name + (*name == '/'))))
+			break;
+	}
+	return best;
 }

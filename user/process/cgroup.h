@@ -25,6 +25,13 @@ char *cgroup_folder(const char *path, enum cgroup_hierarchy hierarchy);
  */
 enum cgroup_hierarchy cgroup_own(pid_t init);
 
+/*
+ * The folder of the group that a user names: a folder of any hierarchy, here or below root, or a
+ * path below the mount of one of ours, the first in which it has processes. The caller's, NULL:
+ * there is none.
+ */
+char *cgroup_find(const char *name, const char *root);
+
 /* Adds the processes of the group at folder and of those below. Unreadable ones add none. */
 void cgroup_processes(const char *folder, struct pid_list *list);
 

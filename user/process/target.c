@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* From -p and -c to a list of processes. */
+/* From what the user names to a list of processes. */
 #include "process/target.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "process/cgroup.h"
 #include "process/container.h"
+#include "process/pod.h"
 #include "process/proc.h"
 
 static int compare_pids(const void *left, const void *right)
@@ -32,7 +37,9 @@ static void sort_unique(struct target *target)
 	target->pids.count = kept;
 }
 
-/* -p: each of them must be fit to be traced. */
+/* -- pids -------------------------------------------------------------------------------------- */
+
+/* Each of them must be fit to be traced. */
 static int resolve_pids(struct target *target, const char *list)
 {
 	cleanup_free char *copy = mem_string(list);
@@ -60,14 +67,15 @@ static int resolve_pids(struct target *target, const char *list)
 	return 0;
 }
 
-/* Keeps the processes of the container that can be traced; the others are noted. */
+/* Keeps the processes of a list that can be traced; of the others, what is no mere matter of course
+ * is noted. */
 static int keep_processes(struct target *target, struct pid_list *list)
 {
 	int err = 0;
 
 	vec_for_each (pid, &list->pids) {
 		struct proc proc;
-		int this = proc_check(&proc, *pid);
+		int this = *pid == getpid() ? -ESRCH : proc_check(&proc, *pid);
 
 		if (!this) {
 			*vec_add(&target->pids) = *pid;
@@ -76,20 +84,28 @@ static int keep_processes(struct target *target, struct pid_list *list)
 			err = this;
 		}
 	}
+	sort_unique(target);
 	if (target->pids.count)
 		return 0;
 	if (err)
 		return error_set(err, "nothing to trace in %s: %s", target->name,
 				 target->notes.items[target->notes.count - 1]);
-	return error_set(-ESRCH, "%s has no running process any more", target->name);
+	return error_set(-ESRCH, "%s has no running process", target->name);
 }
 
-static int resolve_container(struct target *target, const struct container *row)
+/* -- containers and pods ----------------------------------------------------------------------- */
+
+static int resolve_container(struct target *target, const struct containers *containers,
+			     const char *key)
 {
-	cleanup_free char *label = container_label(row);
 	enum cgroup_hierarchy hierarchy;
 	struct pid_list list = { 0 };
-	int err;
+	const struct container *row;
+	int err = containers_find(containers, key, &row);
+
+	if (err)
+		return err;
+	cleanup_free char *label = container_label(row);
 
 	target->name = row->name ? mem_printf("container %s (%s)", row->name, label)
 				 : mem_printf("container %s (%s)", row->id, row->runtime);
@@ -107,25 +123,173 @@ static int resolve_container(struct target *target, const struct container *row)
 	return err;
 }
 
-int target_resolve(struct target *target, const struct target_spec *spec)
+static int resolve_pod(struct target *target, const struct containers *containers, const char *key)
+{
+	struct pod_members members = { 0 };
+	struct pid_list list = { 0 };
+	int err = pod_find(&members, containers, key);
+
+	if (!err)
+		target->name = mem_printf("pod %s", members.name);
+	for (size_t i = 0; i < members.rows.count && !err; i++) {
+		struct pid_list of_one = { 0 };
+
+		/* One that ends meanwhile is none of the pod's. */
+		if (!container_processes(members.rows.items[i]->pid, &of_one)) {
+			vec_for_each (pid, &of_one.pids)
+				*vec_add(&list.pids) = *pid;
+		}
+		vec_free(&of_one.pids);
+	}
+	if (!err && members.rows.count == 1)
+		target->container_id = mem_string(members.rows.items[0]->id);
+	if (!err)
+		err = keep_processes(target, &list);
+	vec_free(&list.pids);
+	pod_members_free(&members);
+	return err;
+}
+
+/*
+ * State files hold pids as the host has them. Where its / is mounted elsewhere we may be in a pid
+ * namespace of our own, in which these are others': the init that we see must be the host's.
+ */
+static int check_host_root(const char *root)
+{
+	struct stat theirs, ours;
+
+	if (!root)
+		return 0;
+	if (stat(root, &theirs))
+		return error_set(-errno, "cannot open %s: %m", root);
+	if (stat("/proc/1/root", &ours))
+		return error_set(-errno, "cannot open /proc/1/root: %m; run as root");
+	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+		return error_set(-ENOTSUP,
+				 "%s is not the root of our pid namespace's init: its containers' "
+				 "pids are not ours; run in the host's pid namespace (docker run "
+				 "--pid=host, hostPID: true)",
+				 root);
+	return 0;
+}
+
+static int resolve_in_containers(struct target *target, const struct target_spec *spec)
 {
 	struct containers containers = { 0 };
-	const struct container *found;
+	int err = check_host_root(spec->host_root);
+
+	if (!err)
+		err = containers_list(&containers, spec->host_root ?: "");
+	if (!err)
+		err = spec->pod ? resolve_pod(target, &containers, spec->pod)
+				: resolve_container(target, &containers, spec->container);
+	containers_free(&containers);
+	return err;
+}
+
+/* -- control groups ---------------------------------------------------------------------------- */
+
+static int resolve_cgroup(struct target *target, const struct target_spec *spec)
+{
+	struct pid_list list = { 0 };
+	int err;
+
+	target->cgroup_path = cgroup_find(spec->cgroup, spec->host_root ?: "");
+	if (!target->cgroup_path)
+		return error_set(-ENOENT,
+				 "no control group '%s': give its folder, or its path as "
+				 "/proc/PID/cgroup has it",
+				 spec->cgroup);
+	target->name = mem_printf("cgroup %s", spec->cgroup);
+	cgroup_processes(target->cgroup_path, &list);
+	err = keep_processes(target, &list);
+	vec_free(&list.pids);
+	return err;
+}
+
+/* -- names ------------------------------------------------------------------------------------- */
+
+enum {
+	COMM_CHARS = 15, /* TASK_COMM_LEN - 1: the kernel keeps no more of a name */
+	MAX_LISTED = 8,
+};
+
+static int find_named(struct pid_list *list, const char *comm)
+{
+	DIR *stream = opendir("/proc");
+	struct dirent *entry;
+
+	if (!stream)
+		return error_set(-errno, "cannot list /proc: %m");
+	while ((entry = readdir(stream))) {
+		struct proc proc;
+
+		if (!isdigit((unsigned char)*entry->d_name) ||
+		    proc_read(&proc, atoi(entry->d_name)) || proc.pid == getpid())
+			continue;
+		if (strncmp(proc.comm, comm, COMM_CHARS) == 0 && !proc.kernel_thread &&
+		    !proc.zombie)
+			*vec_add(&list->pids) = proc.pid;
+	}
+	closedir(stream);
+	return 0;
+}
+
+static int several(const struct pid_list *list, const char *comm)
+{
+	cleanup_free char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (!stream)
+		return error_set(-errno, "several processes are called '%s'", comm);
+	for (size_t i = 0; i < list->pids.count && i < MAX_LISTED; i++)
+		fprintf(stream, "%s%d", i ? ", " : "", (int)list->pids.items[i]);
+	if (list->pids.count > MAX_LISTED)
+		fprintf(stream, " and %zu more", list->pids.count - MAX_LISTED);
+	fclose(stream);
+	return error_set(-EINVAL, "%zu processes are called '%s': pids %s; use -p",
+			 list->pids.count, comm, text);
+}
+
+static int resolve_comm(struct target *target, const char *comm)
+{
+	struct pid_list list = { 0 };
+	struct proc proc;
+	int err = find_named(&list, comm);
+
+	if (!err && !list.pids.count)
+		err = error_set(-ENOENT, "no process is called '%s'", comm);
+	if (!err && list.pids.count > 1)
+		err = several(&list, comm);
+	if (!err)
+		err = proc_check(&proc, list.pids.items[0]);
+	if (!err) {
+		*vec_add(&target->pids) = proc.pid;
+		target->name = mem_printf("%s (pid %d)", comm, (int)proc.pid);
+	}
+	vec_free(&list.pids);
+	return err;
+}
+
+/* -- all of them ------------------------------------------------------------------------------- */
+
+int target_resolve(struct target *target, const struct target_spec *spec)
+{
+	int given = !!spec->pids + !!spec->container + !!spec->pod + !!spec->cgroup + !!spec->comm;
 	int err;
 
 	memset(target, 0, sizeof(*target));
-	if (!spec->pids == !spec->container)
-		return error_set(-EINVAL, "name one target: -p PID[,PID…] or -c CONTAINER");
-	if (spec->pids) {
+	if (given != 1)
+		return error_set(-EINVAL, "name one target: a process, container, pod or cgroup");
+	if (spec->pids)
 		err = resolve_pids(target, spec->pids);
-	} else {
-		err = containers_list(&containers, "");
-		if (!err)
-			err = containers_find(&containers, spec->container, &found);
-		if (!err)
-			err = resolve_container(target, found);
-		containers_free(&containers);
-	}
+	else if (spec->cgroup)
+		err = resolve_cgroup(target, spec);
+	else if (spec->comm)
+		err = resolve_comm(target, spec->comm);
+	else
+		err = resolve_in_containers(target, spec);
 	if (err)
 		target_free(target);
 	return err;

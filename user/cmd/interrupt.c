@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What ends a command early. */
+#include "cmd/interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/output.h"
+
+static volatile sig_atomic_t signals; /* one came: global, as a handler is */
+
+/* The kernel detaches whatever is attached. */
+static void on_signal(int number)
+{
+	if (signals) {
+		output_abandon();
+		signal(number, SIG_DFL);
+		raise(number);
+	}
+	signals = 1;
+}
+
+void interrupt_catch(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		sigaction(numbers[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+bool interrupted(void)
+{
+	return signals;
+}

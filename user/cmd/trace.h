@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What unfreed trace was asked for. */
+#ifndef UNFREED_CMD_TRACE_H
+#define UNFREED_CMD_TRACE_H
+
+#include "collect/collect.h"
+#include "process/target.h"
+#include "report/report.h"
+
+struct trace {
+	struct target_spec spec;
+	char *const *command; /* the words behind "--", or NULL */
+	struct collect_options collect;
+	struct report_options report;
+	const struct report_ops *format;
+	const char *output;
+	uint64_t duration_ns; /* UINT64_MAX: until the target exits */
+	uint64_t interval_ns;
+	uint64_t fail_over_bytes;
+	bool duration_given, fail_over, interval, top_given, min_age_given, help;
+};
+
+/*
+ * Defaults, then what argv says. Returns true, or false: the command ends with *status, and all is
+ * said.
+ */
+bool trace_options(struct trace *trace, int argc, char **argv, int *status);
+
+#endif

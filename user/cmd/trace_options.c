@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The options of unfreed trace: one table, and what must hold between them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "cmd/trace.h"
+
+static int parse_events(const char *argument, void *value)
+{
+	struct collect_options *collect = value;
+	char *text = strdup(argument), *rest = NULL;
+	int error = 0;
+
+	collect->heap = collect->mapping = false;
+	for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		if (!strcmp(word, "heap"))
+			collect->heap = true;
+		else if (!strcmp(word, "mapping"))
+			collect->mapping = true;
+		else
+			error = error_set(-EINVAL, "no events '%s': heap, mapping", word);
+	}
+	free(text);
+	if (!error && !collect->heap && !collect->mapping)
+		error = error_set(-EINVAL, "none given: heap, mapping");
+	return error;
+}
+
+static int parse_format(const char *argument, void *value)
+{
+	const struct report_ops **format = value;
+
+	*format = report_find(argument);
+	return *format ? 0
+		       : error_set(-EINVAL, "no format '%s': see 'unfreed trace --help'", argument);
+}
+
+static int parse_stack(const char *argument, void *value)
+{
+	bool *frame_pointers_only = value;
+
+	*frame_pointers_only = !strcmp(argument, "fp");
+	if (*frame_pointers_only || !strcmp(argument, "auto") || !strcmp(argument, "table"))
+		return 0;
+	return error_set(-EINVAL, "no way to walk '%s': auto, table, fp", argument);
+}
+
+static int parse_overhead(const char *argument, void *value)
+{
+	(void)value;
+	if (!strcmp(argument, "off"))
+		return 0;
+	return error_set(-EINVAL, "only 'off' is known: every call is traced");
+}
+
+static int parse_method(const char *argument, void *value)
+{
+	struct collect_options *collect = value;
+
+	collect->method_given = true;
+	return link_method_find(argument, &collect->method);
+}
+
+/* One target, and nothing else. rest: the words behind the options. */
+static int take_target(struct trace *trace, char **rest)
+{
+	const struct target_spec *spec = &trace->spec;
+	int given = !!spec->pids + !!spec->container + !!spec->pod + !!spec->cgroup + !!spec->comm;
+
+	if (*rest && !strcmp(rest[-1], "--"))
+		trace->command = rest;
+	else if (*rest)
+		return error_set(-EINVAL, "unexpected '%s': a command goes behind '--'", *rest);
+	if (given + !!trace->command != 1)
+		return error_set(-EINVAL,
+				 "name one target: -p, -c, --pod, --cgroup, -n, or "
+				 "-- COMMAND");
+	return 0;
+}
+
+static int parse_options(struct trace *trace, int argc, char **argv, int *status)
+{
+	bool as_json = false;
+	const struct option_row rows[] = {
+		{ "pid", 'p', "PID[,PID...]", "trace these processes", OPTION_STRING,
+		  &trace->spec.pids, NULL, NULL },
+		{ "container", 'c', "NAME", "trace a container, by name or id prefix",
+		  OPTION_STRING, &trace->spec.container, NULL, NULL },
+		{ "pod", 0, "POD", "trace [NAMESPACE/]POD[/CONTAINER]", OPTION_STRING,
+		  &trace->spec.pod, NULL, NULL },
+		{ "cgroup", 0, "PATH", "trace all processes of a control group", OPTION_STRING,
+		  &trace->spec.cgroup, NULL, NULL },
+		{ "comm", 'n', "COMM", "trace the process of this name", OPTION_STRING,
+		  &trace->spec.comm, NULL, NULL },
+		{ "host-root", 0, "DIR", "where the host's root is mounted (/)", OPTION_STRING,
+		  &trace->spec.host_root, NULL, NULL },
+		{ "duration", 'd', "TIME", "length of the window (30s)", OPTION_TIME,
+		  &trace->duration_ns, NULL, &trace->duration_given },
+		{ "interval", 'i', "TIME", "report every TIME, from the start on", OPTION_TIME,
+		  &trace->interval_ns, NULL, &trace->interval },
+		{ "min-age", 0, "TIME", "leave younger blocks out of the table (5s)", OPTION_TIME,
+		  &trace->collect.min_age_ns, NULL, &trace->min_age_given },
+		{ "top", 't', "N", "stacks in the table (20)", OPTION_COUNT, &trace->report.top,
+		  NULL, &trace->top_given },
+		{ "events", 0, "LIST", "what to trace: heap,mapping (both)", OPTION_CALL,
+		  &trace->collect, parse_events, NULL },
+		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
+		  &trace->collect.frame_pointers_only, parse_stack, NULL },
+		{ "max-overhead", 0, "off", "trace every call", OPTION_CALL, NULL, parse_overhead,
+		  NULL },
+		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
+		  &trace->collect.max_blocks, NULL, NULL },
+		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
+		  &trace->collect.max_stacks, NULL, NULL },
+		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
+		  OPTION_CALL, &trace->collect, parse_method, NULL },
+		{ "format", 'f', "FORMAT", "table, json, folded, svg (table)", OPTION_CALL,
+		  &trace->format, parse_format, NULL },
+		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &as_json, NULL, NULL },
+		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &trace->output,
+		  NULL, NULL },
+		{ "fail-over", 0, "SIZE", "exit with 3 if more than SIZE is outstanding",
+		  OPTION_BYTES, &trace->fail_over_bytes, NULL, &trace->fail_over },
+		{ "help", 'h', NULL, "this text", OPTION_FLAG, &trace->help, NULL, NULL },
+		{ 0 },
+	};
+	int index;
+
+	index = cmd_options(
+		rows,
+		"unfreed trace TARGET [options]\n"
+		"       unfreed trace [options] -- COMMAND [ARGUMENT...]",
+		"Attaches to TARGET (-p, -c, --pod, --cgroup or -n), or starts COMMAND, "
+		"watches it\nfor a window and reports what it has allocated and not "
+		"given back, by complete\nstack. Ctrl-C ends the window early.",
+		argc, argv, &trace->help, status);
+	if (index < 0)
+		return -1;
+	if (as_json)
+		trace->format = report_find("json");
+	if (take_target(trace, argv + index)) {
+		*status = cmd_fail(EXIT_USAGE);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_limits(const struct trace *trace)
+{
+	const uint64_t most = 1U << 30;
+
+	if (!trace->collect.max_blocks || trace->collect.max_blocks > most)
+		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
+	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
+		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
+	if (trace->spec.pids && trace->spec.pids[strspn(trace->spec.pids, "0123456789,")])
+		return error_set(-EINVAL, "--pid: '%s' is not a list of pids", trace->spec.pids);
+	if (trace->interval && !trace->interval_ns)
+		return error_set(-EINVAL, "--interval: longer than nothing");
+	return 0;
+}
+
+/* What was not asked for shapes the table only; the other formats hold everything. */
+static void shape(struct trace *trace)
+{
+	bool table = trace->format == report_find("table");
+
+	trace->report.min_age_ns = table || trace->min_age_given ? trace->collect.min_age_ns : 0;
+	if (!table && !trace->top_given)
+		trace->report.top = UINT64_MAX;
+	trace->report.shape_all =
+		trace->top_given || (trace->min_age_given && trace->collect.min_age_ns);
+}
+
+/* A command's blocks are as old as it: none is left out, unless that was asked for. */
+static void follow_command(struct trace *trace)
+{
+	if (!trace->duration_given)
+		trace->duration_ns = UINT64_MAX;
+	if (!trace->min_age_given)
+		trace->collect.min_age_ns = 0;
+}
+
+bool trace_options(struct trace *trace, int argc, char **argv, int *status)
+{
+	*trace = (struct trace){
+		.format = report_find("table"),
+		.duration_ns = 30ULL * 1000000000,
+		.report.top = 20,
+	};
+	collect_defaults(&trace->collect);
+	if (parse_options(trace, argc, argv, status))
+		return false;
+	if (check_limits(trace)) {
+		*status = cmd_fail(EXIT_USAGE);
+		return false;
+	}
+	if (trace->command)
+		follow_command(trace);
+	shape(trace);
+	return true;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is known to have been missed, by name, and the plain counters. */
+#include "collect/internal.h"
+#include "collect/skeleton.h"
+
+static uint64_t per_cpu_sum(int fd, uint32_t key)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values, sum = 0;
+
+	if (cpus <= 0)
+		return 0;
+	values = mem_array((size_t)cpus, sizeof(*values));
+	if (!bpf_map_lookup_elem(fd, &key, values)) {
+		for (int i = 0; i < cpus; i++)
+			sum += values[i];
+	}
+	mem_free(values);
+	return sum;
+}
+
+/* By enum abi_loss: a name for JSON, and words for people. */
+static const struct counted loss_rows[LOSS_MAX] = {
+	[LOSS_BLOCKS_FULL] = { "live_set_full",
+			       "allocations not kept: the live set is full, raise "
+			       "--max-blocks",
+			       0 },
+	[LOSS_SITES_FULL] = { "stacks_full",
+			      "allocations not kept: too many distinct stacks, raise "
+			      "--max-stacks",
+			      0 },
+	[LOSS_THREADS_FULL] = { "threads_full", "calls not paired: too many threads", 0 },
+	[LOSS_NESTED_CALLS] = { "nested_calls", "calls not paired: nested too deep", 0 },
+	[LOSS_MISSED_RETURNS] = { "missed_returns", "calls whose return was not seen", 0 },
+	[LOSS_REUSED_ADDRESSES] = { "missed_frees",
+				    "blocks whose free was not seen (their address "
+				    "was handed out again)",
+				    0 },
+	[LOSS_FAR_ADDRESSES] = { "far_addresses", "blocks not kept: their address is above 2^48",
+				 0 },
+	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
+	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
+	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
+	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
+};
+
+void collect_losses(struct collect *collect, struct snapshot *snapshot)
+{
+	int losses = bpf_map__fd(collect->skeleton->maps.losses);
+	int counters = bpf_map__fd(collect->skeleton->maps.counters);
+	uint64_t overlaps = 0;
+
+	for (uint32_t i = 0; i < LOSS_MAX; i++) {
+		struct counted *loss = vec_add(&snapshot->losses);
+
+		*loss = loss_rows[i];
+		loss->count = per_cpu_sum(losses, i);
+	}
+	vec_for_each (watched, &collect->watched)
+		overlaps += ledger_sums((*watched)->ledger).overlaps;
+	*vec_add(&snapshot->losses) =
+		(struct counted){ "mapping_overlaps", "mapping calls whose order could not be told",
+				  overlaps };
+	*vec_add(&snapshot->losses) = (struct counted){
+		"late_attaches",
+		"processes whose first allocations were missed: they began while watched",
+		collect->late_attaches
+	};
+	*vec_add(&snapshot->losses) =
+		(struct counted){ "short_lived",
+				  "processes that came and went too fast to be watched",
+				  collect->short_lived };
+	*vec_add(&snapshot->losses) =
+		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
+				  collect->lost_stacks };
+	snapshot->heap_totals.unmatched_frees = per_cpu_sum(counters, COUNTER_UNMATCHED_FREES);
+	snapshot->heap_totals.inherited_frees = per_cpu_sum(counters, COUNTER_INHERITED_FREES);
+	snapshot->heap_totals.preexisting_blocks =
+		per_cpu_sum(counters, COUNTER_PREEXISTING_BLOCKS);
+	snapshot->cost.hits = per_cpu_sum(counters, COUNTER_HITS);
+	snapshot->cost.syscalls = per_cpu_sum(counters, COUNTER_SYSCALLS);
+}

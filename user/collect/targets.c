@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The processes being watched: those named, and those that begin while watched. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "collect/internal.h"
+#include "collect/skeleton.h"
+#include "process/container.h"
+
+enum {
+	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
+	JAVA_TRIES_MAX = 50, /* ten a second */
+	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
+};
+
+struct watched *collect_watched_mm(struct collect *collect, uint64_t mm)
+{
+	/* The last one: the kernel gives an mm of the dead to the next. */
+	for (size_t i = collect->watched.count; i; i--) {
+		if (collect->watched.items[i - 1]->mm == mm)
+			return collect->watched.items[i - 1];
+	}
+	return NULL;
+}
+
+/* -- those that are named -------------------------------------------------------------------- */
+
+/* A process of several may have gone since the list was made. */
+int collect_open_targets(struct collect *collect)
+{
+	const struct collect_options *options = &collect->options;
+
+	for (size_t i = 0; i < options->pid_count; i++) {
+		struct watched *watched = watched_new(options->pids[i]);
+		int error = watched ? watched_read_code(watched, collect->images) : -ESRCH;
+
+		if (error && options->pid_count == 1) {
+			watched_free(watched);
+			return error;
+		}
+		if (error) {
+			collect_note(collect, "%s", error_message());
+			watched_free(watched);
+			continue;
+		}
+		*vec_add(&collect->watched) = watched;
+	}
+	return collect->watched.count ? 0 : error_set(-ESRCH, "no process of the target is left");
+}
+
+/* A libjvm that is being loaded is not readable yet. */
+static void find_java(struct collect *collect, struct watched *watched)
+{
+	vec_for_each (code, &watched->code) {
+		if (!code->image || !code->image->usable ||
+		    strcmp(image_name(code->image), "libjvm.so"))
+			continue;
+		watched->java = java_new(collect->sandbox, watched->pid, code->image, code->bias);
+		if (!watched->java && ++watched->java_tries == JAVA_TRIES_MAX)
+			collect_note(collect, "pid %d: Java stacks are cut: %s", (int)watched->pid,
+				     error_message());
+		return;
+	}
+}
+
+/* Before the code is published: no rule may be cached that does not know the JVM. */
+static void publish_java(struct collect *collect, struct watched *watched)
+{
+	const struct abi_jvm *layout;
+
+	if (!watched->java && watched->java_tries < JAVA_TRIES_MAX)
+		find_java(collect, watched);
+	layout = watched->java ? java_layout(watched->java) : NULL;
+	if (layout)
+		bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.jvms), &watched->mm, layout,
+				    BPF_ANY);
+}
+
+static int publish_code(struct collect *collect, struct watched *watched)
+{
+	struct abi_target target = { .tgid = watched->tgid,
+				     .generation = ++collect->generation,
+				     .space = watched->space,
+				     .flags = watched->forked ? TARGET_FORKED : 0 };
+	struct abi_code *code;
+	size_t count;
+	int error;
+
+	publish_java(collect, watched);
+	count = watched_code_table(watched, &code);
+	error = tables_add_code(collect->tables, code, count, &target.mappings_first);
+	mem_free(code);
+	if (error) {
+		collect_note(collect,
+			     "pid %d has too many executable mappings (%zu): stacks by "
+			     "frame pointers only",
+			     (int)watched->pid, count);
+		count = 0;
+	}
+	target.mappings_count = (uint32_t)count;
+	return bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
+				   &target, BPF_EXIST)
+		       ? -errno
+		       : 0;
+}
+
+int collect_refresh_code(struct collect *collect, struct watched *watched)
+{
+	int error = watched_read_code(watched, collect->images);
+
+	return error ? error : publish_code(collect, watched);
+}
+
+/* Takes what the kernel side has found of one process. */
+static void take_space(struct collect *collect, struct watched *watched)
+{
+	int fd = bpf_map__fd(collect->skeleton->maps.wanted);
+	uint32_t pid = (uint32_t)watched->pid;
+	struct abi_wanted found = { 0 };
+
+	bpf_map_lookup_elem(fd, &pid, &found);
+	bpf_map_delete_elem(fd, &pid);
+	if (!found.mm) {
+		watched->state = WATCHED_EXITED;
+		return;
+	}
+	watched->mm = found.mm;
+	watched->tgid = found.tgid;
+	watched->space = found.space;
+	publish_code(collect, watched);
+}
+
+/* The kernel side finds the address spaces by the processes that we name. */
+int collect_find_spaces(struct collect *collect)
+{
+	int fd = bpf_map__fd(collect->skeleton->maps.wanted), error;
+	struct abi_wanted none = { 0 };
+
+	vec_for_each (watched, &collect->watched) {
+		uint32_t pid = (uint32_t)(*watched)->pid;
+
+		if (!(*watched)->mm && bpf_map_update_elem(fd, &pid, &none, BPF_ANY))
+			return error_set(-errno, "cannot fill the table of targets: %s",
+					 strerror(errno));
+	}
+	error = link_iterate(bpf_program__fd(collect->skeleton->progs.process_find));
+	if (error)
+		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
+	vec_for_each (watched, &collect->watched) {
+		if (!(*watched)->mm)
+			take_space(collect, *watched);
+	}
+	return 0;
+}
+
+/* -- probes ------------------------------------------------------------------------------------ */
+
+static void note_images(struct collect *collect, const struct watched *watched)
+{
+	vec_for_each (code, &watched->code) {
+		struct image *image = code->image;
+
+		if (!image)
+			continue;
+		if (image->foreign)
+			collect_note(collect, "malloc in %s is of an unknown allocator: not traced",
+				     image->path);
+		vec_for_each (why, &image->refused)
+			collect_note(collect, "not attached in %s: %s", image->path, *why);
+	}
+}
+
+/* Probes what is not probed yet of one process. It may be gone by now: that is no error. */
+static int attach(struct collect *collect, struct watched *watched)
+{
+	struct unfreed *skeleton = collect->skeleton;
+	struct watched_programs programs = {
+		.method = collect->method,
+		.enter_fd = bpf_program__fd(skeleton->progs.heap_enter),
+		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
+		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
+		.places_fd = collect->cookies ? -1 : bpf_map__fd(skeleton->maps.probes),
+	};
+	uint32_t before = watched->probes;
+	int error;
+
+	if (!collect->options.heap || watched->state != WATCHED_RUNNING)
+		return 0;
+	error = watched_attach(watched, &programs);
+	collect->probes += watched->probes - before;
+	note_images(collect, watched);
+	return error == -ESRCH ? 0 : error;
+}
+
+int collect_attach_heap(struct collect *collect)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < collect->watched.count && !error; i++)
+		error = attach(collect, collect->watched.items[i]);
+	return error;
+}
+
+/* -- following --------------------------------------------------------------------------------- */
+
+/* A process began with an address space of its own. One that is gone already leaves no trace. */
+void collect_begin(struct collect *collect, const struct abi_process *record)
+{
+	struct watched *watched = watched_new((pid_t)record->pid);
+
+	if (!watched) {
+		collect->short_lived++;
+		return;
+	}
+	watched->mm = record->mm;
+	watched->tgid = record->tgid;
+	watched->space = record->space;
+	watched->forked = record->event == PROCESS_FORK;
+	watched->began_ns = record->header.time_ns;
+	*vec_add(&collect->watched) = watched;
+	if (collect_refresh_code(collect, watched))
+		return;
+	if (collect->options.mapping)
+		watched_seed(watched);
+}
+
+/* A process that came into the container by itself: entered, or missed at the start. */
+static void adopt(struct collect *collect, pid_t pid)
+{
+	struct watched *watched = watched_new(pid);
+
+	if (!watched)
+		return;
+	watched->began_ns = collect_now_ns();
+	*vec_add(&collect->watched) = watched;
+	if (watched_read_code(watched, collect->images) || collect_find_spaces(collect) ||
+	    watched->state != WATCHED_RUNNING)
+		return;
+	if (collect->options.mapping)
+		watched_seed(watched);
+}
+
+static bool is_watched(struct collect *collect, pid_t pid)
+{
+	vec_for_each (watched, &collect->watched) {
+		if ((*watched)->pid == pid && (*watched)->state == WATCHED_RUNNING)
+			return true;
+	}
+	return false;
+}
+
+static void rescan(struct collect *collect)
+{
+	struct pid_list list = { 0 };
+
+	if (!collect->options.container_pid || collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
+		return;
+	collect->rescanned_ns = collect_now_ns();
+	if (!container_processes(collect->options.container_pid, &list)) {
+		vec_for_each (pid, &list.pids) {
+			if (!is_watched(collect, *pid))
+				adopt(collect, *pid);
+		}
+	}
+	vec_free(&list.pids);
+}
+
+/* The first probes of a process that began while watched: what it did before is not known. */
+static void attach_late(struct collect *collect, struct watched *watched)
+{
+	if (!watched->probes && watched->code_read_ns - watched->began_ns < ATTACH_TRY_NS)
+		collect_refresh_code(collect, watched);
+	if (attach(collect, watched) || !watched->probes || watched->late_counted)
+		return;
+	watched->late_counted = true;
+	collect->late_attaches++;
+	collect->late_ns += collect_now_ns() - watched->began_ns;
+}
+
+/* New code may bring an allocator; compiled code that came or went voids what is known of it. */
+static void follow(struct collect *collect, struct watched *watched)
+{
+	if (watched->state != WATCHED_RUNNING) {
+		watched_detach(watched);
+		return;
+	}
+	if (watched->java ? java_code_changed(watched->java)
+			  : watched->java_tries && watched->java_tries < JAVA_TRIES_MAX)
+		publish_code(collect, watched);
+	if (watched->began_ns)
+		attach_late(collect, watched);
+	else
+		attach(collect, watched);
+}
+
+void collect_follow(struct collect *collect)
+{
+	rescan(collect);
+	for (size_t i = 0; i < collect->watched.count; i++)
+		follow(collect, collect->watched.items[i]);
+}
