@@ -47,7 +47,8 @@ enum {
 
 enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */
 
-/* All that BPF needs to know of a probed function. It travels in the probe's 64-bit cookie. */
+/* All that BPF needs to know of a probed function. Mostly it travels in the probe's 64-bit cookie.
+ */
 struct abi_probe {
 	__u8 role : 4; /* enum abi_role */
 	__u8 flags : 4; /* PROBE_… */
@@ -59,6 +60,13 @@ struct abi_probe {
 	__u16 space; /* abi_target.space of the process that the probe was put on for */
 };
 ABI_SIZE(struct abi_probe, 8);
+
+/* Where a probe is hit: its key in a map, on kernels whose probes carry no cookie. */
+struct abi_probe_key {
+	__u64 mm;
+	__u64 address; /* of the probed instruction */
+};
+ABI_SIZE(struct abi_probe_key, 16);
 
 /* -- heap: live blocks and sums per stack ------------------------------------------------------ */
 

@@ -8,6 +8,8 @@
  */
 #include "live.bpf.h"
 
+extern struct probes_map probes SEC(".maps");
+
 /*
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
  * context pointer that was added to.
@@ -384,23 +386,36 @@ static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 a
 
 /* -- programs ---------------------------------------------------------------------------------- */
 
-static __always_inline struct abi_probe cookie_probe(void *ctx)
+/* bpf_get_attach_cookie: since 5.15, 7adfc6c9b315. */
+static __always_inline struct abi_probe probe_of(struct pt_regs *ctx, __u64 mm)
 {
+	struct abi_probe_key key = { .mm = mm, .address = PT_REGS_IP(ctx) };
+	struct abi_probe *known;
 	union {
 		__u64 cookie;
 		struct abi_probe probe;
-	} u = { .cookie = bpf_get_attach_cookie(ctx) };
+	} u = {};
 
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_attach_cookie)) {
+		u.cookie = bpf_get_attach_cookie(ctx);
+	} else {
+		known = bpf_map_lookup_elem(&probes, &key);
+		if (known)
+			u.probe = *known;
+	}
 	return u.probe;
 }
 
 SEC("uprobe")
 int heap_enter(struct pt_regs *ctx)
 {
-	struct abi_probe probe = cookie_probe(ctx);
 	__u64 mm = current_mm();
+	struct abi_probe probe;
 
 	if (frozen)
+		return 0;
+	probe = probe_of(ctx, mm);
+	if (probe.role == ROLE_NONE)
 		return 0;
 	count(COUNTER_HITS);
 	switch (probe.role) {
@@ -441,12 +456,15 @@ int heap_session(struct pt_regs *ctx)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread;
+	__u64 mm;
 
 	if (frozen)
 		return 1;
 	count(COUNTER_HITS);
-	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx))
-		return call_enter(ctx, current_mm(), cookie_probe(ctx));
+	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx)) {
+		mm = current_mm();
+		return call_enter(ctx, mm, probe_of(ctx, mm));
+	}
 	thread = bpf_map_lookup_elem(&threads, &tid);
 	return thread ? call_return(ctx, thread) : 0;
 }

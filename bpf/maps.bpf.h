@@ -35,6 +35,7 @@ MAP_HASH(blocks_map, struct abi_block_key, struct abi_block);
 MAP_ARRAY(buckets_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_bucket);
 MAP_HASH(sites_map, struct abi_site_key, struct abi_site);
 MAP_HASH(targets_map, __u64, struct abi_target); /* by mm */
+MAP_HASH(probes_map, struct abi_probe_key, struct abi_probe);
 MAP_HASH(wanted_map, __u32, struct abi_wanted); /* by pid */
 MAP_HASH(tgids_map, __u32, __u64); /* thread group → mm */
 MAP_HASH(jvms_map, __u64, struct abi_jvm); /* by mm */

@@ -6,6 +6,7 @@ struct targets_map targets SEC(".maps");
 struct wanted_map wanted SEC(".maps");
 struct tgids_map tgids SEC(".maps");
 struct jvms_map jvms SEC(".maps");
+struct probes_map probes SEC(".maps");
 struct threads_map threads SEC(".maps");
 struct blocks_map blocks SEC(".maps");
 struct buckets_map buckets SEC(".maps");

@@ -208,13 +208,20 @@ static __always_inline bool append(struct thread *thread, __u64 pc)
 	return true;
 }
 
+/*
+ * Before 6.7 (10e14e9652bf) the verifier takes no loop that is closed by falling through to
+ * its head, as the compiler lays it out where it can skip a part of the first round.
+ */
 static __always_inline int walk_frames(struct thread *thread, struct walk *walk, __u32 slot)
 {
-	for (int i = 0; i < ABI_MAX_FRAMES; i++) {
-		__u64 pc = walk->pc;
-		bool fits;
-		int step;
+	int left = ABI_MAX_FRAMES, step;
 
+	do {
+		__u64 pc;
+		bool fits;
+
+		barrier();
+		pc = walk->pc;
 		walk->method = 0;
 		step = unwind_step(slot);
 		if (walk->method)
@@ -223,10 +230,10 @@ static __always_inline int walk_frames(struct thread *thread, struct walk *walk,
 		else
 			fits = append(thread, pc & ~ABI_FRAME_METHOD);
 		if (!fits)
-			break;
+			return END_DEPTH;
 		if (step != STEP_ON)
 			return step;
-	}
+	} while (--left);
 	return END_DEPTH;
 }
 

@@ -16,6 +16,7 @@ enum {
 };
 
 struct walk {
+	__u64 slot; /* its own number */
 	__u64 claims; /* 1: in use */
 	__u64 pc; /* behind the instruction that the frame is at */
 	__u64 sp;
@@ -55,6 +56,9 @@ static __always_inline struct walk *walk_at(__u32 slot)
  * A slot of this CPU, which no program leaves before its end, but on which one may preempt another.
  * Whoever reads 1 behind its own addition is alone, as all who come later add to it. (An atomic
  * exchange would need 5.12, commit 5ffa25502b5a.)
+ *
+ * Its number is read back, so that the verifier takes it for any: before 6.2 (be2ef8161572) it
+ * would follow what comes behind once for each slot.
  */
 static __always_inline struct walk *walk_claim(__u32 *slot)
 {
@@ -65,7 +69,8 @@ static __always_inline struct walk *walk_claim(__u32 *slot)
 			break;
 		__sync_fetch_and_add(&walk->claims, 1);
 		if (*(volatile __u64 *)&walk->claims == 1) {
-			*slot = i;
+			walk->slot = i;
+			*slot = *(volatile __u64 *)&walk->slot;
 			return walk;
 		}
 		__sync_fetch_and_add(&walk->claims, -1);

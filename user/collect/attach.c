@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "base/error.h"
 #include "collect/allocators.h"
 #include "collect/watched.h"
@@ -127,6 +129,43 @@ static int image_attach(struct watched *watched, const struct image *image,
 	return error;
 }
 
+/* Tells the kernel side what a probe is by where it is hit. Of several names of one address the
+ * first stays, as it does in a batch. */
+static int publish_place(struct watched *watched, const struct image *image, uint64_t in_image,
+			 uint64_t cookie)
+{
+	vec_for_each (code, &watched->code) {
+		struct abi_probe_key key = { .mm = watched->mm, .address = code->bias + in_image };
+
+		if (code->image != image || key.address < code->start || key.address >= code->end)
+			continue;
+		if (!bpf_map_update_elem(watched->places_fd, &key, &cookie, BPF_NOEXIST))
+			*vec_add(&watched->places) = key;
+		else if (errno != EEXIST)
+			return error_set(-errno, "cannot fill the table of probes: %s",
+					 strerror(errno));
+	}
+	return 0;
+}
+
+static int image_publish(struct watched *watched, const struct image *image, int places_fd)
+{
+	int error = 0;
+
+	watched->places_fd = places_fd;
+	for (size_t i = 0; i < image->probes.count && !error; i++) {
+		const struct placed *placed = &image->probes.items[i];
+
+		error = publish_place(watched, image,
+				      placed->probe.function_address + placed->probe.skip_bytes,
+				      cookie_of(watched, placed));
+	}
+	for (size_t i = 0; i < image->exits.count && !error; i++)
+		error = publish_place(watched, image, image->exits.items[i].address,
+				      exit_cookie(&image->exits.items[i]));
+	return error;
+}
+
 /* In this call, for another of its pieces, or in an earlier one. */
 static bool is_attached(const struct watched *watched, const struct image *image)
 {
@@ -147,7 +186,10 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 		if (error || !image || !image->probes.count || is_attached(watched, image))
 			continue;
 		*vec_add(&watched->attached) = image;
-		error = image_attach(watched, image, programs);
+		if (programs->places_fd >= 0)
+			error = image_publish(watched, image, programs->places_fd);
+		if (!error)
+			error = image_attach(watched, image, programs);
 	}
 	return error;
 }
@@ -157,4 +199,7 @@ void watched_detach(struct watched *watched)
 	vec_for_each (fd, &watched->links)
 		close(*fd);
 	watched->links.count = 0;
+	vec_for_each (key, &watched->places)
+		bpf_map_delete_elem(watched->places_fd, key);
+	watched->places.count = 0;
 }

@@ -47,6 +47,7 @@ struct collect {
 	VEC(char *) paths; /* of anonymous code, one copy each */
 	struct stack *stacks;
 	enum link_method method;
+	bool cookies; /* probes carry them (5.15) */
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
 	uint64_t look_bytes; /* taken from the ring by this look into it */

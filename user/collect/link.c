@@ -89,7 +89,8 @@ static int perf_attach(int event_fd, int program_fd, uint64_t cookie)
 
 	/* 5.15 (b89fbfbb854c): links on perf events, which can carry a cookie */
 	link_fd = bpf_link_create(program_fd, event_fd, BPF_PERF_EVENT, &opts);
-	if (link_fd < 0 && !cookie && ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, program_fd) == 0)
+	if (link_fd < 0 && (errno == EINVAL || errno == E2BIG) &&
+	    ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, program_fd) == 0)
 		link_fd = fcntl(event_fd, F_DUPFD_CLOEXEC, 0);
 	error = link_fd < 0 ? -errno : 0;
 	if (!error && ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0)) {

@@ -42,7 +42,7 @@ struct link_request {
 	bool returns; /* LINK_MULTI, LINK_PERF: the functions' returns */
 	enum link_method method;
 	const uint64_t *offsets; /* in the file */
-	const uint64_t *cookies;
+	const uint64_t *cookies; /* before 5.15 they are not kept */
 	size_t count;
 };
 

@@ -6,11 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 
-enum { MAX_THREADS = 65536, MAX_TARGETS = 4096 };
+enum {
+	MAX_THREADS = 65536,
+	PREALLOCATED_THREADS = 8192,
+	MAX_TARGETS = 4096,
+	MAX_PROBES = 32768,
+};
 
 /* libbpf's last warning: the reason of a failed load. */
 static char last_warning[256];
@@ -62,6 +68,41 @@ static int load_error(int error)
 			 last_warning);
 }
 
+/*
+ * Before 6.1 (34dd3bad1a6f) a program that adds an element to a hash map takes it from the kernel's
+ * general allocator, which may deadlock where a probe has interrupted it. The kernel refuses that
+ * to perf_event programs, by which it is recognised; to others it gives a warning in its log.
+ */
+static bool must_preallocate(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	cleanup_close int map_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "unfreed_try", 8, 8, 1, &opts);
+	struct bpf_insn program[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = map_fd },
+		{ .imm = 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	cleanup_close int program_fd =
+		bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "unfreed_try", "Dual BSD/GPL", program,
+			      sizeof(program) / sizeof(program[0]), NULL);
+
+	return map_fd >= 0 && program_fd < 0 && errno == EINVAL;
+}
+
+/* All elements at once, and memory for fewer threads: a thread's is the largest. */
+static void preallocate(struct unfreed *skeleton)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, skeleton->obj)
+		bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
+	bpf_map__set_max_entries(skeleton->maps.threads, PREALLOCATED_THREADS);
+}
+
 static void configure(struct collect *collect)
 {
 	struct unfreed *skeleton = collect->skeleton;
@@ -73,6 +114,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.sites, (uint32_t)options->max_stacks);
 	bpf_map__set_max_entries(skeleton->maps.threads, MAX_THREADS);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TARGETS);
+	bpf_map__set_max_entries(skeleton->maps.probes, collect->cookies ? 1 : MAX_PROBES);
 	bpf_map__set_max_entries(skeleton->maps.tgids, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.wanted, MAX_TARGETS);
 	bpf_map__set_max_entries(skeleton->maps.jvms, MAX_TARGETS);
@@ -109,10 +151,14 @@ int collect_load(struct collect *collect)
 		if (error)
 			return error == -EPERM || error == -EACCES ? load_error(-EPERM) : error;
 	}
+	collect->cookies = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie,
+						   NULL) == 1;
 	collect->skeleton = unfreed__open();
 	if (!collect->skeleton)
 		return load_error(-errno);
 	configure(collect);
+	if (must_preallocate())
+		preallocate(collect->skeleton);
 	error = unfreed__load(collect->skeleton);
 	if (error == -EACCES) /* the verifier's; a lack of privileges is EPERM */
 		return error_set(error,

@@ -208,6 +208,7 @@ static int attach(struct collect *collect, struct watched *watched)
 		.enter_fd = bpf_program__fd(skeleton->progs.heap_enter),
 		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
 		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
+		.places_fd = collect->cookies ? -1 : bpf_map__fd(skeleton->maps.probes),
 	};
 	uint32_t before = watched->probes;
 	int error;
@@ -292,7 +293,6 @@ static void rescan(struct collect *collect)
 	vec_for_each (pid, &list.pids) {
 		if (!is_watched(collect, *pid))
 			adopt(collect, *pid);
-	}
 	}
 	vec_free(&list.pids);
 }

@@ -50,6 +50,7 @@ void watched_free(struct watched *watched)
 	java_free(watched->java);
 	vec_free(&watched->links);
 	vec_free(&watched->attached);
+	vec_free(&watched->places);
 	ledger_free(watched->ledger);
 	mem_free(watched);
 }

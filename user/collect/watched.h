@@ -44,6 +44,8 @@ struct watched {
 	struct ledger *ledger;
 	VEC(int) links;
 	VEC(const struct image *) attached; /* images that were probed */
+	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */
+	int places_fd;
 	uint32_t probes; /* functions probed */
 };
 
@@ -75,6 +77,7 @@ void watched_reconcile(struct watched *watched);
 struct watched_programs {
 	enum link_method method;
 	int enter_fd, return_fd, session_fd;
+	int places_fd; /* the map of what is probed where, -1: probes carry cookies */
 };
 
 /*

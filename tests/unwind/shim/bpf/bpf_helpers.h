@@ -12,6 +12,7 @@
 #define SEC(name)
 #define __hidden
 #define __noinline __attribute__((noinline))
+#define barrier() __asm__ volatile("" ::: "memory")
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #define __uint(name, value) int(*name)[value]
