@@ -78,10 +78,11 @@ static __always_inline void block_insert(const struct thread *thread, __u64 addr
 		lose(LOSS_BLOCKS_FULL, 1);
 		return;
 	}
-	__sync_fetch_and_add(&site->live_bytes, block->bytes);
-	__sync_fetch_and_add(&site->live_blocks, 1);
+	/* Whoever reads in between sees no more live than allocated. */
 	__sync_fetch_and_add(&site->allocated_bytes, block->bytes);
 	__sync_fetch_and_add(&site->allocated_blocks, 1);
+	__sync_fetch_and_add(&site->live_bytes, block->bytes);
+	__sync_fetch_and_add(&site->live_blocks, 1);
 }
 
 /* -- open calls -------------------------------------------------------------------------------- */
@@ -97,11 +98,16 @@ static __always_inline struct open_call *call_top(struct thread *thread)
 	return &thread->calls[depth & (ABI_MAX_OPEN_CALLS - 1)];
 }
 
-/* Forgets a call that can never return: its realloc's old block goes with it. */
-static __always_inline void call_abandon(struct thread *thread)
+/* Forgets a call that can never return. What became of a realloc's old block is not known: it is
+ * taken to live. */
+static __always_inline void call_abandon(struct thread *thread, const struct open_call *top)
 {
+	struct abi_block_key key = block_key(thread->mm, thread->space, top->pointer);
+
 	thread->depth--;
 	lose(LOSS_MISSED_RETURNS, 1);
+	if (top->has_old && !live_put(&key, &top->old))
+		lose(LOSS_BLOCKS_FULL, 1);
 }
 
 /*
@@ -116,7 +122,7 @@ static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot)
 
 		if (!top || top->slot > slot || (top->slot == slot && return_is_probed(slot)))
 			return;
-		call_abandon(thread);
+		call_abandon(thread, top);
 	}
 }
 
@@ -261,7 +267,7 @@ static __always_inline int call_return(struct pt_regs *ctx, struct thread *threa
 		top = call_top(thread);
 		if (!top || top->slot >= slot)
 			break;
-		call_abandon(thread);
+		call_abandon(thread, top);
 	}
 	top = call_top(thread);
 	if (!top || top->slot != slot)
