@@ -13,9 +13,10 @@ test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cl
 	mandoc shellcheck procps'
 bench='bpftrace python3'
 fresh='debootstrap git'
+vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|fresh…" >&2
+	echo "usage: deps.sh build|demo|test|bench|fresh|vm…" >&2
 	exit 2
 }
 wanted=
@@ -26,6 +27,7 @@ for group in "$@"; do
 	test) wanted="$wanted $test" ;;
 	bench) wanted="$wanted $bench" ;;
 	fresh) wanted="$wanted $fresh" ;;
+	vm) wanted="$wanted $vm" ;;
 	*)
 		echo "deps.sh: no group '$group'" >&2
 		exit 2
