@@ -12,6 +12,7 @@
 ## make deps        installs the packages that build, demo and check need
 ## make install     copies the program, its man pages and its completion below prefix
 ## make uninstall   removes them
+## make dist        builds, in O/dist, a static program, a Debian package and an image of it
 ## make format      formats the C files
 ## make clean       removes what was built
 ##
@@ -37,6 +38,7 @@ prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
 completiondir ?= $(prefix)/share/bash-completion/completions
+program ?= $(O)/unfreed
 
 ifeq ($(V),0)
 Q := @
@@ -59,7 +61,7 @@ libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
 	-ldw -lelf -lz -lZydis -liberty -ljansson
 
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
-	-Wno-missing-declarations
+	-Wno-missing-declarations -fdebug-prefix-map=$(CURDIR)=.
 bpf_arch_x86_64 := -D__TARGET_ARCH_x86 -Ivmlinux/x86_64
 bpf_arch_aarch64 := -D__TARGET_ARCH_arm64 -Ivmlinux/aarch64
 
@@ -86,6 +88,8 @@ skeleton := $(O)/unfreed.skel.h
 bpf_sources := bpf/state.bpf.c $(filter-out bpf/state.bpf.c,$(wildcard bpf/*.bpf.c))
 bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
+
+man_pages := $(wildcard man/*.1)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 unwind_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unwind/test_*.c))
@@ -133,6 +137,32 @@ $(O)/%.o: %.c $(O)/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
+
+# -- what is given away: for any x86-64 Linux, whatever its libraries ------------------------------
+
+packages := $(O)/dist/unfreed_$(VERSION)_amd64.deb $(O)/dist/unfreed-image.tar
+
+.PHONY: dist
+dist:
+	$(Q)contrib/deps.sh build dist
+	$(Q)+$(MAKE) -j$(jobs) programs-dist
+
+$(O)/libZydis.a: contrib/static-zydis.sh
+	$(call say,AR,$@)
+	$(Q)CC='$(CC)' AR='$(AR)' contrib/static-zydis.sh $@
+
+# -lc before -liberty: elfutils' obstacks are to be those of the C library, which both have.
+$(O)/dist/unfreed: $(objects) $(O)/libZydis.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
+		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lc -liberty
+
+$(packages) &: $(O)/dist/unfreed $(man_pages) CHANGELOG.md contrib/package.sh
+	$(call say,PACK,$(@D))
+	$(Q)rm -rf $(@D)/root
+	$(Q)+$(MAKE) install program=$< prefix=/usr DESTDIR=$(@D)/root
+	$(Q)contrib/package.sh $(@D) $(VERSION)
 
 # -- tests ------------------------------------------------------------------------------------------
 
@@ -182,10 +212,10 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
 
-# What each suite of tests/run needs built, and what the demo and the benchmark need.
+# What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
 sanitized_suites := san-unit san-golden san-unwind san-e2e
-uses := $(suites) demo bench
+uses := $(suites) demo bench dist
 .PHONY: $(uses:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
 programs-unwind: $(unwind_programs)
@@ -193,6 +223,7 @@ programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
 programs-bench: $(O)/unfreed $(O)/tests/targets/spin
+programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(uses:%=programs-%) bpf-arm64:
 	@:
@@ -202,7 +233,7 @@ $(uses:%=programs-%) bpf-arm64:
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
 check:
-	$(Q)contrib/deps.sh build demo test
+	$(Q)contrib/deps.sh build demo test dist
 	$(run_tests) $(SUITES)
 
 $(suites) $(sanitized_suites):
@@ -240,15 +271,13 @@ check-fresh:
 
 # -- the house --------------------------------------------------------------------------------------
 
-man_pages := $(wildcard man/*.1)
-
 .PHONY: deps install uninstall format clean help
 deps:
-	$(Q)contrib/deps.sh build demo test
+	$(Q)contrib/deps.sh build demo test dist
 
-install: all
+install: $(program)
 	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(completiondir)
-	$(Q)install -m 755 $(O)/unfreed $(DESTDIR)$(bindir)/unfreed
+	$(Q)install -m 755 $(program) $(DESTDIR)$(bindir)/unfreed
 	$(Q)install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1
 	$(Q)install -m 644 contrib/completion/unfreed.bash $(DESTDIR)$(completiondir)/unfreed
 

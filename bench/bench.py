@@ -20,6 +20,7 @@ import tempfile
 import time
 
 ROUNDS = 5
+DEADLINE_SECONDS = 60  # of one measurement
 SECONDS = 1  # of work in each measurement
 START_SECONDS = 60
 TARGET_RATIO = 5  # unfreed should cost at most one part in so many of bpftrace's
@@ -66,6 +67,19 @@ class Spin:
 
 
 @contextlib.contextmanager
+def killed_at_the_end(tool):
+    """A tracer that hangs must not keep its probes on everybody's libc."""
+    try:
+        yield
+    finally:
+        tool.kill()
+
+
+def give_up(_number, _frame):
+    raise TimeoutError(f"bench: a measurement took longer than {DEADLINE_SECONDS} s")
+
+
+@contextlib.contextmanager
 def nobody(_spin):
     yield
 
@@ -75,10 +89,11 @@ def unfreed(spin):
     command = [UNFREED, "trace", "-p", str(spin.pid), "-d", "1h", "--max-overhead", "off",
                "--events", "heap", "-o", "/dev/null"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as tool:
-        wait_for_line(tool, tool.stderr, b"tracing")
-        yield
-        tool.send_signal(signal.SIGINT)
-        tool.communicate()
+        with killed_at_the_end(tool):
+            wait_for_line(tool, tool.stderr, b"tracing")
+            yield
+            tool.send_signal(signal.SIGINT)
+            tool.communicate()
 
 
 @contextlib.contextmanager
@@ -91,10 +106,11 @@ def bpftrace(spin):
         with subprocess.Popen(["bpftrace", "-q", file.name, str(spin.pid)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT) as tool:
-            wait_for_line(tool, tool.stdout, b"tracing")
-            yield
-            tool.send_signal(signal.SIGINT)
-            output, _ = tool.communicate()
+            with killed_at_the_end(tool):
+                wait_for_line(tool, tool.stdout, b"tracing")
+                yield
+                tool.send_signal(signal.SIGINT)
+                output, _ = tool.communicate()
             if b"@outstanding" not in output:
                 sys.exit("bench: the bpftrace script has seen nothing")
 
@@ -104,15 +120,19 @@ def main():
         sys.exit("bench: needs root")
     if not shutil.which("bpftrace"):
         sys.exit("bench: no bpftrace: run contrib/deps.sh bench")
+    signal.signal(signal.SIGALRM, give_up)
     ways = {"none": nobody, "unfreed": unfreed, "bpftrace": bpftrace}
     costs, rates = {name: [] for name in ways}, {name: [] for name in ways}
     for number in range(1, ROUNDS + 1):
         for name, way in ways.items():
             print(f"\rround {number} of {ROUNDS}: {name:10}", end="", file=sys.stderr, flush=True)
+            signal.alarm(DEADLINE_SECONDS)
             spin = Spin()
-            with way(spin):
-                cost, rate = spin.measure()
-            spin.close()
+            with killed_at_the_end(spin.process):
+                with way(spin):
+                    cost, rate = spin.measure()
+                spin.close()
+            signal.alarm(0)
             costs[name].append(cost)
             rates[name].append(rate)
     print("\r" + " " * 40 + "\r", end="", file=sys.stderr)

@@ -30,10 +30,19 @@ enum abi_role {
 	ROLE_ALLOCATE_OUT, /* returns 0 and stores the new block through its pointer argument */
 	ROLE_REALLOCATE, /* gives back the old block where it returns a new one */
 	ROLE_FREE, /* gives back the block in its pointer argument */
+	/*
+	 * Allocates, and may throw: it never has a return probe, which would end the target at the
+	 * first exception. ROLE_LEAVE stands on the instructions by which it can leave.
+	 */
+	ROLE_ALLOCATE_THROWING,
+	ROLE_LEAVE,
 };
 
 enum {
 	PROBE_REALLOC_ZERO_FREES = 1 << 0, /* realloc(p, 0) frees p and returns NULL (glibc) */
+	PROBE_RESIZES = 1 << 1, /* in place: returns the size that the block has then (jemalloc) */
+	PROBE_PASSES_ON = 1 << 2, /* may free its block by calling another probed function */
+	PROBE_UNSEEN = 1 << 3, /* a call that leaves here has no result to be seen */
 };
 
 enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */
@@ -323,6 +332,13 @@ struct abi_jvm {
 	__u16 reserved;
 };
 ABI_SIZE(struct abi_jvm, 136);
+
+/* What the kernel side's frozen says. Whoever counts asks only whether it is 0. */
+enum abi_frozen {
+	FROZEN_NOT, /* the window is open */
+	FROZEN_OPENING, /* processes are followed, nothing is counted yet */
+	FROZEN_CLOSED, /* all figures are of one moment: nothing may change any more */
+};
 
 /* Settings of one run: constants that the verifier sees. */
 struct abi_config {

@@ -33,6 +33,13 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u8 position)
 	return value;
 }
 
+static __always_inline __u64 bytes_asked(struct pt_regs *ctx, struct abi_probe probe)
+{
+	__u64 bytes = argument(ctx, probe.size_arg);
+
+	return probe.count_arg ? bytes * argument(ctx, probe.count_arg) : bytes;
+}
+
 /* -- blocks ------------------------------------------------------------------------------------ */
 
 /* Books a block that was taken as given back. */
@@ -116,7 +123,7 @@ static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot)
 /* Returns 1 where no return probe is needed: session links skip it then. */
 static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
 {
-	__u64 slot = PT_REGS_SP(ctx), count_arg;
+	__u64 slot = PT_REGS_SP(ctx);
 	struct thread *thread = thread_get(mm);
 	struct open_call *call;
 
@@ -138,9 +145,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	call->function = PT_REGS_IP(ctx) - probe.skip_bytes;
 	call->slot = slot;
 	call->pointer = argument(ctx, probe.pointer_arg);
-	call->bytes = argument(ctx, probe.size_arg);
-	count_arg = probe.count_arg ? argument(ctx, probe.count_arg) : 1;
-	call->bytes *= count_arg;
+	call->bytes = bytes_asked(ctx, probe);
 	call->has_old = 0;
 	if (probe.role == ROLE_REALLOCATE && thread->depth == 1) {
 		struct abi_block_key key = block_key(mm, thread->space, call->pointer);
@@ -156,6 +161,8 @@ static __always_inline __u64 call_result(struct pt_regs *ctx, const struct open_
 	__u64 address = 0, result = PT_REGS_RC(ctx);
 
 	barrier_var(result);
+	if (call->probe.flags & PROBE_RESIZES)
+		return result >= call->bytes ? call->pointer : 0;
 	if (call->probe.role != ROLE_ALLOCATE_OUT)
 		return result;
 	if ((__u32)result)
@@ -192,34 +199,57 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 	return BLOCK_PREEXISTING;
 }
 
+/* Books a new block to its stack: function, and what called it. */
+static __always_inline void book(struct thread *thread, __u64 function,
+				 struct unwind_registers *caller, __u64 address, __u64 bytes,
+				 __u32 flags)
+{
+	struct abi_block block = {};
+	struct abi_site *site;
+
+	stack_start(thread, KIND_HEAP);
+	stack_push(thread, function);
+	site = site_walk(thread, caller);
+	if (!site) {
+		lose(LOSS_SITES_FULL, 1);
+		return;
+	}
+	block.stack_id = thread->stack_hash;
+	block.bytes = bytes;
+	block.flags = flags;
+	block.time_ns = bpf_ktime_get_ns();
+	block_insert(thread, address, &block, site);
+}
+
+static __always_inline struct throwing_call *throwing_top(struct thread *thread)
+{
+	__u64 depth = thread->throwing_depth;
+
+	if (!depth)
+		return NULL;
+	depth--;
+	barrier_var(depth);
+	return &thread->throwing[depth & (ABI_MAX_OPEN_CALLS - 1)];
+}
+
 static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread,
 				      struct open_call *call)
 {
 	__u64 result = call_result(ctx, call);
+	struct throwing_call *around = throwing_top(thread);
 	struct unwind_registers registers;
-	struct abi_block block = {};
-	struct abi_site *site;
 	__u32 flags = 0;
 
 	if (call->probe.role == ROLE_REALLOCATE)
 		flags = realloc_settle(thread, call, result);
 	if (!result)
 		return;
-	stack_start(thread, KIND_HEAP);
-	stack_push(thread, call->function);
+	if (around)
+		around->inside = result;
 	registers.pc = PT_REGS_IP(ctx);
 	registers.sp = PT_REGS_SP(ctx);
 	registers.bp = USER_BP(ctx);
-	site = site_walk(thread, &registers);
-	if (!site) {
-		lose(LOSS_SITES_FULL, 1);
-		return;
-	}
-	block.stack_id = thread->stack_hash;
-	block.bytes = call->bytes;
-	block.flags = flags;
-	block.time_ns = bpf_ktime_get_ns();
-	block_insert(thread, result, &block, site);
+	book(thread, call->function, &registers, result, call->bytes, flags);
 }
 
 static __always_inline int call_return(struct pt_regs *ctx, struct thread *thread)
@@ -242,14 +272,89 @@ static __always_inline int call_return(struct pt_regs *ctx, struct thread *threa
 	return 0;
 }
 
+/* -- calls that may throw ---------------------------------------------------------------------- */
+
+/* Drops calls that have been left by an exception: nothing lives below the stack pointer. */
+static __always_inline void throwing_drop(struct thread *thread, __u64 below)
+{
+	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+		struct throwing_call *top = throwing_top(thread);
+
+		if (!top || top->slot >= below)
+			return;
+		thread->throwing_depth--;
+	}
+}
+
+static __always_inline void throwing_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
+{
+	__u64 slot = PT_REGS_SP(ctx);
+	struct thread *thread = thread_get(mm);
+	struct throwing_call *call;
+
+	if (!thread)
+		return;
+	calls_drop_stale(thread, slot);
+	throwing_drop(thread, slot + 1); /* operator new[] has jumped to operator new */
+	if (thread->depth)
+		return; /* the outer call counts */
+	if (thread->throwing_depth >= ABI_MAX_OPEN_CALLS) {
+		lose(LOSS_NESTED_CALLS, 1);
+		return;
+	}
+	thread->throwing_depth++;
+	call = throwing_top(thread);
+	if (!call)
+		return;
+	call->function = PT_REGS_IP(ctx) - probe.skip_bytes;
+	call->slot = slot;
+	call->bytes = bytes_asked(ctx, probe);
+	call->inside = 0;
+}
+
+/*
+ * At the ret of a function that may throw, or of one that others call, too: only where the stack
+ * pointer is that of an open call is it the end of this.
+ */
+static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe probe)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 slot = PT_REGS_SP(ctx), result = PT_REGS_RC(ctx);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct unwind_registers registers;
+	struct throwing_call *call;
+
+	if (!thread)
+		return;
+	throwing_drop(thread, slot);
+	call = throwing_top(thread);
+	if (!call || call->slot != slot)
+		return;
+	thread->throwing_depth--;
+	barrier_var(result);
+	if (probe.flags & PROBE_UNSEEN)
+		lose(LOSS_MISSED_RETURNS, 1);
+	else if (result && result != call->inside &&
+		 !bpf_probe_read_user(&registers.pc, sizeof(registers.pc), (void *)slot)) {
+		registers.sp = slot + sizeof(registers.pc);
+		registers.bp = USER_BP(ctx);
+		book(thread, call->function, &registers, result, call->bytes, 0);
+	}
+}
+
+/* -- frees ------------------------------------------------------------------------------------- */
+
 /* glibc's realloc(p, 0) calls free(p): the open realloc has taken the block already. */
-static __always_inline bool inside_realloc(__u64 address)
+static __always_inline bool is_taken(__u64 address)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	struct open_call *top = thread ? call_top(thread) : NULL;
+	bool passed_on = thread && thread->passed_on == address;
 
-	return top && top->probe.role == ROLE_REALLOCATE && top->pointer == address;
+	if (passed_on)
+		thread->passed_on = 0;
+	return passed_on || (top && top->probe.role == ROLE_REALLOCATE && top->pointer == address);
 }
 
 static __always_inline enum abi_counter unmatched(__u64 mm)
@@ -260,17 +365,23 @@ static __always_inline enum abi_counter unmatched(__u64 mm)
 						       : COUNTER_UNMATCHED_FREES;
 }
 
-static __always_inline void free_enter(__u64 mm, __u64 space, __u64 address)
+static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 address)
 {
-	struct abi_block_key key = block_key(mm, space, address);
+	struct abi_block_key key = block_key(mm, probe.space, address);
 	struct abi_block block;
+	struct thread *thread;
 
 	if (!address)
 		return;
 	if (live_take(&key, &block))
 		block_book_free(mm, &block);
-	else if (!inside_realloc(address))
+	else if (!is_taken(address))
 		count(unmatched(mm));
+	if (probe.flags & PROBE_PASSES_ON) {
+		thread = thread_get(mm);
+		if (thread)
+			thread->passed_on = address;
+	}
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */
@@ -307,10 +418,19 @@ int heap_enter(struct pt_regs *ctx)
 	if (probe.role == ROLE_NONE)
 		return 0;
 	count(COUNTER_HITS);
-	if (probe.role == ROLE_FREE)
-		free_enter(mm, probe.space, argument(ctx, probe.pointer_arg));
-	else
+	switch (probe.role) {
+	case ROLE_FREE:
+		free_enter(mm, probe, argument(ctx, probe.pointer_arg));
+		break;
+	case ROLE_ALLOCATE_THROWING:
+		throwing_enter(ctx, mm, probe);
+		break;
+	case ROLE_LEAVE:
+		throwing_leave(ctx, probe);
+		break;
+	default:
 		call_enter(ctx, mm, probe);
+	}
 	return 0;
 }
 

@@ -30,6 +30,7 @@ int process_find(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct abi_target target = {};
 	struct abi_wanted *found;
+	struct abi_target *known;
 	__u32 pid, tgid;
 	__u64 mm;
 
@@ -45,6 +46,10 @@ int process_find(struct bpf_iter__task *ctx)
 	target.tgid = tgid;
 	target.space = new_space(tgid);
 	bpf_map_update_elem(&targets, &mm, &target, BPF_NOEXIST);
+	/* A target has forked it, perhaps, and that is still to be told. */
+	known = bpf_map_lookup_elem(&targets, &mm);
+	if (known)
+		target.space = known->space;
 	bpf_map_update_elem(&tgids, &tgid, &mm, BPF_ANY);
 	found->tgid = tgid;
 	found->space = target.space;
@@ -71,8 +76,11 @@ static __always_inline void send(const struct abi_process *event)
 /* Makes an address space a target and tells event of it. */
 static __always_inline void target_begin(struct abi_process *event, struct abi_target *target)
 {
+	struct abi_target *known = bpf_map_lookup_elem(&targets, &event->mm);
+
+	/* User space may have found it in its container by itself, a moment ago. */
 	target->tgid = event->tgid;
-	target->space = new_space(event->tgid);
+	target->space = known && known->tgid == event->tgid ? known->space : new_space(event->tgid);
 	event->space = target->space;
 	bpf_map_update_elem(&targets, &event->mm, target, BPF_ANY);
 	bpf_map_update_elem(&tgids, &event->tgid, &event->mm, BPF_ANY);
@@ -111,7 +119,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct abi_process event = { .event = PROCESS_FORK };
 	struct abi_target *parent, target;
 
-	if (frozen || !mm)
+	if (frozen == FROZEN_CLOSED || !mm)
 		return 0;
 	event.header.tgid = tgid;
 	event.header.mm = *mm;
@@ -136,17 +144,17 @@ SEC("raw_tp/sched_process_exec")
 int process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u32 tgid = pid_tgid >> 32;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 old_tid = ctx->args[1]; /* the leader's now: it has taken over */
 	__u64 *mm = bpf_map_lookup_elem(&tgids, &tgid);
 	struct abi_process event = { .event = PROCESS_EXEC };
 	struct abi_target target = {};
 	__u64 old;
 
-	if (frozen || !mm)
+	if (frozen == FROZEN_CLOSED || !mm)
 		return 0;
 	old = *mm;
-	thread_end((__u32)pid_tgid);
+	thread_end(old_tid);
 	if (target_end(tgid, old))
 		event.header.mm = old;
 	event.header.tgid = tgid;
@@ -167,9 +175,12 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx)
 	__u64 *mm = bpf_map_lookup_elem(&tgids, &tgid);
 	struct abi_process event = { .event = PROCESS_EXIT };
 
-	if (frozen || !mm)
+	if (frozen == FROZEN_CLOSED)
 		return 0;
+	/* Of several that exit at once, each may find that it is the last: the first one tells. */
 	thread_end((__u32)pid_tgid);
+	if (!mm)
+		return 0;
 	if (BPF_CORE_READ(task, signal, live.counter) > 0)
 		return 0;
 	event.header.tgid = tgid;

@@ -19,7 +19,7 @@ struct rows_map rows SEC(".maps");
 
 const volatile struct abi_config run_config = {};
 const struct thread thread_zero = {};
-__u32 frozen = 0;
+__u32 frozen = FROZEN_NOT;
 __u32 pid_level = 0; /* of user space's pid namespace */
 __u32 overflowed = 0; /* a block went to the hash map: look there, too */
 

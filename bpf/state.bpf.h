@@ -15,8 +15,7 @@ extern struct counters_map counters SEC(".maps");
 extern struct losses_map losses SEC(".maps");
 extern struct ring_map ring SEC(".maps");
 extern const volatile struct abi_config run_config;
-/* User space has taken its snapshot: nothing may change any more. */
-extern __u32 frozen;
+extern __u32 frozen; /* enum abi_frozen */
 extern const struct thread thread_zero;
 
 static __always_inline void count(enum abi_counter counter)
@@ -44,12 +43,13 @@ static __always_inline struct thread *thread_get(__u64 mm)
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	struct abi_target *target;
 
-	if (thread)
+	if (thread && thread->mm == mm)
 		return thread;
 	target = bpf_map_lookup_elem(&targets, &mm);
 	if (!target)
 		return NULL;
-	bpf_map_update_elem(&threads, &tid, &thread_zero, BPF_NOEXIST);
+	/* In place of one whose end was not seen, perhaps. */
+	bpf_map_update_elem(&threads, &tid, &thread_zero, BPF_ANY);
 	thread = bpf_map_lookup_elem(&threads, &tid);
 	if (!thread) {
 		lose(LOSS_THREADS_FULL, 1);

@@ -21,6 +21,12 @@ struct open_call {
 	struct abi_block old;
 };
 
+/* A call of a function that may throw. It counts only what no probed function inside it counts. */
+struct throwing_call {
+	__u64 function, slot, bytes; /* as above */
+	__u64 inside; /* the last block that was counted inside it */
+};
+
 struct pending_call {
 	__u64 enter_ns;
 	__u64 args[5];
@@ -33,6 +39,9 @@ struct thread {
 	__u64 space; /* abi_target.space */
 	__u64 depth; /* of calls */
 	struct open_call calls[ABI_MAX_OPEN_CALLS];
+	__u64 throwing_depth;
+	struct throwing_call throwing[ABI_MAX_OPEN_CALLS];
+	__u64 passed_on; /* the block whose free is about to be seen once more */
 	struct pending_call pending;
 	struct abi_stack stack; /* scratch: the stack being walked, ready to be sent */
 	__u64 stack_hash;

@@ -10,13 +10,14 @@ build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev lib
 demo='runc busybox-static'
 test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
-	mandoc shellcheck procps'
+	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools'
 bench='bpftrace python3'
+dist='dpkg-dev debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
 fresh='debootstrap git'
 vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|fresh|vm…" >&2
+	echo "usage: deps.sh build|demo|test|bench|dist|fresh|vm…" >&2
 	exit 2
 }
 wanted=
@@ -26,6 +27,7 @@ for group in "$@"; do
 	demo) wanted="$wanted $demo" ;;
 	test) wanted="$wanted $test" ;;
 	bench) wanted="$wanted $bench" ;;
+	dist) wanted="$wanted $dist" ;;
 	fresh) wanted="$wanted $fresh" ;;
 	vm) wanted="$wanted $vm" ;;
 	*)

@@ -9,7 +9,7 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --format --json --output --fail-over --help' ;;
+	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --format --json --output --fail-over --help' ;;
 	check) options='--json --help' ;;
 	esac
 
@@ -23,12 +23,13 @@ _unfreed() {
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='off' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
-		-o | --output)
+		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
+		-o | --output | --cgroup | --host-root)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return
 			;;
-		-[cdit] | --container | --duration | --interval | --min-age | --top | --max-blocks | \
+		-[cdit] | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
 			--max-stacks | --fail-over)
 			return
 			;;

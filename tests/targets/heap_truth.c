@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * heap_truth [--threads 1…4] [--operations 50000]: leaks by every way into glibc's malloc, and
- * counts what it leaks. Each operation is a random site with a random size (the same ones in every
- * run); some blocks are freed later, some by another thread, and some failing calls must change
- * nothing. Bytes are what the program asked for.
+ * heap_truth [--threads 1…4] [--operations 50000] [--pvalloc 1]: leaks by every way into malloc,
+ * and counts what it leaks. C_ONLY: without the sites in C++. Each operation is a random site with
+ * a random size (the same ones in every run); some blocks are freed later, some by another thread,
+ * and some failing calls must change nothing. Bytes are what the program asked for.
  *
  * Truth: sites; unmatched_frees: blocks from before "go" that were freed or reallocated after it.
  */
@@ -17,6 +17,13 @@
 #include "protocol.h"
 
 enum { MAX_THREADS = 4, KEPT = 512, PASSED = 256, FREED_BEFORE = 120, REALLOCATED_BEFORE = 40 };
+
+#if !defined(__GLIBC__) || defined(NO_PVALLOC)
+#define pvalloc valloc
+#endif
+
+/* jemalloc has none: the libc's would hand out a block that jemalloc's free does not know. */
+static bool with_pvalloc;
 
 #define HUGE_SIZE ((size_t)PTRDIFF_MAX - 64) /* no allocator grants it */
 
@@ -142,7 +149,7 @@ SITE static struct left leak_valloc(size_t size)
 
 SITE static struct left leak_pvalloc(size_t size)
 {
-	void *pointer = pvalloc(size);
+	void *pointer = with_pvalloc ? pvalloc(size) : valloc(size);
 
 	KEEP(pointer);
 	return (struct left){ pointer, size, 1 };
@@ -180,13 +187,14 @@ SITE static struct left churn_malloc(size_t size)
 	return (struct left){};
 }
 
-/* glibc: frees, and returns NULL. */
+/* Frees and returns NULL, or returns a block without bytes: glibc and musl, say. */
 SITE static struct left churn_realloc_zero(size_t size)
 {
 	void *pointer = malloc(size);
 
 	KEEP(pointer);
-	check(failed(realloc(pointer, opaque(0))), "realloc to 0");
+	pointer = realloc(pointer, opaque(0));
+	free(alias(pointer));
 	return (struct left){};
 }
 
@@ -241,11 +249,13 @@ static const struct site {
 	SITE_ROW(leak_realloc),	      SITE_ROW(leak_realloc_null),   SITE_ROW(leak_realloc_failing),
 	SITE_ROW(leak_reallocarray),  SITE_ROW(leak_posix_memalign), SITE_ROW(leak_aligned_alloc),
 	SITE_ROW(leak_memalign),      SITE_ROW(leak_valloc),	     SITE_ROW(leak_pvalloc),
-	SITE_ROW(leak_strdup),	      SITE_ROW(leak_strndup),	     SITE_ROW(leak_new),
-	SITE_ROW(leak_new_array),     SITE_ROW(leak_new_nothrow),    SITE_ROW(leak_new_aligned),
-	SITE_ROW(leak_string),	      SITE_ROW(leak_vector),	     SITE_ROW(churn_malloc),
+	SITE_ROW(leak_strdup),	      SITE_ROW(leak_strndup),	     SITE_ROW(churn_malloc),
 	SITE_ROW(churn_realloc_zero), SITE_ROW(churn_aligned),	     SITE_ROW(churn_passed),
+#ifndef C_ONLY
+	SITE_ROW(leak_new),	      SITE_ROW(leak_new_array),	     SITE_ROW(leak_new_nothrow),
+	SITE_ROW(leak_new_aligned),   SITE_ROW(leak_string),	     SITE_ROW(leak_vector),
 	SITE_ROW(churn_cxx),
+#endif
 #undef SITE_ROW
 };
 enum { SITES = sizeof(sites) / sizeof(*sites) };
@@ -395,6 +405,7 @@ int main(int argc, char **argv)
 
 	if (threads < 1 || threads > MAX_THREADS)
 		die("heap_truth: --threads 1…%d\n", MAX_THREADS);
+	with_pvalloc = option(argc, argv, "--pvalloc", 1);
 	preexisting_malloc();
 	start_workers(threads, operations);
 	wait_for_go();

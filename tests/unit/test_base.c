@@ -340,6 +340,24 @@ static void test_output_is_whole_or_not_there(void **state)
 	unlink("new");
 }
 
+/* As a signal handler does: what is aside goes, what was committed stays. */
+static void test_output_abandoned(void **state)
+{
+	struct output *output;
+
+	assert_int_equal(output_open(&output, "new"), 0);
+	output_abandon();
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(rmdir(*state), 0);
+	assert_int_equal(mkdir(*state, 0700) || chdir(*state), 0);
+	assert_int_equal(output_commit(output), -ENOENT);
+
+	write_file("new", "one");
+	output_abandon();
+	assert_string_equal(content_of("new"), "one");
+	unlink("new");
+}
+
 static void test_output_keeps_links_and_devices(void **state)
 {
 	struct output *output;
@@ -406,6 +424,8 @@ int main(void)
 		cmocka_unit_test(test_options_say_what_is_wrong),
 		cmocka_unit_test(test_options_help_lists_rows),
 		cmocka_unit_test_setup_teardown(test_output_is_whole_or_not_there, enter_directory,
+						leave_directory),
+		cmocka_unit_test_setup_teardown(test_output_abandoned, enter_directory,
 						leave_directory),
 		cmocka_unit_test_setup_teardown(test_output_keeps_links_and_devices,
 						enter_directory, leave_directory),

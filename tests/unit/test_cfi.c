@@ -241,6 +241,26 @@ static void test_function(void **state)
 	       ROW(0x14, CFA_SP, 1, SAME), ROW(0x15, CFA_BP, 2, -2), ROW(0x40, CFA_NONE, 0, 0));
 }
 
+/* The loader's _start has no entry of its own: the walk ends well there, and not in other gaps. */
+static void test_start_without_entry(void **state)
+{
+	struct section s = eh_section();
+	struct unwind_sections sections = { .machine = EM_X86_64, .entry_address = CODE + 0x60 };
+	const struct abi_row rows[] = {
+		ROW(0, CFA_SP, 1, SAME),     ROW(0x40, CFA_NONE, 0, 0),	 ROW(0x60, CFA_ROOT, 0, 0),
+		ROW(0x100, CFA_SP, 1, SAME), ROW(0x140, CFA_NONE, 0, 0),
+	};
+	struct unwind_table table;
+
+	FDE(&s, CODE, 0x40, DW_CFA_nop);
+	FDE(&s, CODE + 0x100, 0x40, DW_CFA_nop);
+	sections.eh_frame = (struct unwind_section){ s.bytes, s.count, SECTION };
+	assert_int_equal(unwind_rows(&sections, &table), 0);
+	assert_int_equal(table.rows[2].cfa, CFA_ROOT);
+	table.rows[2].bp_offset = 0;
+	expect_table(&table, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 static void test_advances(void **state)
 {
 	struct section s = eh_section();
@@ -589,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_function),
+		cmocka_unit_test(test_start_without_entry),
 		cmocka_unit_test(test_advances),
 		cmocka_unit_test(test_neighbours_and_gaps),
 		cmocka_unit_test(test_overlap_first_wins),

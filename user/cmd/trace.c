@@ -16,7 +16,10 @@
 #include "cmd/interrupt.h"
 #include "process/command.h"
 
-enum { POLL_MS = 100 };
+enum {
+	POLL_MS = 100,
+	END_POLL_MS = 5, /* when the end of a command is seen, but not yet heard of by wait(2) */
+};
 
 /* A trace under way. */
 struct run {
@@ -62,20 +65,6 @@ static void set_width(struct trace *trace)
 
 /* -- the report -------------------------------------------------------------------------------- */
 
-/* A command that has exited is there to be waited for, or is about to be. */
-static int status_of_command(const struct run *run, const struct snapshot *snapshot)
-{
-	bool exited = false;
-
-	if (!run->command)
-		return -1;
-	vec_for_each (process, &snapshot->processes) {
-		if (process->pid == command_pid(run->command))
-			exited = !strcmp(process->state, "exited");
-	}
-	return command_status(run->command, exited);
-}
-
 static int write_report(struct run *run, bool last, const char *ended_by)
 {
 	const struct trace *trace = run->trace;
@@ -87,7 +76,8 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 	error = collect_snapshot(run->collect, last, ended_by, &snapshot);
 	if (error)
 		return error;
-	snapshot->command_status = status_of_command(run, snapshot);
+	if (run->command)
+		snapshot->command_status = command_status(run->command);
 	trace->format->write(snapshot, &trace->report, stream);
 	fflush(stream);
 	vec_for_each (site, &snapshot->sites) {
@@ -101,42 +91,58 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 
 /* -- the window -------------------------------------------------------------------------------- */
 
+/* How long to wait for events: not beyond the window. */
+static int poll_ms(const struct run *run, uint64_t window_ns, bool running)
+{
+	uint64_t left_ms = (run->trace->duration_ns - window_ns) / 1000000 + 1;
+	uint64_t most_ms = running ? POLL_MS : END_POLL_MS;
+
+	return (int)(left_ms < most_ms ? left_ms : most_ms);
+}
+
+/* A command may leave children behind, or run on where it cannot be followed: its own end counts.
+ */
+static bool has_ended(const struct run *run, bool running)
+{
+	return run->command ? command_ended(run->command) : !running;
+}
+
+static int report_interval(struct run *run, uint64_t *report_ns)
+{
+	const struct trace *trace = run->trace;
+	uint64_t window_ns = collect_window_ns(run->collect);
+
+	if (!trace->interval || window_ns < *report_ns || window_ns >= trace->duration_ns)
+		return 0;
+	*report_ns += trace->interval_ns;
+	return write_report(run, false, "interval");
+}
+
 /* Runs the window. Returns 0 and what ended it, or -errno with a sentence. */
 static int run_window(struct run *run, const char **ended_by)
 {
-	const struct trace *trace = run->trace;
-	uint64_t report_ns = trace->interval_ns;
+	uint64_t report_ns = run->trace->interval_ns;
+	int running = 1, error = 0;
 
-	while (!interrupted()) {
-		uint64_t window_ns = collect_window_ns(run->collect), left_ns;
-		int running;
+	while (!interrupted() && !error) {
+		uint64_t window_ns = collect_window_ns(run->collect);
 
-		if (window_ns >= trace->duration_ns) {
+		if (window_ns >= run->trace->duration_ns) {
 			*ended_by = "duration";
 			return 0;
 		}
-		left_ns = trace->duration_ns - window_ns;
-		running = collect_poll(run->collect, left_ns < POLL_MS * 1000000ULL
-							     ? (int)(left_ns / 1000000) + 1
-							     : POLL_MS);
+		running = collect_poll(run->collect, poll_ms(run, window_ns, running));
 		if (running < 0 && running != -EINTR)
 			return running;
-		if (!running) {
+		if (has_ended(run, running)) {
 			*ended_by = "target exited";
 			return 0;
 		}
 		progress(run, false);
-		window_ns = collect_window_ns(run->collect);
-		if (trace->interval && window_ns >= report_ns && window_ns < trace->duration_ns) {
-			int error = write_report(run, false, "interval");
-
-			if (error)
-				return error;
-			report_ns += trace->interval_ns;
-		}
+		error = report_interval(run, &report_ns);
 	}
 	*ended_by = "interrupted";
-	return 0;
+	return error;
 }
 
 static void announce(const struct run *run)
@@ -192,7 +198,7 @@ static int start(struct run *run)
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
-	options.container_pid = run->target.container_id ? run->target.pids.items[0] : 0;
+	options.members = &run->target;
 	return collect_start(&run->collect, &options);
 }
 

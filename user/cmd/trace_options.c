@@ -11,7 +11,7 @@
 static int parse_events(const char *argument, void *value)
 {
 	struct collect_options *collect = value;
-	char *text = strdup(argument), *rest = NULL;
+	char *text = mem_string(argument), *rest = NULL;
 	int error = 0;
 
 	collect->heap = collect->mapping = false;
@@ -23,7 +23,7 @@ static int parse_events(const char *argument, void *value)
 		else
 			error = error_set(-EINVAL, "no events '%s': heap, mapping", word);
 	}
-	free(text);
+	mem_free(text);
 	if (!error && !collect->heap && !collect->mapping)
 		error = error_set(-EINVAL, "none given: heap, mapping");
 	return error;

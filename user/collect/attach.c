@@ -70,6 +70,24 @@ static int batch_attach(struct watched *watched, const struct image *image,
 	return 0;
 }
 
+static uint64_t exit_cookie(const struct sandbox_exit *exit)
+{
+	union {
+		struct abi_probe probe;
+		uint64_t cookie;
+	} u = { .probe = { .role = ROLE_LEAVE, .flags = exit->unseen ? PROBE_UNSEEN : 0 } };
+
+	return u.cookie;
+}
+
+static void add_exits(struct batch *batch, const struct image *image)
+{
+	for (size_t i = 0; i < image->exits.count; i++) {
+		*vec_add(&batch->offsets) = image->exits.items[i].offset;
+		*vec_add(&batch->cookies) = exit_cookie(&image->exits.items[i]);
+	}
+}
+
 /*
  * Frees first. Without session links the returns go on before the entries: an entry whose return
  * is not seen would stay open, a return without an entry is ignored.
@@ -77,16 +95,17 @@ static int batch_attach(struct watched *watched, const struct image *image,
 static int image_attach(struct watched *watched, const struct image *image,
 			const struct watched_programs *programs)
 {
-	struct batch frees = { 0 }, calls = { 0 };
+	struct batch entries = { 0 }, calls = { 0 };
 	int error;
 
-	for (size_t i = 0; i < image->probes.count; i++) {
-		const struct placed *placed = &image->probes.items[i];
-		bool frees_only = allocator_rows[placed->row].probe.role == ROLE_FREE;
+	add_exits(&entries, image);
+	vec_for_each (placed, &image->probes) {
+		__u8 role = allocator_rows[placed->row].probe.role;
+		bool entry_only = role == ROLE_FREE || role == ROLE_ALLOCATE_THROWING;
 
-		batch_add(frees_only ? &frees : &calls, watched, placed);
+		batch_add(entry_only ? &entries : &calls, watched, placed);
 	}
-	error = batch_attach(watched, image, &frees,
+	error = batch_attach(watched, image, &entries,
 			     (struct link_request){ .program_fd = programs->enter_fd,
 						    .method = programs->method == LINK_PERF
 								      ? LINK_PERF
@@ -104,38 +123,47 @@ static int image_attach(struct watched *watched, const struct image *image,
 		error = batch_attach(watched, image, &calls,
 				     (struct link_request){ .program_fd = programs->enter_fd,
 							    .method = programs->method });
-	watched->probes += (uint32_t)(frees.offsets.count + calls.offsets.count);
-	batch_free(&frees);
+	watched->probes += (uint32_t)(entries.offsets.count + calls.offsets.count);
+	batch_free(&entries);
 	batch_free(&calls);
 	return error;
 }
 
-/*
- * Tells the kernel side what the probes in an image are, by where they are hit. Backwards, so that
- * the first of several names of one address stays, as it does in a batch.
- */
-static int image_publish(struct watched *watched, const struct image *image, int places_fd)
+/* Tells the kernel side what a probe is by where it is hit. Of several names of one address the
+ * first stays, as it does in a batch. */
+static int publish_place(struct watched *watched, const struct image *image, uint64_t in_image,
+			 uint64_t cookie)
 {
-	watched->places_fd = places_fd;
-	for (size_t i = image->probes.count; i; i--) {
-		const struct placed *placed = &image->probes.items[i - 1];
-		uint64_t in_image = placed->probe.function_address + placed->probe.skip_bytes;
-		uint64_t cookie = cookie_of(watched, placed);
+	vec_for_each (code, &watched->code) {
+		struct abi_probe_key key = { .mm = watched->mm, .address = code->bias + in_image };
 
-		vec_for_each (code, &watched->code) {
-			struct abi_probe_key key = { .mm = watched->mm,
-						     .address = code->bias + in_image };
-
-			if (code->image != image || key.address < code->start ||
-			    key.address >= code->end)
-				continue;
-			if (bpf_map_update_elem(places_fd, &key, &cookie, BPF_ANY))
-				return error_set(-errno, "cannot fill the table of probes: %s",
-						 strerror(errno));
+		if (code->image != image || key.address < code->start || key.address >= code->end)
+			continue;
+		if (!bpf_map_update_elem(watched->places_fd, &key, &cookie, BPF_NOEXIST))
 			*vec_add(&watched->places) = key;
-		}
+		else if (errno != EEXIST)
+			return error_set(-errno, "cannot fill the table of probes: %s",
+					 strerror(errno));
 	}
 	return 0;
+}
+
+static int image_publish(struct watched *watched, const struct image *image, int places_fd)
+{
+	int error = 0;
+
+	watched->places_fd = places_fd;
+	for (size_t i = 0; i < image->probes.count && !error; i++) {
+		const struct placed *placed = &image->probes.items[i];
+
+		error = publish_place(watched, image,
+				      placed->probe.function_address + placed->probe.skip_bytes,
+				      cookie_of(watched, placed));
+	}
+	for (size_t i = 0; i < image->exits.count && !error; i++)
+		error = publish_place(watched, image, image->exits.items[i].address,
+				      exit_cookie(&image->exits.items[i]));
+	return error;
 }
 
 /* In this call, for another of its pieces, or in an earlier one. */
@@ -162,8 +190,6 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 			error = image_publish(watched, image, programs->places_fd);
 		if (!error)
 			error = image_attach(watched, image, programs);
-		watched->allocator = image->allocator;
-		watched->allocator_version = image->info.glibc_version;
 	}
 	return error;
 }

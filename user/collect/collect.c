@@ -112,11 +112,11 @@ static int attach_mapping(struct collect *collect)
 	return error;
 }
 
-static int attach_all(struct collect *collect)
+static int attach_counting(struct collect *collect)
 {
-	int error = attach_process_events(collect);
+	int error = 0;
 
-	if (!error && collect->options.mapping)
+	if (collect->options.mapping)
 		error = attach_mapping(collect);
 	if (!error && collect->options.heap)
 		error = collect_attach_heap(collect);
@@ -138,7 +138,7 @@ static void open_window(struct collect *collect)
 {
 	collect->opened_ns = collect_now_ns();
 	collect->start_unix_ns = clock_ns(CLOCK_REALTIME);
-	__atomic_store_n(&collect->skeleton->bss->frozen, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&collect->skeleton->bss->frozen, FROZEN_NOT, __ATOMIC_SEQ_CST);
 	if (!collect->options.mapping)
 		return;
 	vec_for_each (watched, &collect->watched) {
@@ -174,10 +174,13 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	error = collect_open_targets(collect);
 	if (!error)
 		error = collect_load(collect);
+	/* What becomes of a target is heard from the moment on that it is known. */
+	if (!error)
+		error = attach_process_events(collect);
 	if (!error)
 		error = collect_find_spaces(collect);
 	if (!error)
-		error = attach_all(collect);
+		error = attach_counting(collect);
 	if (error) {
 		collect_free(collect);
 		return error;
@@ -189,7 +192,16 @@ int collect_start(struct collect **out, const struct collect_options *options)
 
 /* -- running ----------------------------------------------------------------------------------- */
 
-/* What the ring did not say: a process that ended before the window opened, or a lost record. */
+/* It has exited. What the ring does not say: its record was lost. */
+static void exit_unheard(struct collect *collect, struct watched *watched)
+{
+	collect_look(collect);
+	if (watched->state != WATCHED_RUNNING)
+		return;
+	watched->state = WATCHED_EXITED;
+	collect->end_ns = collect_now_ns();
+}
+
 static int count_running(struct collect *collect)
 {
 	int running = 0;
@@ -200,11 +212,8 @@ static int count_running(struct collect *collect)
 		struct pollfd poll_fd = { .fd = watched->pidfd, .events = POLLIN };
 
 		if (watched->state == WATCHED_RUNNING && watched->pidfd >= 0 &&
-		    poll(&poll_fd, 1, 0) == 1 && ring_buffer__consume(collect->ring) <= 0 &&
-		    watched->state == WATCHED_RUNNING) {
-			watched->state = WATCHED_EXITED;
-			collect->end_ns = collect_now_ns();
-		}
+		    poll(&poll_fd, 1, 0) == 1)
+			exit_unheard(collect, watched);
 		if (watched->state == WATCHED_RUNNING && ledger_doubtful(watched->ledger))
 			watched_reconcile(watched);
 		running += watched->state == WATCHED_RUNNING;
@@ -214,12 +223,14 @@ static int count_running(struct collect *collect)
 
 int collect_poll(struct collect *collect, int timeout_ms)
 {
-	int got = ring_buffer__poll(collect->ring, timeout_ms);
+	struct pollfd ring = { .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN };
 
-	if (got == -EINTR)
-		return got;
-	if (got < 0)
-		return error_set(got, "cannot read the ring buffer: %s", strerror(-got));
+	/* Most records come without a wakeup: they are looked for whether there was one or not. */
+	if (poll(&ring, 1, timeout_ms) < 0)
+		return errno == EINTR ? -EINTR
+				      : error_set(-errno, "cannot wait for the ring buffer: %s",
+						  strerror(errno));
+	collect_look(collect);
 	collect_follow(collect);
 	return count_running(collect);
 }
@@ -246,8 +257,8 @@ static void freeze(struct collect *collect)
 {
 	if (collect->frozen)
 		return;
-	__atomic_store_n(&collect->skeleton->bss->frozen, 1, __ATOMIC_SEQ_CST);
-	if (count_running(collect))
+	__atomic_store_n(&collect->skeleton->bss->frozen, FROZEN_CLOSED, __ATOMIC_SEQ_CST);
+	if (count_running(collect) || collect->end_ns < collect->opened_ns)
 		collect->end_ns = collect_now_ns();
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	collect->frozen = true;
@@ -261,7 +272,6 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 
 	if (last)
 		freeze(collect);
-	ring_buffer__consume(collect->ring);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->mode = "exact";
 	snapshot->start_unix_ns = collect->start_unix_ns;

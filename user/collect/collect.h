@@ -14,12 +14,13 @@
 #include "model/snapshot.h"
 
 struct collect;
+struct target;
 
 struct collect_options {
 	const char *target; /* as the user named it */
 	const pid_t *pids;
 	size_t pid_count;
-	pid_t container_pid; /* not 0: processes that come into its container are watched, too */
+	const struct target *members; /* processes that come into it are watched, too; or NULL */
 	bool heap, mapping; /* events */
 	uint64_t max_blocks; /* live blocks kept */
 	uint64_t max_stacks; /* distinct stacks kept, of all processes */

@@ -7,15 +7,15 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
-#include "collect/allocators.h"
 #include "collect/internal.h"
+#include "collect/serving.h"
 #include "collect/skeleton.h"
 
 /* What is known of one stack of one address space, before it has names. */
 struct sums {
 	struct abi_site_key key;
 	struct abi_site heap;
-	uint64_t young_bytes, young_blocks, preexisting_bytes;
+	uint64_t young_bytes, young_blocks, preexisting_bytes; /* young: also of mappings */
 	uint64_t youngest_ns, oldest_ns; /* times of allocation; oldest 0: none */
 	uint64_t bytes, committed_bytes, mappings; /* mapping */
 	const char *owner;
@@ -35,7 +35,14 @@ struct harvest {
 /* A part of a mapping: one mapping with a hole is two pieces, and counts once. */
 struct piece {
 	uint64_t site, id;
+	bool young;
 };
+
+/* While the target runs, one sum is read after another, and a later one may be ahead. */
+static uint64_t less(uint64_t from, uint64_t what)
+{
+	return from > what ? from - what : 0;
+}
 
 static struct sums *sums_get(struct harvest *harvest, uint64_t mm, uint64_t stack_id)
 {
@@ -57,6 +64,11 @@ static void sums_time(struct sums *sums, uint64_t time_ns)
 		sums->youngest_ns = time_ns;
 	if (!sums->oldest_ns || time_ns < sums->oldest_ns)
 		sums->oldest_ns = time_ns;
+}
+
+static bool is_young(const struct harvest *harvest, uint64_t time_ns)
+{
+	return less(harvest->now_ns, time_ns) < harvest->snapshot->min_age_ns;
 }
 
 /* -- reading hash maps in batches -------------------------------------------------------------- */
@@ -109,7 +121,7 @@ static void take_block(struct harvest *harvest, const void *key, const void *val
 	struct sums *sums = sums_get(harvest, at->mm, block->stack_id);
 
 	sums_time(sums, block->time_ns);
-	if (harvest->now_ns - block->time_ns < harvest->snapshot->min_age_ns) {
+	if (is_young(harvest, block->time_ns)) {
 		sums->young_bytes += block->bytes;
 		sums->young_blocks++;
 	}
@@ -158,9 +170,10 @@ static void take_interval(const struct ledger_interval *interval, void *context)
 	if (interval_owner(interval))
 		sums->owner = interval_owner(interval);
 	sums_time(sums, interval->time_ns);
-	if (harvest->now_ns - interval->time_ns < harvest->snapshot->min_age_ns)
+	if (is_young(harvest, interval->time_ns))
 		sums->young_bytes += bytes;
-	*vec_add(&harvest->pieces) = (struct piece){ interval->site, interval->id };
+	*vec_add(&harvest->pieces) = (struct piece){ interval->site, interval->id,
+						     is_young(harvest, interval->time_ns) };
 }
 
 static int piece_compare(const void *a, const void *b)
@@ -169,27 +182,40 @@ static int piece_compare(const void *a, const void *b)
 
 	if (one->site != two->site)
 		return one->site < two->site ? -1 : 1;
-	return one->id < two->id ? -1 : one->id > two->id;
+	if (one->id != two->id)
+		return one->id < two->id ? -1 : 1;
+	return one->young - two->young;
+}
+
+/* Sorted, the first piece of a mapping is young only if all of them are. */
+static void count_mappings(struct harvest *harvest)
+{
+	const struct piece *before = NULL;
+
+	if (harvest->pieces.count)
+		qsort(harvest->pieces.items, harvest->pieces.count, sizeof(struct piece),
+		      piece_compare);
+	vec_for_each (piece, &harvest->pieces) {
+		if (!before || before->site != piece->site || before->id != piece->id) {
+			struct sums *sums = sums_get(harvest, harvest->mm, piece->site);
+
+			sums->mappings++;
+			sums->young_blocks += piece->young;
+		}
+		before = piece;
+	}
 }
 
 static void take_ledger(struct harvest *harvest, const struct watched *watched)
 {
 	struct mapping_totals *totals = &harvest->snapshot->mapping_totals;
 	struct ledger_sums sums = ledger_sums(watched->ledger);
-	const struct piece *before = NULL;
 
 	harvest->mm = watched->mm;
 	harvest->pieces.count = 0;
 	ledger_visit(watched->ledger, take_interval, harvest);
 	ledger_visit_grown(watched->ledger, take_interval, harvest);
-	if (harvest->pieces.count)
-		qsort(harvest->pieces.items, harvest->pieces.count, sizeof(struct piece),
-		      piece_compare);
-	vec_for_each (piece, &harvest->pieces) {
-		if (!before || piece_compare(before, piece))
-			sums_get(harvest, watched->mm, piece->site)->mappings++;
-		before = piece;
-	}
+	count_mappings(harvest);
 	totals->mapped_bytes += sums.mapped_bytes;
 	totals->unmapped_bytes += sums.unmapped_bytes;
 	totals->preexisting_unmapped_bytes += sums.preexisting_unmapped_bytes;
@@ -203,8 +229,9 @@ static const char *probed_symbol(const struct stack_frame *frame)
 	if (!frame->image)
 		return NULL;
 	vec_for_each (placed, &frame->image->probes) {
-		if (placed->probe.function_address == frame->address)
-			return allocator_rows[placed->row].symbol;
+		if (placed->probe.function_address == frame->address &&
+		    strncmp(placed->symbol, "_Z", 2))
+			return placed->symbol;
 	}
 	return NULL;
 }
@@ -271,7 +298,6 @@ static void fill_heap(struct site *site, const struct sums *sums)
 	site->blocks = sums->heap.live_blocks;
 	site->allocated_bytes = sums->heap.allocated_bytes;
 	site->allocated_blocks = sums->heap.allocated_blocks;
-	site->young_blocks = sums->young_blocks;
 	site->preexisting_bytes = sums->preexisting_bytes;
 }
 
@@ -305,14 +331,14 @@ static void add_totals(struct snapshot *snapshot, const struct site *site)
 	heap->live_blocks += site->blocks;
 	heap->allocated_bytes += site->allocated_bytes;
 	heap->allocated_blocks += site->allocated_blocks;
-	heap->freed_bytes += site->allocated_bytes - site->bytes;
-	heap->freed_blocks += site->allocated_blocks - site->blocks;
+	heap->freed_bytes += less(site->allocated_bytes, site->bytes);
+	heap->freed_blocks += less(site->allocated_blocks, site->blocks);
 	heap->preexisting_bytes += site->preexisting_bytes;
 }
 
 /* A stack that never made it through the ring has sums, and no frames. */
-static void add_site(struct harvest *harvest, const struct watched *watched,
-		     const struct sums *sums, const struct stack *stack)
+static void add_site(struct harvest *harvest, struct watched *watched, const struct sums *sums,
+		     const struct stack *stack)
 {
 	bool heap = stack ? stack->kind == KIND_HEAP : sums->heap.allocated_bytes > 0;
 	struct site *site;
@@ -325,14 +351,18 @@ static void add_site(struct harvest *harvest, const struct watched *watched,
 		fill_heap(site, sums);
 	else
 		fill_mapping(site, sums, stack);
-	site->young_bytes = sums->young_bytes;
+	site->young_bytes = sums->young_bytes < site->bytes ? sums->young_bytes : site->bytes;
+	site->young_blocks = sums->young_blocks < site->blocks ? sums->young_blocks : site->blocks;
 	if (sums->oldest_ns) {
-		site->min_age_ns = harvest->now_ns - sums->youngest_ns;
-		site->max_age_ns = harvest->now_ns - sums->oldest_ns;
+		site->min_age_ns = less(harvest->now_ns, sums->youngest_ns);
+		site->max_age_ns = less(harvest->now_ns, sums->oldest_ns);
 	}
+	harvest->collect->lost_stacks += !stack;
 	site->end = SITE_END_LOST;
 	if (stack)
 		site_frames(harvest, stack, site);
+	if (heap && stack && stack->count)
+		serving_add(watched, stack->frames[0].image, site->allocated_blocks);
 	add_totals(harvest->snapshot, site);
 }
 
@@ -379,14 +409,15 @@ static void add_sites(struct harvest *harvest)
 	struct collect *collect = harvest->collect;
 
 	collect->lost_stacks = 0;
+	vec_for_each (watched, &collect->watched)
+		serving_reset(*watched);
 	for (struct sums *sums = harvest->sums; sums; sums = sums->hh.next) {
-		struct watched *watched = collect_watched_mm(collect, sums->key.mm);
 		struct stack *stack = stack_of(collect, sums);
+		struct watched *watched =
+			stack ? stack->watched : collect_watched_mm(collect, sums->key.mm);
 
-		if (!watched || !counts(collect, watched))
-			continue;
-		collect->lost_stacks += !stack;
-		add_site(harvest, watched, sums, stack);
+		if (watched && counts(collect, watched))
+			add_site(harvest, watched, sums, stack);
 	}
 }
 
@@ -414,25 +445,26 @@ static void add_processes(struct harvest *harvest)
 		const struct watched *watched = *item;
 		struct process *process = vec_add(&snapshot->processes);
 		struct proc proc;
-		char text[64];
+		char *allocators;
 
 		process->pid = watched->pid;
 		process->comm = snapshot_string(snapshot, watched->comm);
 		process->state = states[watched->state];
 		process->exit = exit_text(snapshot, watched);
-		if (watched->allocator) {
-			snprintf(text, sizeof(text), "%s %s", watched->allocator,
-				 watched->allocator_version);
-			process->allocator = snapshot_string(snapshot, text);
-		}
+		allocators = serving_text(watched);
+		process->allocator = snapshot_string(snapshot, allocators);
+		mem_free(allocators);
 		if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
 			process->rss_bytes = proc.rss_bytes;
 		ended += !counts(harvest->collect, watched);
 		if (harvest->collect->options.heap && !watched->probes &&
 		    counts(harvest->collect, watched))
 			snapshot_note(snapshot,
-				      "pid %d (%s): no known allocator, its heap is not traced",
-				      (int)watched->pid, watched->comm);
+				      "pid %d (%s): no known allocator%s, its heap is not traced",
+				      (int)watched->pid, watched->comm,
+				      serving_hidden(watched) ? ": a static program without a "
+								"symbol table hides it"
+							      : "");
 	}
 	if (ended)
 		snapshot_note(
@@ -440,6 +472,19 @@ static void add_processes(struct harvest *harvest)
 			"%zu processes ended in the window: what they held is given back, and "
 			"not in the sums",
 			ended);
+}
+
+/* Where calls were lost or their order was, only the maps know what is still mapped. */
+static void correct_ledgers(struct collect *collect)
+{
+	uint64_t lost = collect_loss(collect, LOSS_MAPPING_RECORDS);
+
+	vec_for_each (watched, &collect->watched) {
+		if ((*watched)->state == WATCHED_RUNNING &&
+		    (lost != collect->lost_mappings || ledger_doubtful((*watched)->ledger)))
+			watched_reconcile(*watched);
+	}
+	collect->lost_mappings = lost;
 }
 
 int collect_harvest(struct collect *collect, struct snapshot *snapshot)
@@ -458,6 +503,9 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	if (!error)
 		error = read_map(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
 				 sizeof(struct abi_block), take_block, &harvest);
+	/* Sums are behind their stack: now that they are read, all stacks are in the ring. */
+	collect_look(collect);
+	correct_ledgers(collect);
 	if (!error) {
 		vec_for_each (watched, &collect->watched) {
 			if (counts(collect, *watched))

@@ -35,7 +35,11 @@ static void image_free(struct image *image)
 	vec_for_each (why, &image->refused)
 		mem_free(*why);
 	vec_free(&image->refused);
+	vec_for_each (placed, &image->probes)
+		mem_free(placed->symbol);
 	vec_free(&image->probes);
+	vec_free(&image->families);
+	mem_free(image->exits.items);
 	mem_free(image->path);
 	mem_free(image);
 }
@@ -138,54 +142,117 @@ static void find_debug_file(struct images *images, struct image *image, pid_t pi
 
 /* -- probes and rows --------------------------------------------------------------------------- */
 
-/* glibc's functions are looked for in glibc only: others mean other things by the same names. */
-static const char *image_allocator(const struct image *image)
-{
-	return image->info.glibc_version[0] ? "glibc" : NULL;
-}
-
+/* Until 2.34 glibc's has a malloc of its own, which is used until the libc is there. */
 static bool is_loader(const struct image *image)
 {
 	return !strncmp(image_name(image), "ld-", 3) || !strncmp(image_name(image), "ld.", 3);
 }
 
-static void keep_probe(struct image *image, size_t row, const struct sandbox_probe *probe)
+/* Which allocators an image has: at most one of them can have the plain names. */
+static void find_families(struct images *images, struct image *image)
 {
-	const char *symbol = allocator_rows[row].symbol;
+	size_t count = allocator_family_count;
+	struct sandbox_probe_request *requests = mem_array(count, sizeof(*requests));
+	struct sandbox_probe *probes = mem_array(count, sizeof(*probes));
+	bool plain = false;
 
+	for (size_t i = 0; i < count; i++)
+		requests[i].symbol = allocator_families[i].marker;
+	if (sandbox_probes(images->sandbox, image->info.id, requests, count, probes))
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct allocator_family *family = &allocator_families[i];
+
+		if (!probes[i].found || (plain && !family->prefix[0]) ||
+		    (family->allocator == ALLOCATOR_OTHER && is_loader(image)))
+			continue;
+		plain |= !family->prefix[0];
+		*vec_add(&image->families) = family;
+	}
+	mem_free(requests);
+	mem_free(probes);
+}
+
+static struct sandbox_probe_request request_of(const struct allocator_family *family,
+					       const struct allocator_row *row)
+{
+	const struct abi_probe *probe = &row->probe;
+
+	return (struct sandbox_probe_request){
+		.symbol = mem_printf("%s%s", family->prefix, row->symbol),
+		.has_return = probe->role != ROLE_FREE,
+		.argument_mask = (uint8_t)((1 << probe->size_arg | 1 << probe->count_arg |
+					    1 << probe->pointer_arg) >>
+					   1),
+	};
+}
+
+static void keep_probe(struct image *image, uint16_t row, const char *symbol,
+		       const struct sandbox_probe *probe)
+{
 	if (!probe->found)
 		return;
-	if (!image->allocator || strcmp(image->allocator, allocator_rows[row].allocator))
-		image->foreign |= !strcmp(symbol, "malloc") && !is_loader(image);
-	else if (probe->placed)
-		*vec_add(&image->probes) = (struct placed){ (uint16_t)row, *probe };
+	if (probe->placed)
+		*vec_add(&image->probes) = (struct placed){ row, mem_string(symbol), *probe };
 	else
 		*vec_add(&image->refused) = mem_printf("%s: %s", symbol, probe->why);
 }
 
+/* A function that may throw, and leaves who knows where, is not probed: its blocks would pile up.
+ */
+static void find_exits(struct images *images, struct image *image)
+{
+	VEC(struct sandbox_leaver) leavers = { 0 };
+	size_t kept = 0, at = 0;
+
+	vec_for_each (placed, &image->probes) {
+		if (allocator_rows[placed->row].probe.role == ROLE_ALLOCATE_THROWING)
+			vec_add(&leavers)->function_address = placed->probe.function_address;
+	}
+	if (leavers.count)
+		sandbox_exits(images->sandbox, image->info.id, leavers.items, leavers.count,
+			      &image->exits);
+	vec_for_each (placed, &image->probes) {
+		bool throws = allocator_rows[placed->row].probe.role == ROLE_ALLOCATE_THROWING;
+
+		if (throws && leavers.items[at++].why[0]) {
+			*vec_add(&image->refused) =
+				mem_printf("%s: %s", placed->symbol, leavers.items[at - 1].why);
+			mem_free(placed->symbol);
+		} else {
+			image->probes.items[kept++] = *placed;
+		}
+	}
+	image->probes.count = kept;
+	vec_free(&leavers);
+}
+
 static void find_probes(struct images *images, struct image *image)
 {
-	size_t count = allocator_row_count;
-	struct sandbox_probe_request *requests = mem_array(count, sizeof(*requests));
-	struct sandbox_probe *probes = mem_array(count, sizeof(*probes));
+	VEC(struct sandbox_probe_request) requests = { 0 };
+	VEC(uint16_t) rows = { 0 };
+	struct sandbox_probe *probes;
 
-	image->allocator = image_allocator(image);
-	for (size_t i = 0; i < count; i++) {
-		const struct abi_probe *probe = &allocator_rows[i].probe;
-
-		requests[i].symbol = allocator_rows[i].symbol;
-		requests[i].has_return = probe->role != ROLE_FREE;
-		requests[i].argument_mask =
-			(uint8_t)((1 << probe->size_arg | 1 << probe->count_arg |
-				   1 << probe->pointer_arg) >>
-				  1);
+	for (size_t i = 0; i < allocator_row_count; i++) {
+		vec_for_each (family, &image->families) {
+			if (!(allocator_rows[i].allocators & (*family)->allocator))
+				continue;
+			*vec_add(&requests) = request_of(*family, &allocator_rows[i]);
+			*vec_add(&rows) = (uint16_t)i;
+		}
 	}
-	if (!sandbox_probes(images->sandbox, image->info.id, requests, count, probes)) {
-		for (size_t i = 0; i < count; i++)
-			keep_probe(image, i, &probes[i]);
+	probes = mem_array(requests.count, sizeof(*probes));
+	if (requests.count && !sandbox_probes(images->sandbox, image->info.id, requests.items,
+					      requests.count, probes)) {
+		for (size_t i = 0; i < requests.count; i++)
+			keep_probe(image, rows.items[i], requests.items[i].symbol, &probes[i]);
+		find_exits(images, image);
 	}
-	mem_free(requests);
 	mem_free(probes);
+	vec_for_each (request, &requests)
+		mem_free((char *)request->symbol);
+	vec_free(&requests);
+	vec_free(&rows);
 }
 
 static void load_rows(struct images *images, struct image *image)
@@ -236,6 +303,7 @@ static struct image *image_open(struct images *images, pid_t pid, const struct m
 	}
 	if (image->usable) {
 		find_debug_file(images, image, pid);
+		find_families(images, image);
 		find_probes(images, image);
 		load_rows(images, image);
 	}

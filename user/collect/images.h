@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "collect/allocators.h"
 #include "collect/tables.h"
 #include "process/proc.h"
 #include "sandbox/sandbox.h"
@@ -17,6 +18,7 @@
 /* A function of the table of allocators, found in an image. */
 struct placed {
 	uint16_t row; /* of allocator_rows */
+	char *symbol; /* with its allocator's prefix */
 	struct sandbox_probe probe;
 };
 
@@ -28,9 +30,9 @@ struct image {
 	bool usable; /* the sandbox knows it: id is valid */
 	struct sandbox_image info;
 	VEC(struct placed) probes; /* placed ones, in the order of the table */
+	struct sandbox_exits exits; /* of those that may throw */
 	VEC(char *) refused; /* "malloc: why" for functions without a safe place */
-	const char *allocator; /* "glibc", or NULL: none that the table knows */
-	bool foreign; /* has a malloc of its own that no row describes */
+	VEC(const struct allocator_family *) families; /* that it has; one without prefix at most */
 	uint32_t rows_first, rows_count;
 	uint64_t rows_base;
 	bool debug; /* names come from a separate debug file, too */

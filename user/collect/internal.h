@@ -24,8 +24,8 @@ struct stack_frame {
 
 struct stack {
 	struct abi_site_key key;
+	struct watched *watched; /* whose it was: another may have its mm by now */
 	uint8_t kind, end;
-	pid_t tid;
 	uint16_t count;
 	const char *owner; /* mapping: what the call itself says it is for, or NULL */
 	uint64_t allocated_bytes, allocated_blocks; /* mapping: in the window */
@@ -50,11 +50,11 @@ struct collect {
 	bool cookies; /* probes carry them (5.15) */
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
-	uint64_t lost_stacks, unknown_code;
-	uint64_t late_attaches, late_ns, short_lived, rescanned_ns;
+	uint64_t look_bytes; /* taken from the ring by this look into it */
+	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
+	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
 	uint32_t probes;
-	uint32_t
-		generation; /* of the last table of mappings: rules cached by older ones are void */
+	uint32_t generation; /* of the last table of mappings: rules of older ones are void */
 	bool frozen;
 };
 
@@ -82,13 +82,22 @@ int collect_refresh_code(struct collect *collect, struct watched *watched);
 void collect_note(struct collect *collect, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* ring.c: the callback of the ring buffer. */
+enum { RING_BYTES = 4 << 20 };
+
+/*
+ * ring.c: takes in what is in the ring, and what comes meanwhile up to the ring's size: a target
+ * that fills it faster than it is emptied cannot keep us there.
+ */
+void collect_look(struct collect *collect);
+
+/* The callback of the ring buffer. */
 int collect_record(void *context, void *data, size_t bytes);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);
 
-/* losses.c: the losses and counters, into a snapshot. */
+/* losses.c: one loss of the kernel side; all losses and counters, into a snapshot. */
+uint64_t collect_loss(struct collect *collect, enum abi_loss loss);
 void collect_losses(struct collect *collect, struct snapshot *snapshot);
 
 /* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */

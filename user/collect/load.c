@@ -16,7 +16,6 @@ enum {
 	PREALLOCATED_THREADS = 8192,
 	MAX_TARGETS = 4096,
 	MAX_PROBES = 32768,
-	RING_BYTES = 4 << 20
 };
 
 /* libbpf's last warning: the reason of a failed load. */
@@ -126,7 +125,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.code_table, TABLES_CODE_ENTRIES);
 	skeleton->rodata->run_config.frame_pointers_only = options->frame_pointers_only;
 	skeleton->rodata->run_config.session = session;
-	skeleton->bss->frozen = 1;
+	skeleton->bss->frozen = FROZEN_OPENING;
 	bpf_program__set_autoload(skeleton->progs.heap_session, options->heap && session);
 	bpf_program__set_autoload(skeleton->progs.heap_return, options->heap && !session);
 	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);

@@ -19,6 +19,11 @@ static uint64_t per_cpu_sum(int fd, uint32_t key)
 	return sum;
 }
 
+uint64_t collect_loss(struct collect *collect, enum abi_loss loss)
+{
+	return per_cpu_sum(bpf_map__fd(collect->skeleton->maps.losses), loss);
+}
+
 /* By enum abi_loss: a name for JSON, and words for people. */
 static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_BLOCKS_FULL] = { "live_set_full",
@@ -46,7 +51,6 @@ static const struct counted loss_rows[LOSS_MAX] = {
 
 void collect_losses(struct collect *collect, struct snapshot *snapshot)
 {
-	int losses = bpf_map__fd(collect->skeleton->maps.losses);
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
 	uint64_t overlaps = 0;
 
@@ -54,7 +58,7 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 		struct counted *loss = vec_add(&snapshot->losses);
 
 		*loss = loss_rows[i];
-		loss->count = per_cpu_sum(losses, i);
+		loss->count = collect_loss(collect, i);
 	}
 	vec_for_each (watched, &collect->watched)
 		overlaps += ledger_sums((*watched)->ledger).overlaps;

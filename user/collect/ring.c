@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Takes in the records of the ring: stacks, mapping calls, ends of processes. */
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "collect/internal.h"
+#include "collect/skeleton.h"
 
 /* The target's, as the kernel takes them. */
 enum { PROT_EXEC_BIT = 4, MAP_STACK_BIT = 0x20000 };
@@ -43,10 +45,8 @@ static void resolve(struct collect *collect, struct watched *watched, uint64_t a
 		code = watched_find(watched, address);
 	}
 	frame->address = address;
-	if (!code) {
-		collect->unknown_code++;
+	if (!code)
 		return;
-	}
 	frame->image = code->image;
 	if (code->image)
 		frame->address = address - code->bias;
@@ -98,9 +98,9 @@ static void record_stack(struct collect *collect, const struct abi_stack *record
 	stack = mem_alloc(sizeof(*stack));
 	stack->key.mm = record->header.mm;
 	stack->key.stack_id = record->stack_id;
+	stack->watched = watched;
 	stack->kind = record->kind;
 	stack->end = record->end;
-	stack->tid = (pid_t)record->tid;
 	stack->frames = mem_array(count, sizeof(*stack->frames));
 	stack->count = (uint16_t)take_frames(collect, watched, record, stack->frames);
 	HASH_ADD(hh, collect->stacks, key, sizeof(stack->key), stack);
@@ -132,9 +132,7 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		return;
 	event.call = ledger_calls[record->call];
 	memcpy(event.args, record->args, sizeof(event.args));
-	mapped_bytes = ledger_sums(watched->ledger).mapped_bytes;
-	ledger_apply(watched->ledger, &event);
-	mapped_bytes = ledger_sums(watched->ledger).mapped_bytes - mapped_bytes;
+	mapped_bytes = ledger_apply(watched->ledger, &event);
 	stack = stack_find(collect, record->header.mm, record->stack_id);
 	if (stack) {
 		stack->allocated_bytes += mapped_bytes;
@@ -168,11 +166,18 @@ int collect_record(void *context, void *data, size_t bytes)
 	const struct abi_header *header = data;
 	struct collect *collect = context;
 
+	collect->look_bytes += bytes;
 	if (header->type == RECORD_STACK && bytes >= offsetof(struct abi_stack, frames))
 		record_stack(collect, data, bytes);
 	else if (header->type == RECORD_MAPPING && bytes >= sizeof(struct abi_mapping))
 		record_mapping(collect, data);
 	else if (header->type == RECORD_PROCESS && bytes >= sizeof(struct abi_process))
 		record_process(collect, data);
-	return 0;
+	return collect->look_bytes < RING_BYTES ? 0 : -EAGAIN;
+}
+
+void collect_look(struct collect *collect)
+{
+	collect->look_bytes = 0;
+	ring_buffer__consume(collect->ring);
 }

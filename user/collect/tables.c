@@ -3,6 +3,7 @@
 #include "collect/tables.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -10,12 +11,18 @@
 
 enum { ROWS_SPARE = 384 * 1024 }; /* 3 MiB for what is loaded later: a JVM takes 1.7 */
 
+/* The mappings of one process: a part of the array. */
+struct run {
+	size_t first, count;
+};
+
 struct tables {
 	VEC(struct abi_row) rows; /* until bound */
 	struct abi_row *mapped_rows;
 	size_t rows_entries, rows_used;
 	struct abi_code *mapped_code;
-	size_t code_used;
+	VEC(struct run) runs; /* in use */
+	size_t code_next; /* behind the run stored last */
 };
 
 struct tables *tables_new(void)
@@ -28,6 +35,7 @@ void tables_free(struct tables *tables)
 	if (!tables)
 		return;
 	vec_free(&tables->rows);
+	vec_free(&tables->runs);
 	if (tables->mapped_rows)
 		munmap(tables->mapped_rows, tables->rows_entries * sizeof(struct abi_row));
 	if (tables->mapped_code)
@@ -84,15 +92,58 @@ int tables_add_rows(struct tables *tables, const struct abi_row *rows, size_t co
 	return 0;
 }
 
+static const struct run *overlapping(const struct tables *tables, size_t first, size_t count)
+{
+	vec_for_each (run, &tables->runs) {
+		if (run->first < first + count && first < run->first + run->count)
+			return run;
+	}
+	return NULL;
+}
+
+/* The next place that no run is in, from the last one on and around: what was dropped rests. */
+static bool find_place(const struct tables *tables, size_t count, size_t *place)
+{
+	bool around = false;
+
+	*place = tables->code_next;
+	for (;;) {
+		const struct run *run;
+
+		if (*place + count > TABLES_CODE_ENTRIES) {
+			if (around || count > TABLES_CODE_ENTRIES)
+				return false;
+			around = true;
+			*place = 0;
+		}
+		run = overlapping(tables, *place, count);
+		if (!run)
+			return true;
+		*place = run->first + run->count;
+	}
+}
+
 int tables_add_code(struct tables *tables, const struct abi_code *code, size_t count,
 		    uint32_t *first)
 {
-	if (!tables->mapped_code || count > TABLES_CODE_ENTRIES / 2)
+	size_t place;
+
+	if (!tables->mapped_code || !find_place(tables, count, &place))
 		return -ENOSPC;
-	if (tables->code_used + count > TABLES_CODE_ENTRIES)
-		tables->code_used = 0;
-	*first = (uint32_t)tables->code_used;
-	memcpy(tables->mapped_code + tables->code_used, code, count * sizeof(*code));
-	tables->code_used += count;
+	*first = (uint32_t)place;
+	memcpy(tables->mapped_code + place, code, count * sizeof(*code));
+	if (count)
+		*vec_add(&tables->runs) = (struct run){ place, count };
+	tables->code_next = place + count;
 	return 0;
+}
+
+void tables_drop_code(struct tables *tables, uint32_t first)
+{
+	vec_for_each (run, &tables->runs) {
+		if (run->first == first) {
+			*run = tables->runs.items[--tables->runs.count];
+			return;
+		}
+	}
 }

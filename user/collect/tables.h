@@ -29,11 +29,16 @@ int tables_add_rows(struct tables *tables, const struct abi_row *rows, size_t co
 		    uint32_t *first);
 
 /*
- * Stores the mappings of one process, sorted by start; *first is their place. Earlier runs stay
- * valid until the array has been gone through once: a walk that is under way still reads the old
- * one. Returns 0 or -ENOSPC.
+ * Stores the mappings of one process, sorted by start; *first is their place, theirs until it is
+ * dropped. Returns 0 or -ENOSPC.
  */
 int tables_add_code(struct tables *tables, const struct abi_code *code, size_t count,
 		    uint32_t *first);
+
+/*
+ * The run at first is out of use. It stays readable until the array has been gone through once: a
+ * walk may be under way in it.
+ */
+void tables_drop_code(struct tables *tables, uint32_t first);
 
 #endif

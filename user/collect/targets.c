@@ -6,11 +6,13 @@
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
-#include "process/container.h"
+#include "process/target.h"
 
 enum {
 	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
 	JAVA_TRIES_MAX = 50, /* ten a second */
+	LET_GO_NS =
+		100000000, /* closing a link takes some 30 ms: the ring must not wait for many */
 	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
 };
 
@@ -35,11 +37,11 @@ int collect_open_targets(struct collect *collect)
 		struct watched *watched = watched_new(options->pids[i]);
 		int error = watched ? watched_read_code(watched, collect->images) : -ESRCH;
 
-		if (error && options->pid_count == 1) {
+		if (error < 0 && options->pid_count == 1) {
 			watched_free(watched);
 			return error;
 		}
-		if (error) {
+		if (error < 0) {
 			collect_note(collect, "%s", error_message());
 			watched_free(watched);
 			continue;
@@ -77,6 +79,14 @@ static void publish_java(struct collect *collect, struct watched *watched)
 				    BPF_ANY);
 }
 
+/* The kernel side reads the last published run no more. */
+static void drop_code(struct collect *collect, struct watched *watched)
+{
+	if (watched->code_count)
+		tables_drop_code(collect->tables, watched->code_first);
+	watched->code_count = 0;
+}
+
 static int publish_code(struct collect *collect, struct watched *watched)
 {
 	struct abi_target target = { .tgid = watched->tgid,
@@ -99,17 +109,21 @@ static int publish_code(struct collect *collect, struct watched *watched)
 		count = 0;
 	}
 	target.mappings_count = (uint32_t)count;
-	return bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
-				   &target, BPF_EXIST)
-		       ? -errno
-		       : 0;
+	error = bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
+				    &target, BPF_EXIST)
+			? -errno
+			: 0;
+	drop_code(collect, watched);
+	watched->code_first = target.mappings_first;
+	watched->code_count = target.mappings_count;
+	return error;
 }
 
 int collect_refresh_code(struct collect *collect, struct watched *watched)
 {
-	int error = watched_read_code(watched, collect->images);
+	int news = watched_read_code(watched, collect->images);
 
-	return error ? error : publish_code(collect, watched);
+	return news > 0 ? publish_code(collect, watched) : news;
 }
 
 /* Takes what the kernel side has found of one process. */
@@ -128,7 +142,15 @@ static void take_space(struct collect *collect, struct watched *watched)
 	watched->mm = found.mm;
 	watched->tgid = found.tgid;
 	watched->space = found.space;
+	/* What it executes from now on is told, what it has since its code was read was not. */
+	watched_renew(watched, collect->images);
 	publish_code(collect, watched);
+}
+
+/* Its address space is to be found yet. */
+static bool is_lost(const struct watched *watched)
+{
+	return !watched->mm && watched->state == WATCHED_RUNNING;
 }
 
 /* The kernel side finds the address spaces by the processes that we name. */
@@ -140,7 +162,7 @@ int collect_find_spaces(struct collect *collect)
 	vec_for_each (watched, &collect->watched) {
 		uint32_t pid = (uint32_t)(*watched)->pid;
 
-		if (!(*watched)->mm && bpf_map_update_elem(fd, &pid, &none, BPF_ANY))
+		if (is_lost(*watched) && bpf_map_update_elem(fd, &pid, &none, BPF_ANY))
 			return error_set(-errno, "cannot fill the table of targets: %s",
 					 strerror(errno));
 	}
@@ -148,7 +170,7 @@ int collect_find_spaces(struct collect *collect)
 	if (error)
 		return error_set(error, "cannot iterate over tasks: %s", strerror(-error));
 	vec_for_each (watched, &collect->watched) {
-		if (!(*watched)->mm)
+		if (is_lost(*watched))
 			take_space(collect, *watched);
 	}
 	return 0;
@@ -163,15 +185,21 @@ static void note_images(struct collect *collect, const struct watched *watched)
 
 		if (!image)
 			continue;
-		if (image->foreign)
-			collect_note(collect, "malloc in %s is of an unknown allocator: not traced",
-				     image->path);
+		vec_for_each (family, &image->families) {
+			if ((*family)->allocator == ALLOCATOR_OTHER)
+				collect_note(
+					collect,
+					"malloc in %s is of an unknown allocator: traced by its "
+					"standard names, others that it may have are not",
+					image->path);
+		}
 		vec_for_each (why, &image->refused)
 			collect_note(collect, "not attached in %s: %s", image->path, *why);
 	}
 }
 
-/* Probes what is not probed yet of one process. It may be gone by now: that is no error. */
+/* Probes what is not probed yet of one process. It may be gone by now: that is no error. Else
+ * returns -errno with a sentence. */
 static int attach(struct collect *collect, struct watched *watched)
 {
 	struct unfreed *skeleton = collect->skeleton;
@@ -207,8 +235,11 @@ int collect_attach_heap(struct collect *collect)
 /* A process began with an address space of its own. One that is gone already leaves no trace. */
 void collect_begin(struct collect *collect, const struct abi_process *record)
 {
-	struct watched *watched = watched_new((pid_t)record->pid);
+	struct watched *watched = collect_watched_mm(collect, record->mm);
 
+	if (watched && watched->space == record->space && watched->state == WATCHED_RUNNING)
+		return; /* found in its container meanwhile */
+	watched = watched_new((pid_t)record->pid);
 	if (!watched) {
 		collect->short_lived++;
 		return;
@@ -234,7 +265,7 @@ static void adopt(struct collect *collect, pid_t pid)
 		return;
 	watched->began_ns = collect_now_ns();
 	*vec_add(&collect->watched) = watched;
-	if (watched_read_code(watched, collect->images) || collect_find_spaces(collect) ||
+	if (watched_read_code(watched, collect->images) < 0 || collect_find_spaces(collect) ||
 	    watched->state != WATCHED_RUNNING)
 		return;
 	if (collect->options.mapping)
@@ -254,16 +285,23 @@ static void rescan(struct collect *collect)
 {
 	struct pid_list list = { 0 };
 
-	if (!collect->options.container_pid || collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
+	if (!collect->options.members || collect_now_ns() - collect->rescanned_ns < RESCAN_NS)
 		return;
 	collect->rescanned_ns = collect_now_ns();
-	if (!container_processes(collect->options.container_pid, &list)) {
-		vec_for_each (pid, &list.pids) {
-			if (!is_watched(collect, *pid))
-				adopt(collect, *pid);
-		}
+	target_members(collect->options.members, &list);
+	collect_look(collect); /* what a target has forked has been told by now */
+	vec_for_each (pid, &list.pids) {
+		if (!is_watched(collect, *pid))
+			adopt(collect, *pid);
 	}
 	vec_free(&list.pids);
+}
+
+/* Without probes, the others are traced still. */
+static void attach_more(struct collect *collect, struct watched *watched)
+{
+	if (attach(collect, watched))
+		collect_note(collect, "%s: its heap is not all traced", error_message());
 }
 
 /* The first probes of a process that began while watched: what it did before is not known. */
@@ -271,32 +309,43 @@ static void attach_late(struct collect *collect, struct watched *watched)
 {
 	if (!watched->probes && watched->code_read_ns - watched->began_ns < ATTACH_TRY_NS)
 		collect_refresh_code(collect, watched);
-	if (attach(collect, watched) || !watched->probes || watched->late_counted)
+	attach_more(collect, watched);
+	if (!watched->probes || watched->late_counted)
 		return;
 	watched->late_counted = true;
 	collect->late_attaches++;
-	collect->late_ns += collect_now_ns() - watched->began_ns;
 }
 
 /* New code may bring an allocator; compiled code that came or went voids what is known of it. */
 static void follow(struct collect *collect, struct watched *watched)
 {
-	if (watched->state != WATCHED_RUNNING) {
-		watched_detach(watched);
-		return;
-	}
 	if (watched->java ? java_code_changed(watched->java)
 			  : watched->java_tries && watched->java_tries < JAVA_TRIES_MAX)
 		publish_code(collect, watched);
 	if (watched->began_ns)
 		attach_late(collect, watched);
 	else
-		attach(collect, watched);
+		attach_more(collect, watched);
+}
+
+/* What has ended gives back what it takes of the kernel. */
+static void let_go(struct collect *collect, struct watched *watched)
+{
+	drop_code(collect, watched);
+	watched_end(watched);
 }
 
 void collect_follow(struct collect *collect)
 {
+	uint64_t begun_ns = collect_now_ns();
+
 	rescan(collect);
-	for (size_t i = 0; i < collect->watched.count; i++)
-		follow(collect, collect->watched.items[i]);
+	for (size_t i = 0; i < collect->watched.count; i++) {
+		struct watched *watched = collect->watched.items[i];
+
+		if (watched->state == WATCHED_RUNNING)
+			follow(collect, watched);
+		else if (watched->pidfd >= 0 && collect_now_ns() - begun_ns < LET_GO_NS)
+			let_go(collect, watched);
+	}
 }

@@ -6,45 +6,46 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
+#include "collect/internal.h"
 
 struct watched *watched_new(pid_t pid)
 {
 	struct watched *watched;
 	struct proc proc;
+	int pidfd;
 
 	if (proc_check(&proc, pid))
 		return NULL;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		error_set(-errno, "cannot watch pid %d: %s", (int)pid, strerror(errno));
+		return NULL;
+	}
 	watched = mem_alloc(sizeof(*watched));
 	watched->pid = pid;
+	watched->pidfd = pidfd;
 	watched->exit_code = -1;
-	watched->start_ticks = proc.start_ticks;
 	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
-	watched->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	watched->ledger = ledger_new((uint64_t)sysconf(_SC_PAGESIZE));
 	return watched;
+}
+
+static void code_forget(struct watched *watched)
+{
+	vec_for_each (code, &watched->code)
+		mem_free(code->path);
+	watched->code.count = 0;
 }
 
 void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
-	watched_detach(watched);
-	if (watched->pidfd >= 0)
-		close(watched->pidfd);
-	vec_for_each (code, &watched->code)
-		mem_free(code->path);
+	watched_end(watched);
+	code_forget(watched);
 	vec_free(&watched->code);
 	java_free(watched->java);
 	vec_free(&watched->links);
@@ -54,6 +55,14 @@ void watched_free(struct watched *watched)
 	mem_free(watched);
 }
 
+void watched_end(struct watched *watched)
+{
+	watched_detach(watched);
+	if (watched->pidfd >= 0)
+		close(watched->pidfd);
+	watched->pidfd = -1;
+}
+
 /* -- code -------------------------------------------------------------------------------------- */
 
 static bool code_same(const struct code *code, const struct map *map, const struct image *image)
@@ -61,8 +70,9 @@ static bool code_same(const struct code *code, const struct map *map, const stru
 	return code->start == map->start && code->end == map->end && code->image == image;
 }
 
-/* New code replaces what it overlaps; code that is gone stays, until something takes its place. */
-static void code_put(struct watched *watched, const struct map *map, struct image *image)
+/* New code replaces what it overlaps; code that is gone stays, until something takes its place.
+ * Whether there is something new. */
+static bool code_put(struct watched *watched, const struct map *map, struct image *image)
 {
 	struct code new = { .start = map->start, .end = map->end, .image = image };
 	size_t kept = 0, at;
@@ -71,7 +81,7 @@ static void code_put(struct watched *watched, const struct map *map, struct imag
 		struct code *old = &watched->code.items[i];
 
 		if (code_same(old, map, image))
-			return;
+			return false;
 		if (old->start < map->end && map->start < old->end)
 			mem_free(old->path);
 		else
@@ -84,23 +94,36 @@ static void code_put(struct watched *watched, const struct map *map, struct imag
 	for (at = kept; at && watched->code.items[at - 1].start > new.start; at--)
 		watched->code.items[at] = watched->code.items[at - 1];
 	watched->code.items[at] = new;
+	return true;
 }
 
 int watched_read_code(struct watched *watched, struct images *images)
 {
 	struct maps maps;
-	int error;
+	int error, news = 0;
 
-	watched->code_read_ns = now_ns();
+	watched->code_read_ns = collect_now_ns();
 	error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;
 	vec_for_each (map, &maps.rows) {
 		if (map->executable)
-			code_put(watched, map, images_get(images, watched->pid, map));
+			news |= code_put(watched, map, images_get(images, watched->pid, map));
 	}
 	maps_free(&maps);
-	return 0;
+	return news;
+}
+
+int watched_renew(struct watched *watched, struct images *images)
+{
+	struct proc proc;
+	int error = proc_read(&proc, watched->pid);
+
+	if (error)
+		return error;
+	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
+	code_forget(watched);
+	return watched_read_code(watched, images);
 }
 
 const struct code *watched_find(const struct watched *watched, uint64_t address)

@@ -19,6 +19,7 @@ struct code {
 	uint64_t bias; /* address - bias = address in the image */
 	struct image *image; /* NULL: anonymous */
 	char *path; /* of an anonymous one: "[anon:jit]", or NULL */
+	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
@@ -32,12 +33,12 @@ struct watched {
 	uint64_t began_ns; /* while watched; 0: it was there before */
 	bool late_counted;
 	char comm[64];
-	uint64_t start_ticks;
-	int pidfd;
+	int pidfd; /* -1: not needed any more */
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
+	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger;
@@ -46,17 +47,20 @@ struct watched {
 	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */
 	int places_fd;
 	uint32_t probes; /* functions probed */
-	const char *allocator; /* NULL: none known */
-	const char *allocator_version;
 };
 
 /* Returns a new one, or NULL with a sentence where pid cannot be watched. */
 struct watched *watched_new(pid_t pid);
 void watched_free(struct watched *watched); /* NULL is legal; detaches */
 
-/* Reads its maps again, opens new images, publishes the run of mappings to the kernel once mm is
- * known and tables are bound. Returns 0 or -errno. */
+/* It has ended: gives back its probes and descriptors, and keeps what it has held. */
+void watched_end(struct watched *watched);
+
+/* Reads its maps again and opens new images. Returns 1 where there is new code, 0, or -errno. */
 int watched_read_code(struct watched *watched, struct images *images);
+
+/* The same of a process that may have executed another program since: the old code is forgotten. */
+int watched_renew(struct watched *watched, struct images *images);
 
 /* The mappings as the kernel side wants them: *code is the caller's. */
 size_t watched_code_table(const struct watched *watched, struct abi_code **code);

@@ -69,6 +69,7 @@ static int read_info(struct image *image)
 				 header.e_type);
 	info->bits32 = gelf_getclass(image->elf) == ELFCLASS32;
 	info->machine = header.e_machine;
+	info->entry = header.e_entry;
 	info->type = header.e_type;
 	error = read_segments(image->elf, info);
 	if (error)

@@ -30,6 +30,7 @@ struct image_info {
 	uint16_t machine; /* EM_… */
 	uint16_t type; /* ET_… */
 	uint64_t base; /* lowest PT_LOAD address; 0 where there is none */
+	uint64_t entry; /* e_entry; 0: none */
 	struct image_segment segments[IMAGE_SEGMENTS_MAX];
 	uint32_t segment_count;
 	uint8_t build_id[IMAGE_BUILD_ID_MAX];

@@ -126,7 +126,7 @@ static void find_in(const struct tables *tables, const struct table *table,
 				continue;
 			if (table->versions)
 				gelf_getversym(table->versions, i, &version);
-			if (functions[k].found && version & VERSION_HIDDEN)
+			if (functions[k].found && (version & VERSION_HIDDEN || !table->versions))
 				continue;
 			functions[k] = (struct symtab_function){
 				.found = true,
@@ -141,19 +141,11 @@ static void find_in(const struct tables *tables, const struct table *table,
 void symtab_functions(struct image *image, const char *const *names, size_t count,
 		      struct symtab_function *functions)
 {
-	struct tables tables = read_tables(image, false);
-	size_t found = 0;
+	struct tables tables = read_tables(image, true);
 
 	memset(functions, 0, count * sizeof(*functions));
 	find_in(&tables, &tables.dynamic, names, count, functions);
-	vec_free(&tables.code_end);
-	for (size_t k = 0; k < count; k++)
-		found += functions[k].found;
-	if (found)
-		return;
-
-	/* An image that exports none of them may be a static program. */
-	tables = read_tables(image, true);
+	/* Static programs, and those that export a part of an allocator only. */
 	find_in(&tables, &tables.full, names, count, functions);
 	vec_free(&tables.code_end);
 }

@@ -307,10 +307,15 @@ void command_go(struct command *command)
 	command->going = true;
 }
 
-int command_status(struct command *command, bool wait)
+bool command_ended(struct command *command)
 {
 	if (!command->ended)
-		wait_for(command, wait ? 0 : WNOHANG);
+		wait_for(command, WNOHANG);
+	return command->ended;
+}
+
+int command_status(const struct command *command)
+{
 	return command->ended ? command->status : -1;
 }
 

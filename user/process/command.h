@@ -24,11 +24,10 @@ pid_t command_pid(const struct command *command);
 /* Lets it run, and is no longer its tracer. */
 void command_go(struct command *command);
 
-/*
- * How it ended, as in wait(2), waiting for it where wait is given; -1: it still runs, or somebody
- * else has asked.
- */
-int command_status(struct command *command, bool wait);
+/* Whether it has ended. Does not wait. */
+bool command_ended(struct command *command);
+/* How it ended, as in wait(2); -1: it runs, or nobody knows. */
+int command_status(const struct command *command);
 
 /* Kills it unless it was let go, else leaves it running. NULL is legal. */
 void command_free(struct command *command);

@@ -29,7 +29,8 @@ static void sort_unique(struct target *target)
 {
 	size_t kept = 0;
 
-	qsort(target->pids.items, target->pids.count, sizeof(pid_t), compare_pids);
+	if (target->pids.count)
+		qsort(target->pids.items, target->pids.count, sizeof(pid_t), compare_pids);
 	vec_for_each (pid, &target->pids) {
 		if (!kept || target->pids.items[kept - 1] != *pid)
 			target->pids.items[kept++] = *pid;
@@ -67,15 +68,57 @@ static int resolve_pids(struct target *target, const char *list)
 	return 0;
 }
 
-/* Keeps the processes of a list that can be traced; of the others, what is no mere matter of course
- * is noted. */
-static int keep_processes(struct target *target, struct pid_list *list)
+/* -- members ----------------------------------------------------------------------------------- */
+
+static bool is_same(const struct target_init *init)
 {
+	struct proc proc;
+
+	return !proc_read(&proc, init->pid) && proc.start_ticks == init->start_ticks;
+}
+
+static bool is_ours(pid_t pid)
+{
+	struct proc proc;
+
+	return pid == getpid() || proc_read(&proc, pid) || proc.parent == getpid();
+}
+
+void target_members(const struct target *target, struct pid_list *list)
+{
+	size_t kept = list->pids.count, count;
+
+	vec_for_each (init, &target->inits) {
+		struct pid_list of_one = { 0 };
+
+		/* One that ends meanwhile has none. */
+		if (is_same(init) && !container_processes(init->pid, &of_one)) {
+			vec_for_each (pid, &of_one.pids)
+				*vec_add(&list->pids) = *pid;
+		}
+		vec_free(&of_one.pids);
+	}
+	if (!target->inits.count && target->cgroup_path)
+		cgroup_processes(target->cgroup_path, list);
+	count = list->pids.count;
+	list->pids.count = kept;
+	for (size_t i = kept; i < count; i++) {
+		if (!is_ours(list->pids.items[i]))
+			list->pids.items[list->pids.count++] = list->pids.items[i];
+	}
+}
+
+/* Takes the members that can be traced; of the others, what is no mere matter of course is noted.
+ */
+static int take_members(struct target *target)
+{
+	struct pid_list list = { 0 };
 	int err = 0;
 
-	vec_for_each (pid, &list->pids) {
+	target_members(target, &list);
+	vec_for_each (pid, &list.pids) {
 		struct proc proc;
-		int this = *pid == getpid() ? -ESRCH : proc_check(&proc, *pid);
+		int this = proc_check(&proc, *pid);
 
 		if (!this) {
 			*vec_add(&target->pids) = *pid;
@@ -84,6 +127,7 @@ static int keep_processes(struct target *target, struct pid_list *list)
 			err = this;
 		}
 	}
+	vec_free(&list.pids);
 	sort_unique(target);
 	if (target->pids.count)
 		return 0;
@@ -95,11 +139,19 @@ static int keep_processes(struct target *target, struct pid_list *list)
 
 /* -- containers and pods ----------------------------------------------------------------------- */
 
+static void add_init(struct target *target, pid_t pid)
+{
+	struct target_init *init = vec_add(&target->inits);
+	struct proc proc;
+
+	init->pid = pid;
+	init->start_ticks = proc_read(&proc, pid) ? 0 : proc.start_ticks;
+}
+
 static int resolve_container(struct target *target, const struct containers *containers,
 			     const char *key)
 {
 	enum cgroup_hierarchy hierarchy;
-	struct pid_list list = { 0 };
 	const struct container *row;
 	int err = containers_find(containers, key, &row);
 
@@ -116,38 +168,33 @@ static int resolve_container(struct target *target, const struct containers *con
 
 		target->cgroup_path = path ? cgroup_folder(path, hierarchy) : NULL;
 	}
-	err = container_processes(row->pid, &list);
-	if (!err)
-		err = keep_processes(target, &list);
-	vec_free(&list.pids);
-	return err;
+	add_init(target, row->pid);
+	return take_members(target);
 }
 
 static int resolve_pod(struct target *target, const struct containers *containers, const char *key)
 {
-	struct pod_members members = { 0 };
-	struct pid_list list = { 0 };
+	struct pod_members members;
 	int err = pod_find(&members, containers, key);
 
-	if (!err)
-		target->name = mem_printf("pod %s", members.name);
-	for (size_t i = 0; i < members.rows.count && !err; i++) {
-		struct pid_list of_one = { 0 };
-
-		/* One that ends meanwhile is none of the pod's. */
-		if (!container_processes(members.rows.items[i]->pid, &of_one)) {
-			vec_for_each (pid, &of_one.pids)
-				*vec_add(&list.pids) = *pid;
-		}
-		vec_free(&of_one.pids);
-	}
-	if (!err && members.rows.count == 1)
+	if (err)
+		return err;
+	target->name = mem_printf("pod %s", members.name);
+	vec_for_each (row, &members.rows)
+		add_init(target, (*row)->pid);
+	if (members.rows.count == 1)
 		target->container_id = mem_string(members.rows.items[0]->id);
-	if (!err)
-		err = keep_processes(target, &list);
-	vec_free(&list.pids);
 	pod_members_free(&members);
-	return err;
+	return take_members(target);
+}
+
+enum { INITIAL_PID_NAMESPACE = 0xeffffffc }; /* its inode: PROC_PID_INIT_INO, linux/proc_ns.h */
+
+static bool in_initial_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == INITIAL_PID_NAMESPACE;
 }
 
 /*
@@ -162,15 +209,16 @@ static int check_host_root(const char *root)
 		return 0;
 	if (stat(root, &theirs))
 		return error_set(-errno, "cannot open %s: %m", root);
+	if (in_initial_namespace())
+		return 0;
 	if (stat("/proc/1/root", &ours))
 		return error_set(-errno, "cannot open /proc/1/root: %m; run as root");
-	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
-		return error_set(-ENOTSUP,
-				 "%s is not the root of our pid namespace's init: its containers' "
-				 "pids are not ours; run in the host's pid namespace (docker run "
-				 "--pid=host, hostPID: true)",
-				 root);
-	return 0;
+	if (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
+		return 0;
+	return error_set(-ENOTSUP,
+			 "the pids in %s are not those of our pid namespace; run in the host's "
+			 "(docker run --pid=host, hostPID: true)",
+			 root);
 }
 
 static int resolve_in_containers(struct target *target, const struct target_spec *spec)
@@ -184,6 +232,9 @@ static int resolve_in_containers(struct target *target, const struct target_spec
 		err = spec->pod ? resolve_pod(target, &containers, spec->pod)
 				: resolve_container(target, &containers, spec->container);
 	containers_free(&containers);
+	/* Its pids are the host's: here it is nowhere to be seen. */
+	if (err == -ESRCH && !in_initial_namespace())
+		error_prefix(err, "in our pid namespace");
 	return err;
 }
 
@@ -191,9 +242,6 @@ static int resolve_in_containers(struct target *target, const struct target_spec
 
 static int resolve_cgroup(struct target *target, const struct target_spec *spec)
 {
-	struct pid_list list = { 0 };
-	int err;
-
 	target->cgroup_path = cgroup_find(spec->cgroup, spec->host_root ?: "");
 	if (!target->cgroup_path)
 		return error_set(-ENOENT,
@@ -201,10 +249,7 @@ static int resolve_cgroup(struct target *target, const struct target_spec *spec)
 				 "/proc/PID/cgroup has it",
 				 spec->cgroup);
 	target->name = mem_printf("cgroup %s", spec->cgroup);
-	cgroup_processes(target->cgroup_path, &list);
-	err = keep_processes(target, &list);
-	vec_free(&list.pids);
-	return err;
+	return take_members(target);
 }
 
 /* -- names ------------------------------------------------------------------------------------- */
@@ -303,6 +348,7 @@ void target_free(struct target *target)
 	vec_for_each (note, &target->notes)
 		mem_free(*note);
 	vec_free(&target->notes);
+	vec_free(&target->inits);
 	vec_free(&target->pids);
 	memset(target, 0, sizeof(*target));
 }

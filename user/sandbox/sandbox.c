@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The sandbox's requests, answered in this process. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "elf/exits.h"
 #include "elf/place.h"
 #include "elf/symtab.h"
 #include "sandbox/internal.h"
@@ -329,6 +331,21 @@ static struct unwind_section section_of(struct image *image, const char *name)
 	return (struct unwind_section){ section.bytes, section.size, section.address };
 }
 
+static struct unwind_sections sections_of(struct entry *entry)
+{
+	struct unwind_sections sections = {
+		.machine = image_info(entry->image)->machine,
+		.eh_frame = section_of(entry->image, ".eh_frame"),
+		.debug_frame = section_of(entry->image, ".debug_frame"),
+		.text_address = image_section_address(entry->image, ".text"),
+		.got_address = image_section_address(entry->image, ".got"),
+		.entry_address = image_info(entry->image)->entry,
+	};
+	if (!sections.debug_frame.data)
+		sections.debug_frame = section_of(entry->debug, ".debug_frame");
+	return sections;
+}
+
 int sandbox_rows(struct sandbox *sandbox, uint32_t id, struct sandbox_rows *rows)
 {
 	struct entry *entry = entry_of(sandbox, id);
@@ -338,15 +355,7 @@ int sandbox_rows(struct sandbox *sandbox, uint32_t id, struct sandbox_rows *rows
 
 	if (!entry)
 		return -EBADF;
-	sections = (struct unwind_sections){
-		.machine = image_info(entry->image)->machine,
-		.eh_frame = section_of(entry->image, ".eh_frame"),
-		.debug_frame = section_of(entry->image, ".debug_frame"),
-		.text_address = image_section_address(entry->image, ".text"),
-		.got_address = image_section_address(entry->image, ".got"),
-	};
-	if (!sections.debug_frame.data)
-		sections.debug_frame = section_of(entry->debug, ".debug_frame");
+	sections = sections_of(entry);
 	error = unwind_rows(&sections, &table);
 	if (error)
 		return error;
@@ -356,5 +365,50 @@ int sandbox_rows(struct sandbox *sandbox, uint32_t id, struct sandbox_rows *rows
 		.base = table.base,
 		.skipped = table.skipped,
 	};
+	return 0;
+}
+
+/* -- where functions leave ----------------------------------------------------------------------
+ */
+
+static void keep_exits(const struct image *image, const struct exits *found,
+		       struct sandbox_exits *exits)
+{
+	exits->items = mem_array(found->places.count, sizeof(*exits->items));
+	vec_for_each (place, &found->places) {
+		struct sandbox_exit *exit = &exits->items[exits->count];
+
+		exit->address = place->address;
+		exit->unseen = place->unseen;
+		if (!image_offset(image, place->address, &exit->offset))
+			exits->count++;
+	}
+}
+
+int sandbox_exits(struct sandbox *sandbox, uint32_t id, struct sandbox_leaver *leavers,
+		  size_t count, struct sandbox_exits *exits)
+{
+	struct entry *entry = entry_of(sandbox, id);
+	struct unwind_sections sections;
+	struct exits found = { 0 };
+	struct extent *extents;
+	size_t extent_count;
+
+	*exits = (struct sandbox_exits){ 0 };
+	if (!entry)
+		return -EBADF;
+	sections = sections_of(entry);
+	extent_count = unwind_extents(&sections, &extents);
+	for (size_t i = 0; i < count; i++) {
+		struct sandbox_leaver *leaver = &leavers[i];
+
+		leaver->why[0] = '\0';
+		if (exits_find(&found, entry->image, leaver->function_address, extents,
+			       extent_count))
+			snprintf(leaver->why, sizeof(leaver->why), "%s", error_message());
+	}
+	keep_exits(entry->image, &found, exits);
+	exits_clear(&found);
+	mem_free(extents);
 	return 0;
 }

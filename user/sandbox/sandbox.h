@@ -90,6 +90,30 @@ int sandbox_probes(struct sandbox *sandbox, uint32_t image,
 		   const struct sandbox_probe_request *requests, size_t count,
 		   struct sandbox_probe *probes);
 
+/*
+ * Where functions that may throw leave (elf/exits.h). Where one cannot be followed, its why says
+ * why, and it has no exits in *exits; *exits has those of all others together, each once, by
+ * address. Returns 0 or -errno.
+ */
+struct sandbox_leaver {
+	uint64_t function_address; /* in the image */
+	char why[96]; /* "": it was followed */
+};
+
+struct sandbox_exit {
+	uint64_t address; /* in the image */
+	uint64_t offset; /* in the file */
+	bool unseen; /* a jump to elsewhere: the result is not to be had */
+};
+
+struct sandbox_exits {
+	struct sandbox_exit *items; /* the caller's: mem_free() */
+	size_t count;
+};
+
+int sandbox_exits(struct sandbox *sandbox, uint32_t image, struct sandbox_leaver *leavers,
+		  size_t count, struct sandbox_exits *exits);
+
 /* -- names --------------------------------------------------------------------------------------
  */
 

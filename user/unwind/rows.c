@@ -32,6 +32,7 @@ struct builder {
 	VEC(struct cfi_fde) fdes;
 	VEC(struct abi_row) rows;
 	uint64_t base;
+	uint64_t entry_address;
 	uint32_t skipped;
 };
 
@@ -142,6 +143,9 @@ static int build(struct builder *builder)
 			return error_set(-EOVERFLOW, "unwind information spans more than 4 GiB");
 		if (fde->end <= floor) /* the entry before it covers it */
 			continue;
+		if (builder->entry_address >= floor && builder->entry_address < fde->start)
+			add_row(builder, builder->entry_address,
+				(struct abi_row){ .cfa = CFA_ROOT });
 		add_fde(builder, fde, floor > fde->start ? floor : fde->start);
 		if (builder->rows.count >= ROWS_MAX)
 			return error_set(-E2BIG, "more than %d unwind rows", ROWS_MAX);
@@ -150,16 +154,11 @@ static int build(struct builder *builder)
 	return 0;
 }
 
-int unwind_rows(const struct unwind_sections *sections, struct unwind_table *table)
+static struct builder *builder_new(const struct unwind_sections *sections)
 {
-	struct builder *builder;
-	int error;
+	struct builder *builder = mem_alloc(sizeof(*builder));
 
-	memset(table, 0, sizeof(*table));
-	if (sections->machine != EM_X86_64)
-		return error_set(-ENOTSUP, "machine %u is not unwound by tables",
-				 sections->machine);
-	builder = mem_alloc(sizeof(*builder));
+	builder->entry_address = sections->entry_address;
 	for (uint32_t i = 0; i < SECTIONS; i++) {
 		bool is_eh = i == 0;
 
@@ -171,6 +170,26 @@ int unwind_rows(const struct unwind_sections *sections, struct unwind_table *tab
 		};
 		index_section(builder, i);
 	}
+	return builder;
+}
+
+static void builder_free(struct builder *builder)
+{
+	vec_free(&builder->fdes);
+	vec_free(&builder->rows);
+	mem_free(builder);
+}
+
+int unwind_rows(const struct unwind_sections *sections, struct unwind_table *table)
+{
+	struct builder *builder;
+	int error;
+
+	memset(table, 0, sizeof(*table));
+	if (sections->machine != EM_X86_64)
+		return error_set(-ENOTSUP, "machine %u is not unwound by tables",
+				 sections->machine);
+	builder = builder_new(sections);
 	error = build(builder);
 	table->skipped = builder->skipped;
 	if (!error) {
@@ -179,8 +198,21 @@ int unwind_rows(const struct unwind_sections *sections, struct unwind_table *tab
 		table->base = builder->base;
 		builder->rows.items = NULL;
 	}
-	vec_free(&builder->fdes);
-	vec_free(&builder->rows);
-	mem_free(builder);
+	builder_free(builder);
 	return error;
+}
+
+size_t unwind_extents(const struct unwind_sections *sections, struct extent **extents)
+{
+	struct builder *builder = builder_new(sections);
+	size_t count = builder->fdes.count;
+
+	*extents = mem_array(count, sizeof(**extents));
+	if (count)
+		qsort(builder->fdes.items, count, sizeof(struct cfi_fde), compare_fdes);
+	for (size_t i = 0; i < count; i++)
+		(*extents)[i] =
+			(struct extent){ builder->fdes.items[i].start, builder->fdes.items[i].end };
+	builder_free(builder);
+	return count;
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "elf/exits.h"
+
 struct abi_row;
 
 struct unwind_section {
@@ -24,6 +26,9 @@ struct unwind_sections {
 	struct unwind_section debug_frame; /* fills in what .eh_frame does not cover */
 	uint64_t text_address; /* .text, base of DW_EH_PE_textrel */
 	uint64_t got_address; /* .got, base of DW_EH_PE_datarel in .eh_frame */
+	/* Where the kernel enters the image; 0: nowhere. The loader's has no entry of its own
+	 * (glibc's _start and _dl_start_user): it is a thread's root all the same. */
+	uint64_t entry_address;
 };
 
 struct unwind_table {
@@ -40,5 +45,11 @@ struct unwind_table {
  * rows.
  */
 int unwind_rows(const struct unwind_sections *sections, struct unwind_table *table);
+
+/*
+ * What each entry of .eh_frame and .debug_frame covers, sorted by start: functions and parts of
+ * them. *extents is the caller's: mem_free(). Returns how many there are.
+ */
+size_t unwind_extents(const struct unwind_sections *sections, struct extent **extents);
 
 #endif
