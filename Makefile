@@ -7,6 +7,7 @@
 ##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
 ## make golden-refresh  draws the expected reports anew
 ## make bench       measures the cost in the target, beside bpftrace's (as root)
+## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
 ## make install     copies the program, its man pages and its completion below prefix
@@ -227,7 +228,7 @@ bpf-arm64: $(arm64_objects)
 $(uses:%=programs-%) bpf-arm64:
 	@:
 
-.PHONY: check $(suites) $(sanitized_suites) golden-refresh demo bench check-fresh
+.PHONY: check $(suites) $(sanitized_suites) golden-refresh demo bench check-fresh check-vm
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
@@ -251,6 +252,18 @@ bench:
 	$(Q)contrib/deps.sh build bench
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
+
+# Tells what each program costs the verifier. Built here, run on other kernels.
+$(O)/tests/vm/verify: $(O)/tests/vm/verify.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
+
+$(O)/tests/vm/verify.o: | $(skeleton)
+
+check-vm:
+	$(Q)contrib/deps.sh build vm
+	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
+	$(Q)O=$(O) tests/vm/run $(KERNELS)
 
 check-fresh:
 	$(Q)contrib/deps.sh fresh
@@ -282,4 +295,4 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/golden/render.d
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d

@@ -14,9 +14,10 @@ test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cl
 bench='bpftrace python3'
 dist='dpkg-dev debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
 fresh='debootstrap git'
+vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|dist|fresh…" >&2
+	echo "usage: deps.sh build|demo|test|bench|dist|fresh|vm…" >&2
 	exit 2
 }
 wanted=
@@ -28,6 +29,7 @@ for group in "$@"; do
 	bench) wanted="$wanted $bench" ;;
 	dist) wanted="$wanted $dist" ;;
 	fresh) wanted="$wanted $fresh" ;;
+	vm) wanted="$wanted $vm" ;;
 	*)
 		echo "deps.sh: no group '$group'" >&2
 		exit 2
