@@ -12,7 +12,7 @@ test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cl
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools'
 bench='bpftrace python3'
-dist='dpkg-dev debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
+dist='debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
 fresh='debootstrap git'
 vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 

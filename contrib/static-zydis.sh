@@ -41,12 +41,14 @@ apt() {
 		-o APT::Sandbox::User=root "$@" >log 2>&1 || fail "$(tail -n 1 log)"
 }
 apt update
-apt source "zydis=$version"
+apt source --tar-only "zydis=$version" # Debian's own changes are to its documentation
+mkdir zydis
+tar -xf zydis_*.orig.tar.* --directory zydis --strip-components=1
 
 # -ffile-prefix-map: the same bytes wherever it is built.
-for source in zydis-*/src/*.c; do
+for source in zydis/src/*.c; do
 	$cc -O2 -fPIE -ffile-prefix-map="$dir"=. -DNDEBUG -DZYDIS_STATIC_BUILD \
-		-I zydis-*/include -I zydis-*/src -c "$source"
+		-I zydis/include -I zydis/src -c "$source"
 done
 ${AR:-ar} rcs libZydis.a ./*.o
 mkdir -p "$(dirname "$library")"
