@@ -392,6 +392,28 @@ static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 a
 
 /* -- programs ---------------------------------------------------------------------------------- */
 
+struct no_programs_map {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+/* The programs that name one must be of one kind. */
+struct no_programs_map no_programs SEC(".maps");
+struct no_programs_map no_session_programs SEC(".maps");
+
+/*
+ * Keeps the program's variables on the stack of its thread. Since 6.13 (e00931c02568) those of a
+ * program with much of them lie in memory of the CPU, which the next thread overwrites that hits a
+ * uprobe there: on a preemptible kernel a probe may be preempted. That kernel oopses (seen on
+ * 7.3.4). A program with a tail call is left alone, also when it is never run.
+ */
+static __always_inline void stay_on_stack(void *ctx, void *empty)
+{
+	if (run_config.never)
+		bpf_tail_call(ctx, empty, 0);
+}
+
 /* bpf_get_attach_cookie: since 5.15, 7adfc6c9b315. */
 static __always_inline struct abi_probe probe_of(struct pt_regs *ctx, __u64 mm)
 {
@@ -418,6 +440,7 @@ int heap_enter(struct pt_regs *ctx)
 	__u64 mm = current_mm();
 	struct abi_probe probe;
 
+	stay_on_stack(ctx, &no_programs);
 	if (frozen)
 		return 0;
 	probe = probe_of(ctx, mm);
@@ -446,6 +469,7 @@ int heap_return(struct pt_regs *ctx)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread;
 
+	stay_on_stack(ctx, &no_programs);
 	if (frozen)
 		return 0;
 	count(COUNTER_HITS);
@@ -464,6 +488,7 @@ int heap_session(struct pt_regs *ctx)
 	struct thread *thread;
 	__u64 mm;
 
+	stay_on_stack(ctx, &no_session_programs);
 	if (frozen)
 		return 1;
 	count(COUNTER_HITS);
