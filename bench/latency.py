@@ -27,6 +27,8 @@ def measure(blocks, *options):
             end = time.monotonic()
             report = trace.stop_and_read()
             read = time.monotonic()
+            # Not killed while its probes come off: the kernel would leak some of them.
+            trace.process.communicate()
     lib.expect(report["heap"]["live_blocks"] == blocks, "blocks are missing")
     cost = report["cost"]
     memory = cost["tool_rss_bytes"] + cost["kernel_map_bytes"]
