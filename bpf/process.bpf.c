@@ -82,8 +82,9 @@ static __always_inline void target_begin(struct abi_process *event, struct abi_t
 	target->tgid = event->tgid;
 	target->space = known && known->tgid == event->tgid ? known->space : new_space(event->tgid);
 	event->space = target->space;
-	bpf_map_update_elem(&targets, &event->mm, target, BPF_ANY);
-	bpf_map_update_elem(&tgids, &event->tgid, &event->mm, BPF_ANY);
+	if (bpf_map_update_elem(&targets, &event->mm, target, BPF_ANY) ||
+	    bpf_map_update_elem(&tgids, &event->tgid, &event->mm, BPF_ANY))
+		lose(LOSS_TARGETS_FULL, 1);
 }
 
 /* False: tgid only shares the address space of another (vfork), which goes on. */

@@ -261,7 +261,9 @@ static void load_rows(struct images *images, struct image *image)
 
 	if (sandbox_rows(images->sandbox, image->info.id, &rows))
 		return;
-	if (!tables_add_rows(images->tables, rows.rows, rows.count, &image->rows_first)) {
+	if (tables_add_rows(images->tables, rows.rows, rows.count, &image->rows_first)) {
+		image->rows_left_out = true;
+	} else {
 		image->rows_count = (uint32_t)rows.count;
 		image->rows_base = rows.base;
 	}

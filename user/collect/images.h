@@ -35,6 +35,7 @@ struct image {
 	VEC(const struct allocator_family *) families; /* that it has; one without prefix at most */
 	uint32_t rows_first, rows_count;
 	uint64_t rows_base;
+	bool rows_left_out; /* it has some, but the table is full */
 	bool debug; /* names come from a separate debug file, too */
 };
 

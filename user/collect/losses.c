@@ -46,6 +46,7 @@ static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
 	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
+	[LOSS_TARGETS_FULL] = { "targets_full", "processes not followed: too many at once", 0 },
 	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
 };
 

@@ -193,6 +193,11 @@ static void note_images(struct collect *collect, const struct watched *watched)
 					"standard names, others that it may have are not",
 					image->path);
 		}
+		if (image->rows_left_out)
+			collect_note(collect,
+				     "no room for the unwind rows of %s: stacks through it follow "
+				     "frame pointers, or end there",
+				     image->path);
 		vec_for_each (why, &image->refused)
 			collect_note(collect, "not attached in %s: %s", image->path, *why);
 	}
