@@ -199,7 +199,7 @@ $(O)/tests/targets/%-nofp.o: tests/targets/%.cc $(O)/flags
 
 $(O)/tests/targets/%: $(O)/tests/targets/%.o
 	$(call say,LINK,$@)
-	$(Q)$(CXX) -pthread -o $@ $^ -Wl,--as-needed
+	$(Q)$(CXX) -pthread -o $@ $^ -Wl,--as-needed -ldl
 
 $(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
 $(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o

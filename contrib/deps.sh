@@ -16,8 +16,8 @@ dist='debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
 fresh='debootstrap git'
 prove='debootstrap python3'
 # What a root file system of tests/prove/root has. Where there is no mimalloc, nothing instead of it.
-guest='g++ binutils python3 procps bpftool runc busybox-static musl-tools rustc libjemalloc-dev
-	libgoogle-perftools-dev libunwind-dev libmimalloc-dev|libjemalloc-dev'
+guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools rustc
+	libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev|libjemalloc-dev'
 vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
