@@ -132,6 +132,7 @@ enum abi_counter {
 	COUNTER_UNMATCHED_FREES, /* blocks given back that were allocated before the attach */
 	COUNTER_INHERITED_FREES, /* the same in a process forked while watched */
 	COUNTER_PREEXISTING_BLOCKS, /* older blocks that a realloc moved into the live set */
+	COUNTER_RECAPTURES, /* blocks from before a gap, whose address was handed out again */
 	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
 	COUNTER_MAX,

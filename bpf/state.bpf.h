@@ -16,6 +16,7 @@ extern struct losses_map losses SEC(".maps");
 extern struct ring_map ring SEC(".maps");
 extern const volatile struct abi_config run_config;
 extern __u32 frozen; /* enum abi_frozen */
+extern __u32 epoch;
 extern const struct thread thread_zero;
 
 static __always_inline void count(enum abi_counter counter)
@@ -36,6 +37,24 @@ static __always_inline void lose(enum abi_loss loss, __u64 n)
 		*sum += n;
 }
 
+/* The state of the current thread, if its calls are of this epoch. */
+static __always_inline struct thread *thread_find(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+
+	return thread && thread->epoch == epoch ? thread : NULL;
+}
+
+/* While the probes were off, its calls have returned unseen. */
+static __always_inline void thread_renew(struct thread *thread)
+{
+	thread->epoch = epoch;
+	thread->depth = 0;
+	thread->throwing_depth = 0;
+	thread->passed_on = 0;
+}
+
 /* The state of the current thread; a new one only in a target. NULL: none, or no room. */
 static __always_inline struct thread *thread_get(__u64 mm)
 {
@@ -43,8 +62,11 @@ static __always_inline struct thread *thread_get(__u64 mm)
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	struct abi_target *target;
 
-	if (thread && thread->mm == mm)
+	if (thread && thread->mm == mm) {
+		if (thread->epoch != epoch)
+			thread_renew(thread);
 		return thread;
+	}
 	target = bpf_map_lookup_elem(&targets, &mm);
 	if (!target)
 		return NULL;
@@ -57,6 +79,7 @@ static __always_inline struct thread *thread_get(__u64 mm)
 	}
 	thread->mm = mm;
 	thread->space = target->space;
+	thread->epoch = epoch;
 	return thread;
 }
 

@@ -22,6 +22,18 @@ struct code {
 	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
+/* An image whose probes are on, or were, between windows. */
+struct attached {
+	const struct image *image;
+	bool on;
+};
+
+/* Probes of one kind in one image: an fd whose closing takes them off. */
+struct attached_link {
+	int fd;
+	bool frees;
+};
+
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
 
 struct watched {
@@ -42,8 +54,8 @@ struct watched {
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger;
-	VEC(int) links;
-	VEC(const struct image *) attached; /* images that were probed */
+	VEC(struct attached_link) links;
+	VEC(struct attached) attached;
 	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */
 	int places_fd;
 	uint32_t probes; /* functions probed */
@@ -86,5 +98,9 @@ struct watched_programs {
  */
 int watched_attach(struct watched *watched, const struct watched_programs *programs);
 void watched_detach(struct watched *watched);
+
+/* Takes the probes off until the next watched_attach: all but those of frees, or all. */
+void watched_pause_calls(struct watched *watched);
+void watched_pause(struct watched *watched);
 
 #endif
