@@ -196,10 +196,9 @@ ABI_SIZE(struct abi_header, 24);
 struct abi_stack {
 	struct abi_header header;
 	__u64 stack_id;
-	__u16 count;
-	__u8 kind; /* enum abi_kind */
-	__u8 end; /* enum abi_end */
-	__u32 tid;
+	__u32 count;
+	__u16 kind; /* enum abi_kind */
+	__u16 end; /* enum abi_end */
 	__u64 frames[ABI_MAX_FRAMES];
 };
 ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_FRAMES);
@@ -220,9 +219,8 @@ struct abi_mapping {
 	__u64 stack_id; /* kind mapping; its abi_stack precedes this record */
 	__u64 result;
 	__u64 args[5]; /* as passed; mmap without its file offset */
-	__u32 tid;
-	__u16 call; /* enum abi_mapping_call */
-	__u16 allocator; /* 1 + row of the allocator function that was open, 0: none */
+	__u32 call; /* enum abi_mapping_call */
+	__u32 allocator; /* 1 + row of the allocator function that was open, 0: none */
 };
 ABI_SIZE(struct abi_mapping, 96);
 

@@ -89,15 +89,13 @@ static __always_inline __u64 ring_flags(void)
 static __always_inline bool stack_send(struct thread *thread, bool urgent)
 {
 	struct abi_stack *stack = &thread->stack;
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
-	stack->header.tgid = pid_tgid >> 32;
+	stack->header.tgid = bpf_get_current_pid_tgid() >> 32;
 	stack->header.mm = thread->mm;
 	stack->header.time_ns = bpf_ktime_get_ns();
 	stack->stack_id = thread->stack_hash;
-	stack->tid = (__u32)pid_tgid;
 	/*
 	 * The verifier is to see the bound in the register that is passed. Without the barriers,
 	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in

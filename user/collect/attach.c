@@ -123,7 +123,8 @@ static int image_attach(struct watched *watched, const struct image *image,
 		error = batch_attach(watched, image, &calls,
 				     (struct link_request){ .program_fd = programs->enter_fd,
 							    .method = programs->method });
-	watched->probes += (uint32_t)(entries.offsets.count + calls.offsets.count);
+	if (!error)
+		watched->probes += (uint32_t)(entries.offsets.count + calls.offsets.count);
 	batch_free(&entries);
 	batch_free(&calls);
 	return error;
@@ -199,6 +200,11 @@ void watched_detach(struct watched *watched)
 	vec_for_each (fd, &watched->links)
 		close(*fd);
 	watched->links.count = 0;
+	watched_forget_places(watched);
+}
+
+void watched_forget_places(struct watched *watched)
+{
 	vec_for_each (key, &watched->places)
 		bpf_map_delete_elem(watched->places_fd, key);
 	watched->places.count = 0;

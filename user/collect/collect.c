@@ -198,8 +198,7 @@ static void exit_unheard(struct collect *collect, struct watched *watched)
 	collect_look(collect);
 	if (watched->state != WATCHED_RUNNING)
 		return;
-	watched->state = WATCHED_EXITED;
-	collect->end_ns = collect_now_ns();
+	collect_end(collect, watched, WATCHED_EXITED, collect_now_ns());
 }
 
 static int count_running(struct collect *collect)
@@ -294,29 +293,24 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	return 0;
 }
 
-static void stacks_free(struct collect *collect)
-{
-	struct stack *stack, *next;
-
-	HASH_ITER (hh, collect->stacks, stack, next) {
-		HASH_DEL(collect->stacks, stack);
-		mem_free(stack->frames);
-		mem_free(stack);
-	}
-}
-
 void collect_free(struct collect *collect)
 {
 	if (!collect)
 		return;
+	HASH_CLEAR(hh, collect->by_mm);
 	vec_for_each (watched, &collect->watched)
 		watched_free(*watched);
 	vec_free(&collect->watched);
+	vec_for_each (watched, &collect->ended)
+		watched_free(*watched);
+	vec_free(&collect->ended);
 	vec_for_each (fd, &collect->links)
 		close(*fd);
 	vec_free(&collect->links);
+	vec_for_each (fd, &collect->stale_links)
+		close(*fd);
+	vec_free(&collect->stale_links);
 	ring_buffer__free(collect->ring);
-	stacks_free(collect);
 	names_free(collect->names);
 	images_free(collect->images);
 	tables_free(collect->tables);

@@ -9,6 +9,7 @@
 
 #include "collect/collect.h"
 #include "collect/names.h"
+#include "collect/sums.h"
 #include "collect/watched.h"
 
 struct unfreed;
@@ -23,14 +24,21 @@ struct stack_frame {
 };
 
 struct stack {
-	struct abi_site_key key;
-	struct watched *watched; /* whose it was: another may have its mm by now */
+	uint64_t id; /* abi_site_key.stack_id */
 	uint8_t kind, end;
 	uint16_t count;
 	const char *owner; /* mapping: what the call itself says it is for, or NULL */
 	uint64_t allocated_bytes, allocated_blocks; /* mapping: in the window */
 	struct stack_frame *frames;
 	UT_hash_handle hh;
+};
+
+/* Processes that ended, and of which only the sums are left. */
+struct forgotten {
+	uint64_t processes, stacks_kept; /* of those that are not forgotten */
+	uint64_t overlaps;
+	struct heap_totals heap;
+	struct mapping_totals mapping;
 };
 
 struct collect {
@@ -42,10 +50,13 @@ struct collect {
 	struct unfreed *skeleton;
 	struct ring_buffer *ring;
 	VEC(struct watched *) watched;
+	struct watched *by_mm; /* those of them that have not ended */
+	VEC(struct watched *) ended; /* in this order; out of the kernel's maps */
+	struct forgotten forgotten;
 	VEC(int) links;
+	VEC(int) stale_links; /* of those that have ended: to be closed, which takes time */
 	VEC(char *) notes;
 	VEC(char *) paths; /* of anonymous code, one copy each */
-	struct stack *stacks;
 	enum link_method method;
 	bool cookies; /* probes carry them (5.15) */
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
@@ -53,6 +64,7 @@ struct collect {
 	uint64_t look_bytes; /* taken from the ring by this look into it */
 	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
+	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
 	uint32_t probes;
 	uint32_t generation; /* of the last table of mappings: rules of older ones are void */
 	bool frozen;
@@ -60,8 +72,12 @@ struct collect {
 
 uint64_t collect_now_ns(void);
 
-/* targets.c: by its key in the kernel's maps, the last one that had it; NULL: none. */
+/* targets.c: the one that has this key in the kernel's maps now; NULL: none. */
 struct watched *collect_watched_mm(struct collect *collect, uint64_t mm);
+
+/* Its key is another's from now on. */
+void collect_end(struct collect *collect, struct watched *watched, enum watched_state state,
+		 uint64_t end_ns);
 
 /* The named processes: opened with their code, found by the kernel side, probed. Return 0 or
  * -errno with a sentence. */
@@ -92,6 +108,28 @@ void collect_look(struct collect *collect);
 
 /* The callback of the ring buffer. */
 int collect_record(void *context, void *data, size_t bytes);
+
+/*
+ * ended.c: takes what has ended out of the kernel's maps, and keeps what it held at its end. Now,
+ * or when it is worth it.
+ */
+void collect_bury(struct collect *collect, bool now);
+
+/* Adds a site of a snapshot, or of what is forgotten, to its totals. */
+void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
+			const struct site *site);
+
+/* The figures of a site: all but its names. False: nothing to be told. */
+void collect_add_mapped(struct mapping_totals *mapping, const struct ledger_sums *sums);
+
+/* A stack of a process, or NULL: it never made it through the ring. */
+struct stack *collect_stack(struct watched *watched, uint64_t stack_id);
+
+/* The kernel side reads its code no more. */
+void collect_drop_code(struct collect *collect, struct watched *watched);
+
+bool collect_fill_site(struct site *site, const struct sums *sums, const struct stack *stack,
+		       uint64_t now_ns);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);

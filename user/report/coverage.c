@@ -59,9 +59,12 @@ static void write_before(const struct page *page, const struct snapshot *snapsho
 					     snapshot->mapping_totals.preexisting_unmapped_bytes));
 }
 
+enum { UNTRACED_MAX = 8 }; /* processes that are named */
+
 static void write_not_traced(const struct page *page, const struct snapshot *snapshot)
 {
 	const char *label = "not traced";
+	size_t count = 0;
 
 	if (!snapshot->heap) {
 		page_item(page, label, "heap blocks (see --events)");
@@ -72,12 +75,14 @@ static void write_not_traced(const struct page *page, const struct snapshot *sna
 		label = "";
 	}
 	vec_for_each (process, &snapshot->processes) {
-		if (process->allocator || !snapshot->heap)
+		if (process->allocator || !snapshot->heap || ++count > UNTRACED_MAX)
 			continue;
 		page_item(page, label, "blocks of pid %d (%s): no known allocator in it",
 			  process->pid, process->comm ? process->comm : "?");
 		label = "";
 	}
+	if (count > UNTRACED_MAX)
+		page_item(page, label, "and of %zu processes more", count - UNTRACED_MAX);
 }
 
 static void write_losses(const struct page *page, const struct snapshot *snapshot)
