@@ -367,12 +367,15 @@ static __always_inline bool is_taken(__u64 address)
 	return passed_on || (top && top->probe.role == ROLE_REALLOCATE && top->pointer == address);
 }
 
-static __always_inline enum abi_counter unmatched(__u64 mm)
+/* Probes of the program that was here before exec may still be on: theirs is no free of this one.
+ */
+static __always_inline void count_unmatched(__u64 mm, struct abi_probe probe)
 {
 	const struct abi_target *target = bpf_map_lookup_elem(&targets, &mm);
 
-	return target && target->flags & TARGET_FORKED ? COUNTER_INHERITED_FREES
-						       : COUNTER_UNMATCHED_FREES;
+	if (target && target->space == probe.space)
+		count(target->flags & TARGET_FORKED ? COUNTER_INHERITED_FREES
+						    : COUNTER_UNMATCHED_FREES);
 }
 
 static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 address)
@@ -386,7 +389,7 @@ static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 a
 	if (live_take(&key, &block))
 		block_book_free(mm, &block);
 	else if (!is_taken(address) && !windowed)
-		count(unmatched(mm));
+		count_unmatched(mm, probe);
 	if (probe.flags & PROBE_PASSES_ON) {
 		thread = thread_get(mm);
 		if (thread)

@@ -88,7 +88,7 @@ static __always_inline void stack_start(struct thread *thread, enum abi_kind kin
 {
 	thread->stack.kind = kind;
 	thread->stack.count = 0;
-	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
+	thread->stack_hash = abi_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
 }
 
 /* The first frame: an address that is exact. */
@@ -96,7 +96,7 @@ static __always_inline void stack_push(struct thread *thread, __u64 address)
 {
 	thread->stack.frames[0] = address;
 	thread->stack.count = 1;
-	thread->stack_hash = unwind_hash(thread->stack_hash, address);
+	thread->stack_hash = abi_hash(thread->stack_hash, address);
 }
 
 /* Wake user space when a quarter of the ring is full; it looks by itself ten times a second. */
@@ -112,15 +112,13 @@ static __always_inline __u64 ring_flags(void)
 static __always_inline bool stack_send(struct thread *thread, bool urgent)
 {
 	struct abi_stack *stack = &thread->stack;
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
-	stack->header.tgid = pid_tgid >> 32;
+	stack->header.tgid = bpf_get_current_pid_tgid() >> 32;
 	stack->header.mm = thread->mm;
 	stack->header.time_ns = bpf_ktime_get_ns();
 	stack->stack_id = thread->stack_hash;
-	stack->tid = (__u32)pid_tgid;
 	/*
 	 * The verifier is to see the bound in the register that is passed. Without the barriers,
 	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in

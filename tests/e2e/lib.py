@@ -157,10 +157,17 @@ class Target:
         expect(line, f"{self.program} ended instead of an answer")
         return line.rstrip("\n")
 
-    def say(self, word):
-        """Says a word; what the target answers is its truth."""
+    def tell(self, word):
+        """Says a word; the target is at work, and answers later."""
         print(word, file=self.process.stdin, flush=True)
+
+    def hear(self):
+        """What the target answers: its truth."""
         return json.loads(self._hear())
+
+    def say(self, word):
+        self.tell(word)
+        return self.hear()
 
     def go(self):
         return self.say("go")
@@ -206,6 +213,16 @@ class Trace:
         expect(self.process.returncode == 0,
                f"status {self.process.returncode}: {''.join(self.errors)}")
         return json.loads(output.splitlines()[-1])
+
+    def report_that(self, condition, seconds):
+        """The first of the reports of -i for which condition holds."""
+        deadline = time.monotonic() + seconds
+        for line in self.process.stdout:
+            report = json.loads(line)
+            if condition(report):
+                return report
+            expect(time.monotonic() < deadline, f"no such report, the last is {line[:2000]}")
+        raise AssertionError("the trace ended before such a report")
 
     def stop(self):
         """Ends the window, as Ctrl-C does; the report."""

@@ -96,7 +96,7 @@ static void sort_probes(const struct watched *watched, const struct image *image
 	vec_for_each (placed, &image->probes) {
 		__u8 role = allocator_rows[placed->row].probe.role;
 
-		batch_add(role == ROLE_FREE		       ? frees
+		batch_add(role == ROLE_FREE		   ? frees
 			  : role == ROLE_ALLOCATE_THROWING ? entries
 							   : calls,
 			  watched, placed);
@@ -227,6 +227,15 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 	return error;
 }
 
+bool watched_has_allocator(const struct watched *watched)
+{
+	vec_for_each (code, &watched->code) {
+		if (code->image && code->image->probes.count)
+			return true;
+	}
+	return false;
+}
+
 void watched_pause_calls(struct watched *watched)
 {
 	size_t kept = 0;
@@ -255,6 +264,11 @@ void watched_pause(struct watched *watched)
 void watched_detach(struct watched *watched)
 {
 	watched_pause(watched);
+	watched_forget_places(watched);
+}
+
+void watched_forget_places(struct watched *watched)
+{
 	vec_for_each (key, &watched->places)
 		bpf_map_delete_elem(watched->places_fd, key);
 	watched->places.count = 0;

@@ -4,14 +4,20 @@
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
 
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
 
 enum {
+	FIRST_NS = 5000000, /* of the first look */
+	TOO_MUCH = 4, /* times the budget, in the first look: no burst of a program that is calm */
 	STEP_MS = 20, /* how soon a load that has risen is seen */
 	PLANNED_NS = 25000000, /* a window's cost, until one was measured */
+	MEASURE_WINDOWS = 16, /* of so many, one measures what a hit costs */
 	CALM_WINDOWS = 5, /* before probes stay on again */
 	JITTER_PERCENT = 20, /* windows keep no rhythm with the target */
 };
@@ -56,13 +62,30 @@ static double busy_cpus(struct collect *collect, uint64_t now_ns)
 	return cpus > 1 ? cpus : 1;
 }
 
+/* The kernel measures programs while an fd is open: that costs every program of the machine some
+ * 40 ns a run. */
+static void stats_start(struct collect *collect)
+{
+	if (collect->stats_fd < 0)
+		collect->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+}
+
+static void stats_stop(struct collect *collect)
+{
+	if (collect->stats_fd >= 0)
+		close(collect->stats_fd);
+	collect->stats_fd = -1;
+}
+
 /* What a hit costs is measured until enough have been seen, and in each window again. */
 static void measure_hit(struct collect *collect)
 {
 	double program_ns = collect_program_ns(collect);
 
-	if (program_ns > 0)
-		collect->governor.hit_ns = collect->trap_ns + program_ns;
+	if (program_ns <= 0)
+		return;
+	collect->governor.hit_ns = collect->trap_ns + program_ns;
+	stats_stop(collect);
 }
 
 /* The share of a thread's time that hits have taken since the last look, as nanoseconds. */
@@ -90,11 +113,12 @@ static void go_windowed(struct collect *collect)
 	if (collect->method == LINK_PERF) {
 		governor->stopped = true;
 		epoch_begin(collect, "stopped");
-		collect_note(collect,
-			     "tracing every call takes more than the budget (--max-overhead), and "
-			     "this kernel has no uprobe_multi (6.6) to trace in windows: heap calls "
-			     "were traced for the first %.1f s only",
-			     (double)(collect_now_ns() - collect->opened_ns) / 1e9);
+		collect_note(
+			collect,
+			"tracing every call takes more than the budget (--max-overhead), and "
+			"this kernel has no uprobe_multi (6.6) to trace in windows: heap calls "
+			"were traced for the first %.1f s only",
+			(double)(collect_now_ns() - collect->opened_ns) / 1e9);
 		return;
 	}
 	governor->windowed = true;
@@ -145,6 +169,8 @@ static void run_window(struct collect *collect)
 	if (!watched)
 		return;
 	governor->looked_ns = collect_now_ns();
+	if (epoch->windows % MEASURE_WINDOWS == 0)
+		stats_start(collect);
 	on_ns = window_run(collect, watched);
 	hits_ns = spent_on_hits(collect, collect_now_ns());
 	/* A thread cannot lose more than the window. */
@@ -152,11 +178,32 @@ static void run_window(struct collect *collect)
 	epoch->windows++;
 	epoch->on_ns += on_ns;
 	governor->planned_ns = (governor->planned_ns * 3 + (double)on_ns) / 4 * (1 + jitter / 4);
+	governor->budget.most_ns = governor->planned_ns;
 	if (on_ns && hits_ns / (double)on_ns < governor->budget.share * calm_share)
 		governor->calm_windows++;
 	else
 		governor->calm_windows = 0;
 	survivors_window(collect);
+}
+
+/*
+ * The first thing: how much would tracing every call take? What cannot fit ends at once, before the
+ * load of many threads has made the probes' removal slow.
+ */
+static void first_look(struct collect *collect)
+{
+	struct governor *governor = &collect->governor;
+	uint64_t begun_ns = collect_now_ns(), now_ns;
+	double spent_ns;
+
+	window_hurry(true);
+	window_sleep_until(begun_ns + FIRST_NS);
+	window_hurry(false);
+	now_ns = collect_now_ns();
+	spent_ns = spent_on_hits(collect, now_ns);
+	budget_spend(&governor->budget, now_ns, spent_ns);
+	if (spent_ns > TOO_MUCH * governor->budget.share * (double)(now_ns - begun_ns))
+		go_windowed(collect);
 }
 
 /* -- the whole --------------------------------------------------------------------------------- */
@@ -167,8 +214,12 @@ void governor_begin(struct collect *collect, double share)
 
 	governor->hit_ns = collect->trap_ns + 1000;
 	governor->looked_ns = collect_now_ns();
-	budget_begin(&governor->budget, share, governor->looked_ns);
+	budget_begin(&governor->budget, share, PLANNED_NS, governor->looked_ns);
 	epoch_begin(collect, "exact");
+	if (share <= 0 || !collect->options.heap)
+		return;
+	stats_start(collect);
+	first_look(collect);
 }
 
 void governor_step(struct collect *collect)
@@ -181,7 +232,7 @@ void governor_step(struct collect *collect)
 		return;
 	if (!governor->windowed) {
 		budget_spend(&governor->budget, now_ns, spent_on_hits(collect, now_ns));
-		if (!budget_allows(&governor->budget, 0))
+		if (!budget_allows(&governor->budget, -PLANNED_NS))
 			go_windowed(collect);
 		return;
 	}
@@ -192,6 +243,11 @@ void governor_step(struct collect *collect)
 		go_exact(collect);
 	else
 		run_window(collect);
+}
+
+bool governor_holds(const struct collect *collect)
+{
+	return collect->governor.windowed || collect->governor.stopped;
 }
 
 int governor_wait_ms(const struct collect *collect)
@@ -211,6 +267,7 @@ void governor_end(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
 
+	stats_stop(collect);
 	if (!governor->epochs.count || epoch_now(governor)->end_ns)
 		return;
 	if (!governor->windowed && !governor->stopped)
@@ -240,4 +297,6 @@ void governor_report(struct collect *collect, struct snapshot *snapshot)
 	snapshot->cost.used_share = budget_used(&governor->budget, now_ns);
 	snapshot->cost.worst_share = budget_worst(&governor->budget, now_ns);
 	snapshot->cost.hit_ns = governor->hit_ns;
+	snapshot->cost.hits_cpu_ns =
+		(uint64_t)((double)collect_counter(collect, COUNTER_HITS) * governor->hit_ns);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Keeps the heap probes within the budget. While tracing every call fits, they stay on. When it does
- * not, they come off, and go on again for short windows: in each a thread loses the window at most,
- * however often it allocates. What a window has seen allocated is a sample; survivors.h follows it.
+ * Keeps the heap probes within the budget. While tracing every call fits, they stay on. When it
+ * does not, they come off, and go on again for short windows: in each a thread loses the window at
+ * most, however often it allocates. What a window has seen allocated is a sample; survivors.h
+ * follows it.
  */
 #ifndef UNFREED_COLLECT_GOVERNOR_H
 #define UNFREED_COLLECT_GOVERNOR_H
@@ -38,6 +39,9 @@ void governor_step(struct collect *collect);
 /* How long to wait at most until the next step. */
 int governor_wait_ms(const struct collect *collect);
 
+/* Are probes to be off, but for windows? */
+bool governor_holds(const struct collect *collect);
+
 /* Nothing is traced any more. */
 void governor_end(struct collect *collect);
 
@@ -53,6 +57,8 @@ void window_close_all(struct collect *collect);
 
 /* What the next probe hits count for: a new epoch in the kernel side. */
 void window_epoch(struct collect *collect, bool windowed);
+
+void window_sleep_until(uint64_t until_ns);
 
 /* So that a window ends in time on a machine that is busy: on (true) and off. */
 void window_hurry(bool hurry);

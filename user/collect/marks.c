@@ -29,8 +29,7 @@ uint64_t marks_key(pid_t pid, uint64_t start_brk)
 {
 	uint64_t size, entries[CACHE_BINS], key = 0, one;
 
-	if (!start_brk ||
-	    proc_read_memory(pid, start_brk + WORD, &size, sizeof(size)) ||
+	if (!start_brk || proc_read_memory(pid, start_brk + WORD, &size, sizeof(size)) ||
 	    (size & ~(uint64_t)FLAGS) != CACHE_CHUNK ||
 	    proc_read_memory(pid, start_brk + CACHE_ENTRIES, entries, sizeof(entries)))
 		return 0;
@@ -97,10 +96,10 @@ static void look(pid_t pid, uint64_t key, struct mark *marks, size_t count)
 
 		marks[i].dead = unread[i] || !has_size_of(header->size, marks[i].bytes) ||
 				(key && header->words[1] == key);
-		addresses[i] = marks[i].dead || header->size & IS_MMAPPED
-				       ? marks[i].address - WORD
-				       : marks[i].address - WORD +
-						 (header->size & ~(uint64_t)FLAGS);
+		addresses[i] =
+			marks[i].dead || header->size & IS_MMAPPED
+				? marks[i].address - WORD
+				: marks[i].address - WORD + (header->size & ~(uint64_t)FLAGS);
 	}
 	memset(unread, 0, sizeof(unread));
 	read_each(pid, addresses, next, sizeof(next[0]), unread, count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * glibc's own marks of freed chunks, read from outside (malloc/malloc.c, 2.26 to 2.41): a chunk in a
- * thread's cache has the cache's key behind its first word, one in a bin is followed by a chunk
+ * glibc's own marks of freed chunks, read from outside (malloc/malloc.c, 2.26 to 2.41): a chunk in
+ * a thread's cache has the cache's key behind its first word, one in a bin is followed by a chunk
  * whose PREV_INUSE is clear, and one that was merged or split has another size. A block in use has
  * none of these. A freed one has none either once it was handed out again.
  */

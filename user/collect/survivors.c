@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "collect/batch.h"
 #include "collect/internal.h"
+#include "collect/allocators.h"
 #include "collect/marks.h"
 #include "collect/skeleton.h"
 
@@ -165,11 +165,10 @@ static void take_sums(void *context, const void *key, const void *value)
 /* -- who lives --------------------------------------------------------------------------------- */
 
 /* Is its allocator one whose marks are known? */
-static bool has_marks(struct collect *collect, const struct abi_site_key *key)
+static bool has_marks(struct watched *watched, const struct abi_site_key *key)
 {
-	struct stack *stack;
+	struct stack *stack = collect_stack(watched, key->stack_id);
 
-	HASH_FIND(hh, collect->stacks, key, sizeof(*key), stack);
 	if (!stack || !stack->count || !stack->frames[0].image)
 		return false;
 	vec_for_each (family, &stack->frames[0].image->families) {
@@ -201,14 +200,14 @@ static void take_block(void *context, const void *key, const void *value)
 	if (survivors->now_ns - block->time_ns < MARK_AGE_NS)
 		return;
 	*vec_add(&survivors->suspects) = (struct suspect){ *at, site, bin };
-	*vec_add(&survivors->marks) = (struct mark){ .address = at->address << 16 >> 16,
-						     .bytes = block->bytes };
+	*vec_add(&survivors->marks) =
+		(struct mark){ .address = at->address << 16 >> 16, .bytes = block->bytes };
 }
 
 static void remove_block(struct collect *collect, const struct abi_block_key *key)
 {
 	struct unfreed *skeleton = collect->skeleton;
-	uint32_t index = live_bucket_index(key->address);
+	uint32_t index = abi_bucket_index(key->address);
 	struct abi_bucket bucket;
 	int fd = bpf_map__fd(skeleton->maps.buckets);
 
@@ -236,7 +235,7 @@ static void bury(struct collect *collect, const struct suspect *suspect, uint64_
 }
 
 /* Reads the marks of one process' suspects, a part of them in each look. */
-static void look_at_marks(struct collect *collect, const struct watched *watched)
+static void look_at_marks(struct collect *collect, struct watched *watched)
 {
 	struct survivors *survivors = collect->survivors;
 	size_t count = survivors->suspects.count;
@@ -250,7 +249,7 @@ static void look_at_marks(struct collect *collect, const struct watched *watched
 
 		if (suspect->key.mm != watched->mm ||
 		    suspect->key.address >> 48 != watched->space ||
-		    !has_marks(collect, &suspect->site->key))
+		    !has_marks(watched, &suspect->site->key))
 			continue;
 		*vec_add(&picked) = at;
 		*vec_add(&marks) = survivors->marks.items[at];
@@ -289,11 +288,11 @@ static void look(struct collect *collect)
 	struct look context = { collect, survivors };
 
 	for (struct sampled *site = survivors->sites; site; site = site->hh.next) {
-		for (int i = 0; i < BINS; i++)
+		for (int i = 0; i < BINS && collect_watched_mm(collect, site->key.mm); i++)
 			site->bins[i].live = site->bins[i].live_bytes = 0;
 	}
 	survivors->suspects.count = survivors->marks.count = 0;
-	batch_read_blocks(collect, take_block, &context);
+	collect_read_blocks(collect, take_block, &context);
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING)
 			look_at_marks(collect, *watched);
@@ -337,7 +336,7 @@ void survivors_begin(struct collect *collect)
 	survivors_free(collect->survivors);
 	collect->survivors = NULL;
 	survivors_of(collect)->begun_ns = collect_now_ns();
-	batch_read_sites(collect, take_baseline, collect->survivors);
+	collect_read_sites(collect, take_baseline, collect->survivors);
 }
 
 void survivors_window(struct collect *collect)
@@ -346,7 +345,7 @@ void survivors_window(struct collect *collect)
 
 	collect_look(collect);
 	survivors->now_ns = collect_now_ns();
-	batch_read_sites(collect, take_sums, survivors);
+	collect_read_sites(collect, take_sums, survivors);
 	note_growth(collect);
 	if (survivors->now_ns - survivors->looked_ns >= LOOK_NS)
 		look(collect);
@@ -411,7 +410,8 @@ void survivors_estimate(struct collect *collect,
 	if (!survivors)
 		return;
 	survivors->now_ns = collect_now_ns();
-	look(collect);
+	if (collect->frozen || collect->governor.windowed)
+		look(collect);
 	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
 		add_up(survivors, site, survivors->now_ns, vec_add(&estimates));
 	vec_for_each (epoch, &collect->governor.epochs)

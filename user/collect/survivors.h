@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Follows the samples of windows: which of the blocks that a window saw allocated still live? A free
- * that a later window sees ends one, so does the same address being handed out again (both the
+ * Follows the samples of windows: which of the blocks that a window saw allocated still live? A
+ * free that a later window sees ends one, so does the same address being handed out again (both the
  * kernel side's work), and so do the allocator's own marks, read from outside (marks.h). While no
  * window is open no probe runs: the live set is ours to change.
  */
@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "bpf/abi.h"
+#include "abi.h"
 #include "model/estimate.h"
 
 struct collect;

@@ -13,7 +13,7 @@ enum {
 	PRIORITY = 1, /* of real time: before all that is not */
 };
 
-static void sleep_until(uint64_t until_ns)
+void window_sleep_until(uint64_t until_ns)
 {
 	struct timespec time = { .tv_sec = (time_t)(until_ns / 1000000000),
 				 .tv_nsec = (long)(until_ns % 1000000000) };
@@ -48,10 +48,10 @@ uint64_t window_run(struct collect *collect, struct watched *watched)
 	window_hurry(true);
 	if (!collect_attach(collect, watched)) {
 		first_ns = bss->first_hit_ns;
-		sleep_until((first_ns ? first_ns : collect_now_ns()) + WINDOW_NS);
+		window_sleep_until((first_ns ? first_ns : collect_now_ns()) + WINDOW_NS);
 		closed_ns = collect_now_ns();
 		watched_pause_calls(watched);
-		sleep_until(closed_ns + TAIL_NS);
+		window_sleep_until(closed_ns + TAIL_NS);
 	}
 	watched_pause(watched);
 	window_hurry(false);

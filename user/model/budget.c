@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "model/budget.h"
 
-enum { KEPT_NS = 1000000000, FIRST_NS = KEPT_NS / 5 };
+/* Of the share. */
+static const double accrues = 0.85;
 
 static const uint64_t slice_ns = BUDGET_SLICE_SECONDS * 1000000000ULL;
 
-void budget_begin(struct budget *budget, double share, uint64_t now_ns)
+void budget_begin(struct budget *budget, double share, double most_ns, uint64_t now_ns)
 {
 	*budget = (struct budget){
 		.share = share,
-		.left_ns = share * FIRST_NS,
+		.most_ns = most_ns,
 		.filled_ns = now_ns,
 		.begun_ns = now_ns,
 		.slice_begun_ns = now_ns,
@@ -20,9 +21,9 @@ static void fill(struct budget *budget, uint64_t now_ns)
 {
 	if (now_ns <= budget->filled_ns)
 		return;
-	budget->left_ns += budget->share * (double)(now_ns - budget->filled_ns);
-	if (budget->left_ns > budget->share * KEPT_NS)
-		budget->left_ns = budget->share * KEPT_NS;
+	budget->left_ns += accrues * budget->share * (double)(now_ns - budget->filled_ns);
+	if (budget->left_ns > budget->most_ns)
+		budget->left_ns = budget->most_ns;
 	budget->filled_ns = now_ns;
 }
 
@@ -57,7 +58,7 @@ uint64_t budget_wait_ns(const struct budget *budget, double spent_ns)
 {
 	if (budget_allows(budget, spent_ns))
 		return 0;
-	return (uint64_t)((spent_ns - budget->left_ns) / budget->share) + 1;
+	return (uint64_t)((spent_ns - budget->left_ns) / (accrues * budget->share)) + 1;
 }
 
 double budget_used(const struct budget *budget, uint64_t now_ns)

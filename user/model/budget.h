@@ -4,8 +4,9 @@
  * one thread loses: a window costs a thread at most its length, and hits that are spread over
  * several CPUs cost each thread its part.
  *
- * What may be spent accrues with time. It is kept for a second at most, so that no idle hour pays
- * for a burst, and may be overdrawn, which the time that follows pays back.
+ * What may be spent accrues with time. No more is kept than one window takes, so that no idle hour
+ * pays for a burst, and it may be overdrawn, which the time that follows pays back. A part of the
+ * share does not accrue: what is spent is known only afterwards, and each slice is to hold.
  */
 #ifndef UNFREED_MODEL_BUDGET_H
 #define UNFREED_MODEL_BUDGET_H
@@ -17,6 +18,7 @@ enum { BUDGET_SLICE_SECONDS = 5 }; /* in each of which the budget is to hold */
 
 struct budget {
 	double share; /* of the time: 0.05; 0: no limit */
+	double most_ns; /* that is kept: what the next window will take */
 	double left_ns; /* below zero: overdrawn */
 	uint64_t filled_ns; /* until when it has accrued */
 	uint64_t begun_ns, slice_begun_ns;
@@ -24,8 +26,8 @@ struct budget {
 	double worst_share; /* of any whole slice */
 };
 
-/* Begins at now_ns (CLOCK_MONOTONIC) with what a fifth of a second accrues. */
-void budget_begin(struct budget *budget, double share, uint64_t now_ns);
+/* Begins at now_ns (CLOCK_MONOTONIC) with nothing. most_ns: what is kept at most. */
+void budget_begin(struct budget *budget, double share, double most_ns, uint64_t now_ns);
 
 /* Lets it accrue until now_ns, and takes spent_ns. */
 void budget_spend(struct budget *budget, uint64_t now_ns, double spent_ns);
