@@ -86,7 +86,7 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) = (struct counted){
 		"forgotten",
 		"ended processes, whose sites were let go to make room: they are in the sums alone",
-		collect->forgotten.processes
+		collect->watched.count ? 0 : collect->forgotten.processes
 	};
 	snapshot->heap_totals.unmatched_frees = per_cpu_sum(counters, COUNTER_UNMATCHED_FREES);
 	snapshot->heap_totals.inherited_frees = per_cpu_sum(counters, COUNTER_INHERITED_FREES);
