@@ -59,7 +59,7 @@ all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnin
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
 all_ldflags := $(LDFLAGS) $(sanitize)
 libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
-	-ldw -lelf -lz -lZydis -liberty -ljansson
+	-ldw -lelf -lz -lZydis -liberty -ljansson -lm
 
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-declarations -fdebug-prefix-map=$(CURDIR)=.

@@ -103,7 +103,6 @@ int mapping_exit(struct trace_event_raw_sys_exit *ctx)
 	record->result = ctx->ret;
 	for (int i = 0; i < 5; i++)
 		record->args[i] = thread->pending.args[i];
-	record->tid = tid;
 	record->call = call;
 	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
 	/* Stacks through new code are cut until user space has its rows. */
