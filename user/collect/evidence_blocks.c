@@ -162,9 +162,10 @@ static void claim_pieces(struct evidence *evidence, const struct map *map)
 			continue;
 		}
 		head.end = claim && claim->start < map->end ? claim->start : map->end;
-		bytes = evidence_read(evidence, head.address, head.words, sizeof(head.words))
-				? claim_piece(&head)
-				: 0;
+		/* A piece's first page may never have been touched: Python's pools begin later. */
+		if (!evidence_read(evidence, head.address, head.words, sizeof(head.words)))
+			memset(head.words, 0, sizeof(head.words));
+		bytes = claim_piece(&head);
 		if (!bytes)
 			break;
 		head.address += bytes;
