@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -14,6 +13,7 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/interrupt.h"
+#include "cmd/terminal.h"
 #include "process/command.h"
 
 enum {
@@ -49,18 +49,6 @@ static void progress(const struct run *run, bool done)
 		fprintf(stderr, "\r%s of %s, Ctrl-C ends\033[K",
 			units_format_time(now, collect_window_ns(run->collect)),
 			units_format_time(end, trace->duration_ns));
-}
-
-static void set_width(struct trace *trace)
-{
-	const char *term = getenv("TERM");
-	struct winsize size;
-
-	if (trace->output || !isatty(STDOUT_FILENO))
-		return;
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		trace->report.columns = size.ws_col;
-	trace->report.color = !getenv("NO_COLOR") && term && strcmp(term, "dumb");
 }
 
 /* -- the report -------------------------------------------------------------------------------- */
@@ -237,6 +225,6 @@ int cmd_trace(int argc, char **argv)
 
 	if (!trace_options(&trace, argc, argv, &status))
 		return status;
-	set_width(&trace);
+	terminal_look(trace.output, &trace.report.columns, &trace.report.color);
 	return run_trace(&trace);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elf/image.h"
+
 void memory_refresh(struct memory *memory)
 {
 	memory->failed = false;
@@ -13,18 +15,44 @@ void memory_refresh(struct memory *memory)
 		memory->pages[i].number = 0;
 }
 
+/* pagemap's 64 bits for each page: Documentation/admin-guide/mm/pagemap.rst */
+#define PAGE_PRESENT (1ULL << 63)
+#define PAGE_SWAPPED (1ULL << 62)
+
+static bool read_page(const struct memory *memory, uint64_t number, uint8_t *bytes)
+{
+	ssize_t got;
+
+	do {
+		got = pread(memory->fd, bytes, MEMORY_PAGE, (off_t)(number * MEMORY_PAGE));
+	} while (got < 0 && errno == EINTR);
+	return got == MEMORY_PAGE;
+}
+
+/* The same without making the target grow: a page of a file that is neither there nor swapped out
+ * is as the file has it. */
+static bool read_resident(const struct memory *memory, uint64_t number, uint8_t *bytes)
+{
+	uint64_t entry;
+
+	if (pread(memory->pagemap_fd, &entry, sizeof(entry), (off_t)(number * sizeof(entry))) !=
+	    sizeof(entry))
+		return false;
+	if (entry & PAGE_PRESENT)
+		return read_page(memory, number, bytes);
+	return !(entry & PAGE_SWAPPED) && memory->image &&
+	       image_read(memory->image, number * MEMORY_PAGE - memory->bias, bytes, MEMORY_PAGE) ==
+		       MEMORY_PAGE;
+}
+
 static const struct memory_page *page_of(struct memory *memory, uint64_t number)
 {
 	struct memory_page *page = &memory->pages[number % MEMORY_PAGES];
-	ssize_t got;
 
 	if (page->number == number)
 		return page;
 	page->number = 0;
-	do {
-		got = pread(memory->fd, page->bytes, MEMORY_PAGE, (off_t)(number * MEMORY_PAGE));
-	} while (got < 0 && errno == EINTR);
-	if (got != MEMORY_PAGE)
+	if (!(memory->resident_only ? read_resident : read_page)(memory, number, page->bytes))
 		return NULL;
 	page->number = number;
 	return page;

@@ -19,8 +19,16 @@ struct memory_page {
 	uint8_t bytes[MEMORY_PAGE];
 };
 
+struct image;
+
 struct memory {
 	int fd;
+	/* Set: pages that are not there are not brought in. What was never written to is read from
+	 * the image instead, mapped bias above its addresses. */
+	bool resident_only;
+	int pagemap_fd;
+	struct image *image; /* NULL: none */
+	uint64_t bias;
 	bool failed;
 	struct memory_page pages[MEMORY_PAGES];
 };
