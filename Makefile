@@ -9,6 +9,7 @@
 ## make golden-refresh  draws the expected reports anew
 ## make bench       measures the cost in the target, beside bpftrace's (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
+## make prove       lists the long proofs; PART=NAME runs one, or goes on with it (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
 ## make install     copies the program, its man pages and its completion below prefix
@@ -239,10 +240,8 @@ bpf-arm64: $(arm64_objects)
 $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
 	@:
 
-.PHONY: fuzzers
-fuzzers: $(fuzz_programs)
-
-.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench check-fresh check-vm
+.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
+	check-vm
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
@@ -281,6 +280,16 @@ check-vm:
 	$(Q)contrib/deps.sh build vm
 	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
 	$(Q)O=$(O) tests/vm/run $(KERNELS)
+
+# Raw results are kept, and committed, in tests/prove/results.
+prove:
+ifdef PART
+	$(Q)contrib/deps.sh build test dist prove
+	$(Q)+$(MAKE) -j$(jobs) programs-e2e programs-dist
+	$(Q)O=$(O) tests/prove/prove.py $(PART) $(STEPS)
+else
+	$(Q)tests/prove/prove.py
+endif
 
 check-fresh:
 	$(Q)contrib/deps.sh fresh
