@@ -240,6 +240,9 @@ bpf-arm64: $(arm64_objects)
 $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
 	@:
 
+.PHONY: fuzzers
+fuzzers: $(fuzz_programs)
+
 .PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
 	check-vm
 
