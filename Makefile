@@ -5,6 +5,7 @@
 ## make check       runs all tests (as root; without, those that need it are skipped)
 ## make lint        runs this suite alone; likewise unit, golden, unwind, e2e, and, built with
 ##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
+## make fuzz        feeds each parser FUZZ_RUNS=20000 hostile inputs, or for FUZZ_SECONDS=n
 ## make golden-refresh  draws the expected reports anew
 ## make bench       measures the cost in the target, beside bpftrace's (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
@@ -34,6 +35,8 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 ARCH := $(shell uname -m)
 VERSION := 0.1.0
 jobs ?= $(shell nproc)
+FUZZ_RUNS ?= 20000
+FUZZ_SECONDS ?= 0
 
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
@@ -94,6 +97,7 @@ man_pages := $(wildcard man/*.1)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 unwind_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unwind/test_*.c))
+fuzz_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
 target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
 
@@ -179,6 +183,11 @@ $(unit_programs) $(unwind_programs): %: %.o $(O)/libunfreed.a
 # The BPF code of x86-64, built natively: the shim stands in for the kernel's headers and helpers.
 $(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARCH_x86 $(all_cflags)
 
+# Parsers only; libFuzzer brings the main function.
+$(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%,$(library))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
+
 $(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
@@ -216,20 +225,25 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 # What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
 sanitized_suites := san-unit san-golden san-unwind san-e2e
-uses := $(suites) demo bench dist
+uses := $(suites) fuzz demo bench dist
 .PHONY: $(uses:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
 programs-unwind: $(unwind_programs)
+programs-fuzz:
+	$(Q)+$(MAKE) O=$(O)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined fuzzers
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
 programs-bench: $(O)/unfreed $(O)/tests/targets/spin
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
-$(uses:%=programs-%) bpf-arm64:
+$(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
 	@:
 
-.PHONY: check $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
+.PHONY: fuzzers
+fuzzers: $(fuzz_programs)
+
+.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
 	check-vm
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
@@ -249,6 +263,9 @@ demo:
 	$(Q)contrib/deps.sh build demo
 	$(Q)+$(MAKE) -j$(jobs) programs-demo
 	$(Q)contrib/own-root.sh contrib/demo.sh $(O)
+
+fuzz: programs-fuzz
+	$(Q)O=$(O) FUZZ_RUNS=$(FUZZ_RUNS) FUZZ_SECONDS=$(FUZZ_SECONDS) jobs=$(jobs) tests/fuzz/run
 
 bench:
 	$(Q)contrib/deps.sh build bench
@@ -306,5 +323,5 @@ clean:
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
--include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
+-include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
 	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d
