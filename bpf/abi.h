@@ -148,6 +148,7 @@ enum abi_loss {
 	LOSS_FAR_ADDRESSES, /* blocks above 2^48: there is no room for such in a key */
 	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
+	LOSS_MAPPING_CALLS, /* mapping calls of which the kernel showed only an end, or none */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
 	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
@@ -346,7 +347,8 @@ struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
 	__u8 session; /* return probes may be skipped: session links */
 	__u8 never; /* always 0: what hangs on it is seen, but not run */
-	__u8 reserved[5];
+	__u8 copies; /* of the programs at mapping calls: the kernel passes over some */
+	__u8 reserved[4];
 };
 ABI_SIZE(struct abi_config, 8);
 

@@ -51,7 +51,8 @@ struct collect {
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
 	uint64_t look_bytes; /* taken from the ring by this look into it */
-	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
+	unsigned int pairs; /* of programs at mapping calls */
+	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
 	uint32_t probes;
 	uint32_t generation; /* of the last table of mappings: rules of older ones are void */
@@ -92,6 +93,19 @@ void collect_look(struct collect *collect);
 
 /* The callback of the ring buffer. */
 int collect_record(void *context, void *data, size_t bytes);
+
+/* Keeps a link until the end; negative: an error, which it returns. */
+int collect_keep_link(struct collect *collect, int fd);
+
+/* mapping.c: chooses the programs before they are loaded; attaches them. */
+void collect_configure_mapping(struct collect *collect);
+int collect_attach_mapping(struct collect *collect);
+
+/*
+ * How many calls passed the programs by: those of the targets where a later call tells, at least;
+ * where the kernel counts them, those of any process.
+ */
+uint64_t collect_missed_mapping_calls(struct collect *collect);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);
