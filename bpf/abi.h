@@ -347,8 +347,7 @@ struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
 	__u8 session; /* return probes may be skipped: session links */
 	__u8 never; /* always 0: what hangs on it is seen, but not run */
-	__u8 copies; /* of the programs at mapping calls: the kernel passes over some */
-	__u8 reserved[4];
+	__u8 reserved[5];
 };
 ABI_SIZE(struct abi_config, 8);
 

@@ -5,7 +5,8 @@
  *
  * From 7.2 on (trace_call_bpf_faultable) a program here can be preempted, and until its thread runs
  * again the kernel passes over it for all other threads of that CPU, as if it were recursion. So
- * there are copies, attached one behind the other: the first one that runs does the work.
+ * there are copies, attached one behind the other: the first one that runs does the work. What a
+ * copy finds of itself or of one behind it is of an earlier call, the other side of which was lost.
  */
 #include "state.bpf.h"
 
@@ -31,7 +32,7 @@ static __always_inline enum abi_mapping_call mapping_call(int number)
 	return 0;
 }
 
-static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx)
+static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx, __u32 copy)
 {
 	__u64 mm = current_mm();
 	struct thread *thread;
@@ -41,9 +42,12 @@ static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx)
 	thread = thread_get(mm);
 	if (!thread)
 		return;
-	/* Of copies, any but the first finds what the one before it has done. */
-	if (thread->pending.call && !run_config.copies)
+	if (thread->pending.enters >= copy) {
 		lose(LOSS_MAPPING_CALLS, 1);
+		thread->pending.enters = 0;
+	}
+	thread->pending.enters |= copy;
+	thread->pending.exits = 0;
 	thread->pending.call = mapping_call(ctx->id);
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
@@ -74,7 +78,7 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 	return thread->stack_hash;
 }
 
-static __always_inline void leave(const struct trace_event_raw_sys_exit *ctx)
+static __always_inline void leave(const struct trace_event_raw_sys_exit *ctx, __u32 copy)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid(), stack_id = 0;
 	__u32 tid = (__u32)pid_tgid, call;
@@ -86,12 +90,14 @@ static __always_inline void leave(const struct trace_event_raw_sys_exit *ctx)
 		return;
 	call = thread->pending.call;
 	thread->pending.call = 0;
-	if (call != mapping_call(ctx->id)) {
-		/* The very first call of a thread may have begun before the window. */
-		if (thread->pending.enter_ns && !run_config.copies)
-			lose(LOSS_MAPPING_CALLS, 1);
-		return;
+	thread->pending.enters = 0;
+	if (thread->pending.exits >= copy) {
+		lose(LOSS_MAPPING_CALLS, 1);
+		thread->pending.exits = 0;
 	}
+	thread->pending.exits |= copy;
+	if (!call || call != mapping_call(ctx->id))
+		return;
 	count(COUNTER_SYSCALLS);
 	if ((unsigned long)ctx->ret >= -4095UL)
 		return;
@@ -120,25 +126,25 @@ static __always_inline void leave(const struct trace_event_raw_sys_exit *ctx)
 }
 
 /* One pair for all of sys_{enter,exit}_{mmap,munmap,mremap,brk,mprotect,madvise}. */
-#define MAPPING_PAIR(copy)                                             \
-	SEC("tracepoint")                                              \
-	int mapping_enter##copy(struct trace_event_raw_sys_enter *ctx) \
-	{                                                              \
-		enter(ctx);                                            \
-		return 0;                                              \
-	}                                                              \
-	SEC("tracepoint")                                              \
-	int mapping_exit##copy(struct trace_event_raw_sys_exit *ctx)   \
-	{                                                              \
-		leave(ctx);                                            \
-		return 0;                                              \
+#define MAPPING_PAIR(number, suffix)                                     \
+	SEC("tracepoint")                                                \
+	int mapping_enter##suffix(struct trace_event_raw_sys_enter *ctx) \
+	{                                                                \
+		enter(ctx, 1 << number);                                 \
+		return 0;                                                \
+	}                                                                \
+	SEC("tracepoint")                                                \
+	int mapping_exit##suffix(struct trace_event_raw_sys_exit *ctx)   \
+	{                                                                \
+		leave(ctx, 1 << number);                                 \
+		return 0;                                                \
 	}
 
-MAPPING_PAIR()
-MAPPING_PAIR(_2)
-MAPPING_PAIR(_3)
-MAPPING_PAIR(_4)
-MAPPING_PAIR(_5)
-MAPPING_PAIR(_6)
+MAPPING_PAIR(0, )
+MAPPING_PAIR(1, _2)
+MAPPING_PAIR(2, _3)
+MAPPING_PAIR(3, _4)
+MAPPING_PAIR(4, _5)
+MAPPING_PAIR(5, _6)
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -101,10 +101,7 @@ int collect_keep_link(struct collect *collect, int fd);
 void collect_configure_mapping(struct collect *collect);
 int collect_attach_mapping(struct collect *collect);
 
-/*
- * How many calls passed the programs by: those of the targets where a later call tells, at least;
- * where the kernel counts them, those of any process.
- */
+/* How many calls of targets passed the programs by, or may have. */
 uint64_t collect_missed_mapping_calls(struct collect *collect);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */

@@ -9,7 +9,7 @@
 
 static const char *const calls[] = { "mmap", "munmap", "mremap", "brk", "mprotect", "madvise" };
 
-/* See mapping.bpf.c: the last pair is the one that nothing stands behind. */
+/* See mapping.bpf.c: copies, in the order in which they see a call. */
 static const struct {
 	const char *enter, *exit;
 } pairs[] = {
@@ -47,7 +47,6 @@ void collect_configure_mapping(struct collect *collect)
 		bpf_program__set_autoload(find(collect, pairs[i].enter), i < collect->pairs);
 		bpf_program__set_autoload(find(collect, pairs[i].exit), i < collect->pairs);
 	}
-	collect->skeleton->rodata->run_config.copies = collect->pairs > 1;
 }
 
 /* One program, on its side of all calls. */
@@ -94,13 +93,22 @@ static uint64_t passed_over(const struct collect *collect, const char *program)
 		       : info.recursion_misses;
 }
 
+/*
+ * A call that is missed on both sides is missed by all: it is not more than the fewest of each
+ * side. The kernel counts those of any process.
+ */
 uint64_t collect_missed_mapping_calls(struct collect *collect)
 {
-	uint64_t seen = collect_loss(collect, LOSS_MAPPING_CALLS), counted;
+	uint64_t half_seen = collect_loss(collect, LOSS_MAPPING_CALLS), unseen = UINT64_MAX;
 
+	for (unsigned int i = 0; i < collect->pairs; i++) {
+		uint64_t enters = passed_over(collect, pairs[i].enter);
+		uint64_t exits = passed_over(collect, pairs[i].exit);
+
+		unseen = enters < unseen ? enters : unseen;
+		unseen = exits < unseen ? exits : unseen;
+	}
 	if (!collect->pairs)
 		return 0;
-	counted = passed_over(collect, pairs[collect->pairs - 1].enter) +
-		  passed_over(collect, pairs[collect->pairs - 1].exit);
-	return seen > counted ? seen : counted;
+	return half_seen > unseen ? half_seen : unseen;
 }
