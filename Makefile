@@ -280,7 +280,8 @@ $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
 $(O)/tests/vm/verify.o: | $(skeleton)
 
 check-vm:
-	$(Q)contrib/deps.sh build vm
+	$(Q)contrib/deps.sh build
+	$(Q)contrib/deps.sh vm || echo 'check-vm: goes on with what is there' >&2
 	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
 	$(Q)O=$(O) tests/vm/run $(KERNELS)
 

@@ -33,8 +33,9 @@ static __always_inline void lose(enum abi_loss loss, __u64 n)
 	__u32 key = loss;
 	__u64 *sum = bpf_map_lookup_elem(&losses, &key);
 
+	/* Two threads of one CPU may be at it: programs are preempted. */
 	if (sum)
-		*sum += n;
+		__sync_fetch_and_add(sum, n);
 }
 
 /* The state of the current thread, if its calls are of this epoch. */

@@ -134,6 +134,21 @@ def why_not_here():
     return None
 
 
+# In the order of their bits (capabilities(7)).
+CAPABILITIES = """chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap
+    linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module
+    sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time
+    sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog
+    wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore""".split()
+
+
+def own_capabilities():
+    """The names of what this process may."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+        bits = int(re.search(r"^CapPrm:\s*(\w+)", status.read(), re.M)[1], 16)
+    return [name for bit, name in enumerate(CAPABILITIES) if bits >> bit & 1]
+
+
 # -- targets ---------------------------------------------------------------------------------------
 
 

@@ -443,7 +443,8 @@ static void note_ended(struct harvest *harvest)
 /* Where calls were lost or their order was, only the maps know what is still mapped. */
 static void correct_ledgers(struct collect *collect)
 {
-	uint64_t lost = collect_loss(collect, LOSS_MAPPING_RECORDS);
+	uint64_t lost =
+		collect_loss(collect, LOSS_MAPPING_RECORDS) + collect_missed_mapping_calls(collect);
 
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING &&

@@ -68,7 +68,8 @@ struct collect {
 	struct governor governor;
 	struct survivors *survivors; /* NULL: there were no windows */
 	uint64_t look_bytes; /* taken from the ring by this look into it */
-	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
+	unsigned int pairs; /* of programs at mapping calls */
+	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
 	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
 	uint32_t probes;
@@ -139,6 +140,15 @@ void collect_drop_code(struct collect *collect, struct watched *watched);
 
 bool collect_fill_site(struct site *site, const struct sums *sums, const struct stack *stack,
 		       uint64_t now_ns);
+/* Keeps a link until the end; negative: an error, which it returns. */
+int collect_keep_link(struct collect *collect, int fd);
+
+/* mapping.c: chooses the programs before they are loaded; attaches them. */
+void collect_configure_mapping(struct collect *collect);
+int collect_attach_mapping(struct collect *collect);
+
+/* How many calls of targets passed the programs by, or may have. */
+uint64_t collect_missed_mapping_calls(struct collect *collect);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);

@@ -135,8 +135,7 @@ static void configure(struct collect *collect)
 	bpf_program__set_autoload(skeleton->progs.heap_session, options->heap && session);
 	bpf_program__set_autoload(skeleton->progs.heap_return, options->heap && !session);
 	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);
-	bpf_program__set_autoload(skeleton->progs.mapping_enter, options->mapping);
-	bpf_program__set_autoload(skeleton->progs.mapping_exit, options->mapping);
+	collect_configure_mapping(collect);
 	if (collect->method == LINK_PERF)
 		return;
 	bpf_program__set_expected_attach_type(skeleton->progs.heap_session,
