@@ -9,6 +9,7 @@
 static const struct command commands[] = {
 	{ "trace", "what a process or container allocates and does not give back, by stack",
 	  cmd_trace },
+	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
 	{ "check", "what this kernel and these privileges allow", cmd_check },
 };
 
