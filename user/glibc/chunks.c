@@ -107,8 +107,9 @@ static void report(struct walker *walker, uint64_t address, uint64_t bytes)
 		if (address >= walker->piece && address < walker->piece_end) {
 			content = walker->buffer + (address - walker->piece);
 			count = walker->piece_end - address;
-			if (count > bytes)
-				count = bytes;
+			/* A chunk's user has the first word of the next one, too. */
+			if (count > bytes + 8)
+				count = bytes + 8;
 		}
 		walk->seen(walk->context, address, bytes, content, count);
 		return;

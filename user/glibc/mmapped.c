@@ -3,9 +3,9 @@
  * struct malloc_par lies near the main arena. What it begins and ends with differs between
  * versions; sbrk_base, the start of the main heap, is what it is known by:
  *
- * trim_threshold, top_pad, mmap_threshold, arena_test, arena_max, [thp_pagesize, hp_pagesize, int
- * hp_flags (2.35)], int n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold, mmapped_mem,
- * max_mmapped_mem, [max_total_mem (to 2.23)], sbrk_base, …
+ * trim_threshold, top_pad, mmap_threshold, arena_test, arena_max, [thp_mode (2.43)], [thp_pagesize,
+ * hp_pagesize, int hp_flags (2.35)], int n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold,
+ * mmapped_mem, max_mmapped_mem, [max_total_mem (to 2.23)], sbrk_base, …
  */
 #include "glibc/mmapped.h"
 
@@ -18,23 +18,41 @@ enum {
 	SEARCHED_PAGES = 1 << 18, /* for blocks that do not begin a mapping: 1 GiB */
 	BLOCKS_MAX = 1 << 20,
 	N_MMAPS_MAX = 65536, /* the default of M_MMAP_MAX */
-	SETTINGS = 5, /* words before hp_flags or n_mmaps */
+	SETTINGS = 5, /* words, from trim_threshold to arena_max */
+	NEWER_MAX = 4, /* words that versions have put behind these */
+	ARENA_TEST = 8, /* the default: NARENAS_FROM_NCORES(1) */
+	HEADER = 16,
 };
 
 /* -- settings ---------------------------------------------------------------------------------- */
 
-/* words end before sbrk_base: whether they are those of a malloc_par, gap words before it. */
-static bool take_settings(struct mmapped *mmapped, const uint64_t *end, size_t gap)
+/* What stands before counts, as many words back as arena_test says. */
+static void take_thresholds(struct mmapped *mmapped, const uint64_t *counts)
 {
-	const uint64_t *sums = end - gap; /* mmapped_mem, max_mmapped_mem */
+	for (size_t newer = 0; newer <= NEWER_MAX; newer++) {
+		const uint64_t *settings = counts - newer - SETTINGS;
+
+		if (settings[3] != ARENA_TEST)
+			continue;
+		mmapped->has_settings = true;
+		mmapped->trim_threshold_bytes = settings[0];
+		mmapped->mmap_threshold_bytes = settings[2];
+		mmapped->arena_max = settings[4];
+		return;
+	}
+}
+
+/* end: where sbrk_base stands. Whether gap words before it mmapped_mem does. */
+static bool take_sums(struct mmapped *mmapped, const uint64_t *end, size_t gap)
+{
+	const uint64_t *sums = end - gap;
 	uint32_t counts[6];
-	const uint64_t *settings;
 	size_t first;
 
 	memcpy(counts, sums - 3, sizeof(counts));
 	if (sums[0] > sums[1] || sums[0] % READER_PAGE || sums[1] % READER_PAGE)
 		return false;
-	/* [hp_flags, n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold, pad] or without both */
+	/* hp_flags, n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold, padding: or the middle */
 	if (counts[2] == N_MMAPS_MAX && counts[4] <= 1)
 		first = 1;
 	else if (counts[3] == N_MMAPS_MAX && counts[5] <= 1)
@@ -43,13 +61,10 @@ static bool take_settings(struct mmapped *mmapped, const uint64_t *end, size_t g
 		return false;
 	if (counts[first] > counts[first + 2] || !counts[first] != !sums[0])
 		return false;
-	settings = first == 1 ? sums - 3 - 2 - SETTINGS : sums - 2 - SETTINGS;
-	mmapped->counted = mmapped->has_settings = true;
+	mmapped->counted = true;
 	mmapped->blocks = counts[first];
 	mmapped->bytes = sums[0];
-	mmapped->trim_threshold_bytes = settings[0];
-	mmapped->mmap_threshold_bytes = settings[2];
-	mmapped->arena_max = settings[4];
+	take_thresholds(mmapped, first == 1 ? sums - 3 : sums - 2);
 	return true;
 }
 
@@ -68,7 +83,7 @@ static void find_settings(struct mmapped *mmapped, struct reader *reader,
 
 		if (!span || span->arena || span->start - words[i] > 15)
 			continue;
-		if (take_settings(mmapped, &words[i], 2) || take_settings(mmapped, &words[i], 3))
+		if (take_sums(mmapped, &words[i], 2) || take_sums(mmapped, &words[i], 3))
 			return;
 	}
 }
@@ -81,7 +96,8 @@ static bool may_hold_blocks(const struct map *map)
 	       (!map->path || !strncmp(map->path, "[anon", 5));
 }
 
-/* The size of a block that begins at address, or 0. */
+/* The mapping's bytes of a block that begins at address, or 0. From 2.43 on, its chunk ends 16
+ * bytes before the mapping does. */
 static uint64_t block_at(struct reader *reader, uint64_t address, uint64_t end)
 {
 	uint64_t header[2], bytes;
@@ -89,6 +105,8 @@ static uint64_t block_at(struct reader *reader, uint64_t address, uint64_t end)
 	if (!reader_read(reader, address, header, sizeof(header)))
 		return 0;
 	bytes = header[1] & ~(uint64_t)CHUNK_FLAGS;
+	if (bytes % READER_PAGE == READER_PAGE - HEADER)
+		bytes += HEADER;
 	if ((header[1] & CHUNK_FLAGS) != CHUNK_MMAPPED || header[0] || !bytes ||
 	    bytes % READER_PAGE || bytes > end - address)
 		return 0;
