@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * heap_walk [--threads 3] [--blocks 4000] [--busy 1] [--bytes N]: a heap of blocks of many sizes,
- * some of them given back, in the main arena and in those of its threads, which stay. With --bytes,
- * the main thread holds at least that much more.
+ * heap_walk [--threads 3] [--blocks 4000] [--busy 1] [--bytes N] [--untouched N]: a heap of blocks
+ * of many sizes, some of them given back, in the main arena and in those of its threads, which
+ * stay. With --bytes, the main thread holds at least that much more; with --untouched, a block that
+ * it never writes to.
  *
- * go: with --busy, threads go on replacing their blocks, without an answer until "stop". Truth:
- * what malloc_info(3) says, its quotes turned to apostrophes: {"xml":"…"}.
+ * run: with --busy, threads begin to replace their blocks as fast as they can, until the next word.
+ * go: truth, what malloc_info(3) says, its quotes turned to apostrophes: {"xml":"…"}.
  *
  * Runs with any glibc from 2.2.5 on: it asks for no newer symbol, and has its own _start, for
  * crt1's is bound to the newest. (Before 2.34, libpthread has to be preloaded.)
@@ -37,12 +38,12 @@ __asm__(".symver pthread_create,pthread_create@GLIBC_2.2.5\n"
 	"	hlt\n");
 #endif
 
-enum { MAX_THREADS = 64, MAX_BLOCKS = 1 << 20, XML_BYTES = 1 << 20 };
+enum { MAX_THREADS = 64, MAX_BLOCKS = 1 << 20, XML_BYTES = 1 << 20, BATCH = 32 };
 
 struct worker {
 	void **blocks;
 	long count;
-	uint64_t random;
+	uint64_t random, seed;
 };
 
 static struct worker workers[MAX_THREADS + 1];
@@ -59,10 +60,14 @@ static uint64_t next_random(struct worker *worker)
 	return worker->random;
 }
 
-static size_t some_size(struct worker *worker)
+/* Of the block in place i, whenever it is made anew: the sum of all stays what it is. */
+static size_t size_of(const struct worker *worker, long i)
 {
-	uint64_t random = next_random(worker);
+	struct worker place = { .random = worker->seed + (uint64_t)i * 0x9e3779b97f4a7c15ULL };
+	uint64_t random;
 
+	next_random(&place);
+	random = next_random(&place);
 	switch (random % 16) {
 	case 0:
 		return 1 + random / 16 % 60000;
@@ -74,8 +79,10 @@ static size_t some_size(struct worker *worker)
 	}
 }
 
-static void set(struct worker *worker, long i, size_t bytes)
+static void set(struct worker *worker, long i)
 {
+	size_t bytes = size_of(worker, i);
+
 	worker->blocks[i] = malloc(bytes);
 	if (!worker->blocks[i])
 		die("heap_walk: no memory\n");
@@ -86,20 +93,29 @@ static void set(struct worker *worker, long i, size_t bytes)
 static void fill(struct worker *worker)
 {
 	for (long i = 0; i < worker->count; i++)
-		set(worker, i, some_size(worker));
-	for (long i = 0; i < worker->count; i += 3) {
+		set(worker, i);
+	for (long i = 0; i < worker->count && !busy; i += 3) {
 		free(worker->blocks[i]);
 		worker->blocks[i] = NULL;
 	}
 }
 
+/* Frees some blocks here and there, and makes them anew in another order: chunks merge and split.
+ */
 static void churn(struct worker *worker)
 {
-	while (!atomic_load_explicit(&stopped, memory_order_relaxed)) {
-		long i = (long)(next_random(worker) % (uint64_t)worker->count);
+	long places[BATCH];
 
-		free(worker->blocks[i]);
-		set(worker, i, some_size(worker));
+	while (!atomic_load_explicit(&stopped, memory_order_relaxed)) {
+		for (int i = 0; i < BATCH; i++) {
+			places[i] = (long)(next_random(worker) % (uint64_t)worker->count);
+			free(worker->blocks[places[i]]);
+			worker->blocks[places[i]] = NULL;
+		}
+		for (int i = BATCH; i--;) {
+			free(worker->blocks[places[i]]); /* chosen twice */
+			set(worker, places[i]);
+		}
 	}
 	atomic_fetch_sub(&running, 1);
 }
@@ -172,7 +188,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i <= threads; i++) {
 		workers[i].blocks = calloc((size_t)blocks, sizeof(void *));
 		workers[i].count = blocks;
-		workers[i].random = 88172645463325252ULL + (uint64_t)i;
+		workers[i].random = workers[i].seed = 88172645463325252ULL + (uint64_t)i;
 	}
 	hold(option(argc, argv, "--bytes", 0));
 	for (long i = 1; i <= threads; i++) {
@@ -186,6 +202,8 @@ int main(int argc, char **argv)
 		memset(own, 2, 10000);
 		KEEP(own);
 	}
+	if (option(argc, argv, "--untouched", 0))
+		KEEP(malloc((size_t)option(argc, argv, "--untouched", 0)));
 	while (atomic_load(&ready) < threads)
 		sched_yield();
 	say("ready %d\n", (int)getpid());
