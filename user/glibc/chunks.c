@@ -26,6 +26,8 @@ struct walker {
 	uint64_t previous,
 		previous_bytes; /* the chunk before, whose use is not known yet; 0: none */
 	bool previous_fence;
+	uint64_t run; /* where free chunks, one behind the other, begin; 0: the last is in use */
+	size_t next_fast; /* of walk->fast */
 };
 
 static bool load(struct walker *walker, uint64_t address)
@@ -76,13 +78,17 @@ static bool fits(const struct walker *walker, uint64_t address, uint64_t size_wo
 
 /* -- what was found ---------------------------------------------------------------------------- */
 
-static void add_releasable(struct walker *walker, uint64_t address, uint64_t bytes)
+/* The free chunks from run on end at end: the pages between are nobody else's. */
+static void end_run(struct walker *walker, uint64_t end)
 {
-	uint64_t start = page_up(address + HEAD), end = page_down(address + bytes);
-	uint64_t swapped = 0;
+	uint64_t start = page_up(walker->run + HEAD), swapped = 0;
 
-	if (start >= end)
+	end = page_down(end);
+	if (!walker->run || start >= end) {
+		walker->run = 0;
 		return;
+	}
+	walker->run = 0;
 	walker->chunks->whole_bytes += end - start;
 	if (start < walker->piece || end > walker->piece_end) {
 		reader_count(walker->walk->reader, start, end, &walker->chunks->releasable_bytes,
@@ -93,6 +99,22 @@ static void add_releasable(struct walker *walker, uint64_t address, uint64_t byt
 		if (walker->states[(start - walker->piece) / READER_PAGE] == PAGE_PRESENT)
 			walker->chunks->releasable_bytes += READER_PAGE;
 	}
+}
+
+static bool is_fast(struct walker *walker, uint64_t address)
+{
+	const struct chunks_walk *walk = walker->walk;
+
+	while (walker->next_fast < walk->fast_count && walk->fast[walker->next_fast] < address)
+		walker->next_fast++;
+	return walker->next_fast < walk->fast_count && walk->fast[walker->next_fast] == address;
+}
+
+/* The chunk before is free, or is as good as free: malloc_trim() joins it with its neighbours. */
+static void add_to_run(struct walker *walker)
+{
+	if (!walker->run)
+		walker->run = walker->previous;
 }
 
 static void report(struct walker *walker, uint64_t address, uint64_t bytes)
@@ -121,22 +143,27 @@ static bool settle(struct walker *walker, uint64_t address, uint64_t size_word)
 {
 	uint64_t bytes = walker->previous_bytes;
 
-	if (!walker->previous || walker->previous_fence)
+	if (!walker->previous || walker->previous_fence) {
+		end_run(walker, walker->previous);
 		return true;
+	}
 	if (size_word & CHUNK_PREV_IN_USE) {
 		walker->chunks->in_use_bytes += bytes;
 		walker->chunks->in_use_blocks++;
 		sizes_add(walker->walk->sizes, bytes);
 		if (walker->walk->watched)
 			report(walker, walker->previous, bytes);
+		if (is_fast(walker, walker->previous))
+			add_to_run(walker);
+		else if (walker->run)
+			end_run(walker, walker->previous);
 		return true;
 	}
 	if (word(walker, address) != bytes)
 		return false;
 	walker->chunks->free_bytes += bytes;
 	walker->chunks->free_blocks++;
-	if (bytes > READER_PAGE)
-		add_releasable(walker, walker->previous, bytes);
+	add_to_run(walker);
 	return true;
 }
 
@@ -191,6 +218,7 @@ static uint64_t recover(struct walker *walker, uint64_t address)
 {
 	uint64_t from = walker->previous ? walker->previous : address, next;
 
+	end_run(walker, from);
 	walker->previous = 0;
 	for (int i = 0; i < TRIES && walker->chunks->retries < RETRIES_MAX; i++) {
 		if (from == walker->recovered)
@@ -241,11 +269,28 @@ static void finish(struct walker *walker)
 	walker->chunks->unread_bytes += walker->limit - walker->previous;
 }
 
+/* The first of the chunks in fastbins that is not before the span. */
+static size_t first_fast(const struct chunks_walk *walk)
+{
+	size_t low = 0, high = walk->fast_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (walk->fast[middle] < walk->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 void chunks_walk(const struct chunks_walk *walk, struct chunks *chunks)
 {
 	struct walker walker = { .walk = walk, .chunks = chunks };
 	uint64_t address = walk->start;
 
+	walker.next_fast = first_fast(walk);
 	walker.limit = walk->top ? walk->top : walk->end;
 	walker.buffer = mem_alloc(PIECE_BYTES);
 	walker.states = mem_alloc(PIECE_PAGES);
@@ -261,6 +306,7 @@ void chunks_walk(const struct chunks_walk *walk, struct chunks *chunks)
 		}
 	}
 	finish(&walker);
+	end_run(&walker, walker.limit);
 	mem_free(walker.states);
 	mem_free(walker.buffer);
 }

@@ -18,7 +18,8 @@ struct chunks {
 	uint64_t in_use_bytes, in_use_blocks; /* those in fastbins and tcaches included */
 	uint64_t free_bytes, free_blocks;
 	uint64_t unread_bytes;
-	uint64_t whole_bytes; /* pages in free chunks that hold nothing else */
+	uint64_t whole_bytes; /* pages that hold nothing but free chunks, those in fastbins included
+			       */
 	uint64_t releasable_bytes; /* of these: present */
 	uint64_t swapped_bytes; /* of the unread */
 	uint64_t retries;
@@ -30,6 +31,10 @@ struct chunks_walk {
 	uint64_t top; /* address of the top chunk where it is in here, else 0 */
 	bool main; /* the main arena's chunks have another flag */
 	struct sizes *sizes; /* of chunks in use */
+	/* Chunks in fastbins, in ascending order: malloc_trim(3) joins them with their neighbours.
+	 */
+	const uint64_t *fast;
+	size_t fast_count;
 	/* Called for each chunk in use whose size is one of watched (up to where one is 0). bytes:
 	 * what the process has there, as far as it has been read, or NULL. */
 	const uint64_t *watched;

@@ -18,6 +18,7 @@ struct walking {
 	const struct maps *maps;
 	struct arenas arenas;
 	struct lists lists;
+	VEC(uint64_t) fast; /* addresses of the chunks in fastbins, in order */
 	struct sizes sizes;
 	uint64_t watched[WATCHED_MAX + 4];
 	const struct walk_watch *watch;
@@ -74,6 +75,8 @@ static void walk_span(struct walking *walking, const struct heap_span *span)
 			.top = has_top ? arena->top : 0,
 			.main = arena->main,
 			.sizes = &walking->sizes,
+			.fast = walking->fast.items,
+			.fast_count = walking->fast.count,
 			.watched = walking->watched,
 			.seen = see,
 			.context = walking,
@@ -84,7 +87,7 @@ static void walk_span(struct walking *walking, const struct heap_span *span)
 	sums->binned_blocks += chunks.free_blocks;
 	sums->unread_bytes += chunks.unread_bytes;
 	sums->releasable_bytes += chunks.releasable_bytes;
-	sums->pinned_bytes += chunks.free_bytes - chunks.whole_bytes;
+	sums->pinned_bytes += chunks.whole_bytes; /* to be taken off: see end_sums */
 	walking->walk->retries += chunks.retries;
 	reader_count(walking->reader, page_down(span->start), page_up(span->end),
 		     &sums->resident_bytes, &sums->swapped_bytes);
@@ -142,13 +145,25 @@ static void sum_list(struct walking *walking, struct free_chunk *chunks, size_t 
 	}
 }
 
-static void find_free_lists(struct walking *walking)
+/* Before the walk: it is to know what lies between. */
+static void find_fast(struct walking *walking)
 {
 	struct lists *lists = &walking->lists;
 
 	lists->mangled = -1;
-	reader_refresh(walking->reader);
 	lists_add_fastbins(lists, walking->reader, &walking->arenas);
+	if (lists->fast.count)
+		qsort(lists->fast.items, lists->fast.count, sizeof(*lists->fast.items), by_address);
+	vec_for_each (chunk, &lists->fast)
+		*vec_add(&walking->fast) = chunk->address;
+}
+
+/* Behind the walk, which has found the caches. */
+static void find_cached(struct walking *walking)
+{
+	struct lists *lists = &walking->lists;
+
+	reader_refresh(walking->reader);
 	vec_for_each (candidate, &walking->tcaches)
 		lists_add_tcache(lists, walking->reader, &walking->arenas, candidate->address,
 				 candidate->size_bytes);
@@ -212,6 +227,7 @@ static void end_sums(struct walking *walking)
 		sums->top_bytes = arena->top_bytes;
 		sums->free_bytes = sums->binned_bytes + sums->fastbin_bytes + sums->cached_bytes +
 				   sums->top_bytes;
+		sums->pinned_bytes = minus(sums->free_bytes - sums->top_bytes, sums->pinned_bytes);
 		sums->in_use_bytes =
 			minus(sums->system_bytes, sums->free_bytes + sums->unread_bytes);
 	}
@@ -238,8 +254,9 @@ int walk_heap(struct walk *walk, struct reader *reader, const struct maps *maps,
 		sizes_init(&walking.sizes);
 		set_watched(&walking);
 		begin_sums(&walking);
+		find_fast(&walking);
 		walk_spans(&walking);
-		find_free_lists(&walking);
+		find_cached(&walking);
 		add_mmapped(&walking);
 		end_sums(&walking);
 		pass_on_seen(&walking);
@@ -249,6 +266,7 @@ int walk_heap(struct walk *walk, struct reader *reader, const struct maps *maps,
 		walk->cut = reader_is_over(reader);
 		sizes_free(&walking.sizes);
 	}
+	vec_free(&walking.fast);
 	vec_free(&walking.tcaches);
 	vec_free(&walking.seen);
 	lists_free(&walking.lists);
