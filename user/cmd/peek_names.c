@@ -6,6 +6,7 @@
  */
 #include "cmd/peek_names.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 #include "sandbox/sandbox.h"
 #include "symbol/demangle.h"
 
-enum { NAME_MAX_BYTES = 512, FOUND_MAX = 4096 };
+enum { NAME_MAX_BYTES = 512, FOUND_MAX = 4096, TEXT_LEAST = 6, TEXT_MAX_BYTES = 64 };
 #define OFFSET_TO_TOP_MAX (1 << 20)
 
 struct opened {
@@ -159,14 +160,28 @@ static char *function_of(struct peek_names *names, const struct map *map, uint64
 	return text;
 }
 
+/* A pointer to a text, such as a string's buffer. */
+static char *text_at(struct peek_names *names, uint64_t word)
+{
+	char text[TEXT_MAX_BYTES];
+	size_t count = 0;
+
+	while (count < sizeof(text) && reader_read(names->reader, word + count, text + count, 1) &&
+	       isascii(text[count]) && isprint(text[count]))
+		count++;
+	return count < TEXT_LEAST ? NULL : mem_printf("\"%.*s\"", (int)count, text);
+}
+
 char *peek_names_find(struct peek_names *names, uint64_t word, bool *is_class)
 {
 	const struct map *map = word >= READER_PAGE ? maps_find(names->maps, word) : NULL;
 	char *name = NULL;
 
 	*is_class = false;
-	if (!map || !map->inode || !map->path || map->shared || names->found >= FOUND_MAX)
+	if (!map || map->shared || names->found >= FOUND_MAX)
 		return NULL;
+	if (!map->inode || !map->path)
+		return text_at(names, word);
 	if (word % 8 == 0 && !map->executable)
 		name = class_of(names, word);
 	*is_class = name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a word found in memory points to: a function, or the vtable of a class. */
+/* What a word found in memory points to: a function, the vtable of a class, a text. */
 #ifndef UNFREED_CMD_PEEK_NAMES_H
 #define UNFREED_CMD_PEEK_NAMES_H
 
