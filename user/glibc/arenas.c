@@ -154,7 +154,7 @@ static uint64_t scan_map(struct scan *scan, uint64_t *at)
 /* attached_threads stands before the sizes from 2.23 on: which of both fits. */
 static void read_sizes(struct arena *arena, const uint64_t words[3], uint16_t distance)
 {
-	arena->has_attached = distance != 104 || words[0] < 1 << 16 || words[0] > words[1];
+	arena->has_attached = distance != 104 || words[0] < READER_PAGE || words[0] > words[1];
 	arena->attached_threads = arena->has_attached ? words[0] : 0;
 	arena->system_bytes = words[arena->has_attached];
 	arena->max_system_bytes = words[arena->has_attached + 1];
