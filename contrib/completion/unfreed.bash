@@ -25,7 +25,7 @@ _unfreed() {
 		--events) words='heap mapping heap,mapping' ;;
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
-		--max-overhead) words='off' ;;
+		--max-overhead) words='1% 2% 5% 10% off' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
 		-o | --output | --cgroup | --host-root)
