@@ -208,7 +208,11 @@ $(O)/tests/targets/%-nofp.o: tests/targets/%.cc $(O)/flags
 
 $(O)/tests/targets/%: $(O)/tests/targets/%.o
 	$(call say,LINK,$@)
-	$(Q)$(CXX) -pthread -o $@ $^ -Wl,--as-needed -ldl
+	$(Q)$(CXX) -pthread $(target_ldflags) -o $@ $^ -Wl,--as-needed -ldl
+
+# It brings its own _start, to run with glibcs older than that of its build.
+$(O)/tests/targets/heap_walk $(O)/tests/targets/heap_walk-nofp: private target_ldflags := \
+	$(if $(filter x86_64,$(ARCH)),-nostartfiles)
 
 $(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
 $(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
