@@ -10,13 +10,16 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "collect/allocators.h"
+#include "unwind/stubs.h"
 
-enum { VDSO_BYTES_MAX = 64 * 1024 };
+enum { VDSO_BYTES_MAX = 64 * 1024, PAGE_BYTES = 4096 };
 
 struct images {
 	struct sandbox *sandbox;
 	struct tables *tables;
 	VEC(struct image *) all;
+	struct abi_row stubs; /* the row of the last that were found */
+	uint32_t stubs_at; /* its place in the table */
 };
 
 struct images *images_new(struct sandbox *sandbox, struct tables *tables)
@@ -268,6 +271,37 @@ static void load_rows(struct images *images, struct image *image)
 		image->rows_base = rows.base;
 	}
 	free(rows.rows);
+}
+
+static bool add_stubs(struct images *images, const struct abi_row *row, uint64_t start,
+		      struct stubs_list *list)
+{
+	if (memcmp(row, &images->stubs, sizeof(*row))) {
+		if (tables_add_rows(images->tables, row, 1, &images->stubs_at))
+			return false;
+		images->stubs = *row;
+	}
+	*vec_add(list) = (struct stubs){ start, start + STUBS_BYTES, images->stubs_at };
+	return true;
+}
+
+void images_stubs(struct images *images, pid_t pid, const struct map *map, struct stubs_list *list)
+{
+	uint64_t bytes = map->end - map->start, at = 0;
+	cleanup_free uint8_t *code = NULL;
+	struct abi_row row;
+
+	if (bytes > IMAGES_STUBS_MAX)
+		bytes = IMAGES_STUBS_MAX;
+	code = mem_alloc(bytes);
+	if (bytes < STUBS_BYTES || proc_read_memory(pid, map->start, code, bytes))
+		return;
+	while (at + STUBS_BYTES <= bytes) {
+		bool is_stubs = unwind_stubs(code + at, &row) &&
+				add_stubs(images, &row, map->start + at, list);
+
+		at += is_stubs ? (uint64_t)STUBS_BYTES : PAGE_BYTES;
+	}
 }
 
 /* -- opening ----------------------------------------------------------------------------------- */

@@ -50,6 +50,21 @@ void images_free(struct images *images); /* NULL is legal */
  */
 struct image *images_get(struct images *images, pid_t pid, const struct map *map);
 
+/* A part of anonymous code that is known by its bytes (unwind/stubs.h). */
+struct stubs {
+	uint64_t start, end;
+	uint32_t row; /* its place in the table */
+};
+
+struct stubs_list {
+	struct stubs *items;
+	size_t count, capacity;
+};
+
+/* Adds those in an executable mapping of pid, as far as its first IMAGES_STUBS_MAX bytes go. */
+enum { IMAGES_STUBS_MAX = 1 << 20 };
+void images_stubs(struct images *images, pid_t pid, const struct map *map, struct stubs_list *list);
+
 /* Image address of the first byte of a mapping: what stands at map->offset in the file. */
 uint64_t image_address(const struct image *image, const struct map *map);
 

@@ -17,7 +17,7 @@ struct ring_buffer;
 /* A frame as it was when its stack arrived: mappings may change later. */
 struct stack_frame {
 	struct image *image; /* NULL: address is raw */
-	const struct named *java; /* of code in a JVM's code cache, else NULL */
+	const struct named *made; /* of code that was made at run time, else NULL */
 	uint64_t address; /* in the image, of the call: not of the return */
 	const char *path; /* of an anonymous mapping, or NULL; lives as long as collect */
 };

@@ -47,7 +47,9 @@ void watched_free(struct watched *watched)
 	watched_end(watched);
 	code_forget(watched);
 	vec_free(&watched->code);
+	vec_free(&watched->stubs);
 	java_free(watched->java);
+	jit_free(watched->jit);
 	vec_free(&watched->links);
 	vec_free(&watched->attached);
 	vec_free(&watched->places);
@@ -132,6 +134,21 @@ static bool code_read(struct watched *watched, struct images *images, const stru
 	return code_put(watched, &whole, NULL);
 }
 
+/* Whether there are others now. */
+static bool stubs_read(struct watched *watched, struct images *images, const struct maps *maps)
+{
+	struct stubs_list found = { 0 }, old = watched->stubs;
+
+	vec_for_each (map, &maps->rows) {
+		if (map->executable && is_anonymous(map))
+			images_stubs(images, watched->pid, map, &found);
+	}
+	watched->stubs = found;
+	found = old;
+	vec_free(&found);
+	return watched->stubs.count != old.count;
+}
+
 int watched_read_code(struct watched *watched, struct images *images)
 {
 	struct maps maps;
@@ -145,6 +162,7 @@ int watched_read_code(struct watched *watched, struct images *images)
 		if (map->executable)
 			news |= code_read(watched, images, &maps, map);
 	}
+	news |= stubs_read(watched, images, &maps);
 	maps_free(&maps);
 	return news;
 }
@@ -179,22 +197,48 @@ const struct code *watched_find(const struct watched *watched, uint64_t address)
 	return NULL;
 }
 
+/* Anonymous code, cut where there are stubs in it. */
+static size_t put_anonymous(const struct watched *watched, const struct code *code,
+			    struct abi_code *rows)
+{
+	uint64_t at = code->start;
+	size_t count = 0;
+
+	vec_for_each (stubs, &watched->stubs) {
+		if (stubs->start < at || stubs->end > code->end)
+			continue;
+		if (at < stubs->start)
+			rows[count++] = (struct abi_code){ .start = at, .end = stubs->start };
+		rows[count++] = (struct abi_code){
+			.start = stubs->start,
+			.end = stubs->end,
+			.bias = stubs->start,
+			.rows_first = stubs->row,
+			.rows_count = 1,
+		};
+		at = stubs->end;
+	}
+	if (at < code->end)
+		rows[count++] = (struct abi_code){ .start = at, .end = code->end };
+	return count;
+}
+
 size_t watched_code_table(const struct watched *watched, struct abi_code **table)
 {
 	size_t count = 0;
 
-	*table = mem_array(watched->code.count + 1, sizeof(**table));
+	*table = mem_array(watched->code.count + 2 * watched->stubs.count + 1, sizeof(**table));
 	vec_for_each (code, &watched->code) {
-		struct abi_code *row = &(*table)[count++];
-
-		row->start = code->start;
-		row->end = code->end;
-		row->bias = code->bias;
-		if (code->image) {
-			row->bias += code->image->rows_base;
-			row->rows_first = code->image->rows_first;
-			row->rows_count = code->image->rows_count;
-		}
+		if (code->image)
+			(*table)[count++] = (struct abi_code){
+				.start = code->start,
+				.end = code->end,
+				.bias = code->bias + code->image->rows_base,
+				.rows_first = code->image->rows_first,
+				.rows_count = code->image->rows_count,
+			};
+		else
+			count += put_anonymous(watched, code, *table + count);
 	}
 	return count;
 }

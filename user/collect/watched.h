@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "collect/images.h"
 #include "collect/java.h"
+#include "collect/jit.h"
 #include "collect/link.h"
 #include "model/ledger.h"
 #include "process/proc.h"
@@ -37,10 +38,12 @@ struct watched {
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
+	struct stubs_list stubs; /* in anonymous code, sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
 	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
+	struct jit *jit; /* NULL: no stack came through code without an image yet */
 	struct ledger *ledger;
 	VEC(int) links;
 	VEC(const struct image *) attached; /* images that were probed */
