@@ -41,6 +41,7 @@ def trace(target, pid):
     with lib.Trace("-p", pid) as tracer:
         truth = target.go()
         report = tracer.stop()
+    expect_equal(target.quit(), 0, "exit status")  # it removes its map
     lib.compare(report, truth["sites"])
     lib.expect_no_losses(report)
     return report
@@ -174,9 +175,9 @@ def pythons():
     for name in ("python3.12", "python3.13", "python3.14", "python3"):
         for path in (shutil.which(name), *glob.glob(f"/usr/local/bin/{name}")):
             probe = path and subprocess.run(
-                [path, "-c", "import sys; sys.activate_stack_trampoline('perf');"
-                 " print(sys.executable)"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                text=True, check=False)
+                [path, "-c", "import sys, sysconfig; print(sys.executable); sys.exit("
+                 "not sysconfig.get_config_var('PY_HAVE_PERF_TRAMPOLINE'))"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
             if probe and probe.returncode == 0:
                 found.add(os.path.realpath(probe.stdout.strip()))
     return sorted(found)
