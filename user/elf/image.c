@@ -2,6 +2,7 @@
 /* An ELF file of a target: opening it, its segments, its sections, its bytes. */
 #include "elf/image.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -195,6 +196,23 @@ const Elf_Data *image_section_data(Elf_Scn *section, const GElf_Shdr *header)
 	return elf_getdata(section, NULL);
 }
 
+/* The form before SHF_COMPRESSED: "ZLIB" and the size, big-endian, in front (.zdebug_frame). */
+static const Elf_Data *inflate_gnu(Elf_Scn *section, const GElf_Shdr *header)
+{
+	const Elf_Data *raw =
+		header->sh_size <= IMAGE_SECTION_MAX ? elf_rawdata(section, NULL) : NULL;
+	uint64_t bytes;
+
+	if (!raw || !raw->d_buf)
+		return NULL;
+	if (raw->d_size < 12 || memcmp(raw->d_buf, "ZLIB", 4))
+		return elf_getdata(section, NULL); /* inflated before */
+	memcpy(&bytes, (const char *)raw->d_buf + 4, sizeof(bytes));
+	if (be64toh(bytes) > IMAGE_SECTION_MAX || elf_compress_gnu(section, 0, 0) < 0)
+		return NULL;
+	return elf_getdata(section, NULL);
+}
+
 struct wanted {
 	const char *name;
 	struct image_section *section;
@@ -204,13 +222,14 @@ struct wanted {
 static bool take_section(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
 {
 	struct wanted *wanted = context;
+	bool is_gnu = !strncmp(name, ".zdebug_", 8) && !strcmp(name + 2, wanted->name + 1);
 	const Elf_Data *data;
 
-	if (strcmp(name, wanted->name))
+	if (!is_gnu && strcmp(name, wanted->name))
 		return true;
 	if (!image_section_bytes(section, header))
 		return false;
-	data = image_section_data(section, header);
+	data = is_gnu ? inflate_gnu(section, header) : image_section_data(section, header);
 	if (!data || !data->d_buf) {
 		wanted->error = error_set(-EINVAL, "broken section %s", wanted->name);
 		return false;
