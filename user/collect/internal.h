@@ -78,6 +78,12 @@ void collect_follow(struct collect *collect);
 /* Reads the code of a process again and publishes it to the kernel side. */
 int collect_refresh_code(struct collect *collect, struct watched *watched);
 
+/* Publishes the code of a process to the kernel side, as it was read last. */
+int collect_publish_code(struct collect *collect, struct watched *watched);
+
+/* drop.c: where there are too many images, lets go of those that nothing maps any more. */
+void collect_drop_images(struct collect *collect);
+
 /* A sentence for the user, once. */
 void collect_note(struct collect *collect, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -87,7 +87,7 @@ static void drop_code(struct collect *collect, struct watched *watched)
 	watched->code_count = 0;
 }
 
-static int publish_code(struct collect *collect, struct watched *watched)
+int collect_publish_code(struct collect *collect, struct watched *watched)
 {
 	struct abi_target target = { .tgid = watched->tgid,
 				     .generation = ++collect->generation,
@@ -123,7 +123,7 @@ int collect_refresh_code(struct collect *collect, struct watched *watched)
 {
 	int news = watched_read_code(watched, collect->images);
 
-	return news > 0 ? publish_code(collect, watched) : news;
+	return news > 0 ? collect_publish_code(collect, watched) : news;
 }
 
 /* Takes what the kernel side has found of one process. */
@@ -144,7 +144,7 @@ static void take_space(struct collect *collect, struct watched *watched)
 	watched->space = found.space;
 	/* What it executes from now on is told, what it has since its code was read was not. */
 	watched_renew(watched, collect->images);
-	publish_code(collect, watched);
+	collect_publish_code(collect, watched);
 }
 
 /* Its address space is to be found yet. */
@@ -326,7 +326,7 @@ static void follow(struct collect *collect, struct watched *watched)
 {
 	if (watched->java ? java_code_changed(watched->java)
 			  : watched->java_tries && watched->java_tries < JAVA_TRIES_MAX)
-		publish_code(collect, watched);
+		collect_publish_code(collect, watched);
 	if (watched->began_ns)
 		attach_late(collect, watched);
 	else
@@ -345,6 +345,7 @@ void collect_follow(struct collect *collect)
 	uint64_t begun_ns = collect_now_ns();
 
 	rescan(collect);
+	collect_drop_images(collect);
 	for (size_t i = 0; i < collect->watched.count; i++) {
 		struct watched *watched = collect->watched.items[i];
 

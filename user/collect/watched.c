@@ -82,8 +82,12 @@ static bool code_put(struct watched *watched, const struct map *map, struct imag
 	for (size_t i = 0; i < watched->code.count; i++) {
 		struct code *old = &watched->code.items[i];
 
-		if (code_same(old, map, image))
-			return false;
+		if (code_same(old, map, image)) {
+			bool was_gone = old->seen + 1 < watched->readings;
+
+			old->seen = watched->readings;
+			return was_gone;
+		}
 		if (old->start < map->end && map->start < old->end)
 			mem_free(old->path);
 		else
@@ -91,6 +95,7 @@ static bool code_put(struct watched *watched, const struct map *map, struct imag
 	}
 	watched->code.count = kept;
 	new.bias = map->start - (image && image->usable ? image_address(image, map) : map->offset);
+	new.seen = watched->readings;
 	new.path = image ? NULL : mem_string(map->path);
 	vec_add(&watched->code);
 	for (at = kept; at && watched->code.items[at - 1].start > new.start; at--)
@@ -158,6 +163,7 @@ int watched_read_code(struct watched *watched, struct images *images)
 	error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;
+	watched->readings++;
 	vec_for_each (map, &maps.rows) {
 		if (map->executable)
 			news |= code_read(watched, images, &maps, map);
@@ -177,6 +183,22 @@ int watched_renew(struct watched *watched, struct images *images)
 	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
 	code_forget(watched);
 	return watched_read_code(watched, images);
+}
+
+bool watched_has(const struct watched *watched, const struct code *code)
+{
+	return code->seen == watched->readings;
+}
+
+void watched_forget(struct watched *watched, const struct image *image)
+{
+	size_t kept = 0;
+
+	vec_for_each (code, &watched->code) {
+		if (code->image != image)
+			watched->code.items[kept++] = *code;
+	}
+	watched->code.count = kept;
 }
 
 const struct code *watched_find(const struct watched *watched, uint64_t address)
@@ -229,6 +251,9 @@ size_t watched_code_table(const struct watched *watched, struct abi_code **table
 
 	*table = mem_array(watched->code.count + 2 * watched->stubs.count + 1, sizeof(**table));
 	vec_for_each (code, &watched->code) {
+		/* Of a JIT compiler, pages come and go faster than the maps are read. */
+		if (code->image && !watched_has(watched, code))
+			continue;
 		if (code->image)
 			(*table)[count++] = (struct abi_code){
 				.start = code->start,

@@ -20,6 +20,7 @@ struct code {
 	uint64_t bias; /* address - bias = address in the image */
 	struct image *image; /* NULL: anonymous */
 	char *path; /* of an anonymous one: "[anon:jit]", or NULL */
+	uint32_t seen; /* number of the reading that saw it last */
 	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
@@ -39,6 +40,7 @@ struct watched {
 	int exit_code; /* as in wait(2), -1: not known */
 	VEC(struct code) code; /* sorted by start */
 	struct stubs_list stubs; /* in anonymous code, sorted by start */
+	uint32_t readings; /* of the maps */
 	uint64_t code_read_ns; /* when the maps were read last */
 	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
@@ -67,6 +69,12 @@ int watched_renew(struct watched *watched, struct images *images);
 
 /* The mappings as the kernel side wants them: *code is the caller's. */
 size_t watched_code_table(const struct watched *watched, struct abi_code **code);
+
+/* Whether code was there when the maps were read last. */
+bool watched_has(const struct watched *watched, const struct code *code);
+
+/* Forgets code of an image that is to be freed; such code is gone. */
+void watched_forget(struct watched *watched, const struct image *image);
 
 /* The mapping that holds address, or NULL. */
 const struct code *watched_find(const struct watched *watched, uint64_t address);
