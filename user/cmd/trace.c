@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/output.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/interrupt.h"
@@ -49,6 +50,21 @@ static void progress(const struct run *run, bool done)
 		fprintf(stderr, "\r%s of %s, Ctrl-C ends\033[K",
 			units_format_time(now, collect_window_ns(run->collect)),
 			units_format_time(end, trace->duration_ns));
+}
+
+/* While the names are looked up. */
+static void show_fetching(const char *name)
+{
+	char text[256];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (!name) {
+		fputs("\r\033[K", stderr);
+		return;
+	}
+	text_escape(text, sizeof(text), name);
+	fprintf(stderr, "\rfetching debug information of %s\033[K", text);
 }
 
 static void set_width(struct trace *trace)
@@ -199,6 +215,7 @@ static int start(struct run *run)
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
 	options.members = &run->target;
+	options.fetching = show_fetching;
 	return collect_start(&run->collect, &options);
 }
 

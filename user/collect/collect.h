@@ -26,6 +26,8 @@ struct collect_options {
 	uint64_t max_stacks; /* distinct stacks kept, of all processes */
 	uint64_t min_age_ns; /* what counts as young in snapshots */
 	bool frame_pointers_only; /* no unwind tables */
+	void (*fetching)(
+		const char *name); /* a debug file is waited for; NULL: no more. May be NULL */
 	bool method_given; /* else the best that works */
 	enum link_method method;
 };

@@ -409,6 +409,10 @@ static void name_stacks(struct harvest *harvest)
 					   stack->frames[i].address);
 		}
 	}
+	/* While a window is open, the ring must be emptied: there is no time to wait for a server.
+	 */
+	if (collect->frozen)
+		collect_fetch(collect);
 	names_resolve(collect->names);
 }
 

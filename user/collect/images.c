@@ -153,6 +153,14 @@ static void find_debug_file(struct images *images, struct image *image, pid_t pi
 	image->debug = fd >= 0 && !sandbox_debug(images->sandbox, image->info.id, fd, -1);
 }
 
+int images_debug(struct images *images, struct image *image, int fd)
+{
+	int error = sandbox_debug(images->sandbox, image->info.id, fd, -1);
+
+	image->debug |= !error;
+	return error;
+}
+
 /* -- probes and rows --------------------------------------------------------------------------- */
 
 /* Until 2.34 glibc's has a malloc of its own, which is used until the libc is there. */

@@ -91,6 +91,12 @@ void images_settle(struct images *images);
 void images_each(struct images *images, void (*visit)(struct image *image, void *context),
 		 void *context);
 
+/*
+ * Gives an image whose debug file was not found one from elsewhere. Returns 0, or -errno with a
+ * sentence where it does not belong to it.
+ */
+int images_debug(struct images *images, struct image *image, int fd);
+
 /* Image address of the first byte of a mapping: what stands at map->offset in the file. */
 uint64_t image_address(const struct image *image, const struct map *map);
 

@@ -84,6 +84,9 @@ int collect_publish_code(struct collect *collect, struct watched *watched);
 /* drop.c: where there are too many images, lets go of those that nothing maps any more. */
 void collect_drop_images(struct collect *collect);
 
+/* fetch.c: asks debuginfod for the debug files of what is to be named, where that is wanted. */
+void collect_fetch(struct collect *collect);
+
 /* A sentence for the user, once. */
 void collect_note(struct collect *collect, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

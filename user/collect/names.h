@@ -27,6 +27,10 @@ void names_free(struct names *names); /* NULL is legal */
 /* Notes that an image address will be asked for. */
 void names_want(struct names *names, struct image *image, uint64_t address);
 
+/* Calls visit for each image of which something is wanted. */
+void names_images(const struct names *names, void (*visit)(struct image *image, void *context),
+		  void *context);
+
 /* Resolves all that is wanted and not known yet. */
 void names_resolve(struct names *names);
 
