@@ -204,7 +204,7 @@ static __always_inline bool append(struct thread *thread, __u64 pc)
 		return false;
 	thread->stack.frames[count] = pc;
 	thread->stack.count = count + 1;
-	thread->stack_hash = unwind_hash(thread->stack_hash, pc);
+	thread->stack_hash = abi_hash(thread->stack_hash, pc);
 	return true;
 }
 

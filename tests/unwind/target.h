@@ -194,7 +194,7 @@ static inline void expect_frames(enum abi_end end, const uint64_t *frames, size_
 	assert_int_equal(thread.stack.count, count);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(thread.stack.frames[i], frames[i]);
-		hash = unwind_hash(hash, frames[i]);
+		hash = abi_hash(hash, frames[i]);
 	}
 	assert_int_equal(thread.stack.end, end);
 	assert_int_equal(thread.stack_hash, hash);

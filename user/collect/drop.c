@@ -30,9 +30,9 @@ static void mark_used(const struct collect *collect)
 	}
 }
 
-static void name_stacks(struct collect *collect)
+static void name_stacks(struct collect *collect, const struct watched *watched)
 {
-	for (struct stack *stack = collect->stacks; stack; stack = stack->hh.next) {
+	for (struct stack *stack = watched->stacks; stack; stack = stack->hh.next) {
 		for (size_t i = 0; i < stack->count; i++) {
 			struct image *image = stack->frames[i].image;
 
@@ -43,13 +43,13 @@ static void name_stacks(struct collect *collect)
 				names_want(collect->names, image, stack->frames[i].address);
 		}
 	}
-	names_resolve(collect->names);
 }
 
 static void forget(const struct image *image, void *context)
 {
 	struct collect *collect = context;
 
+	names_forget(collect->names, image);
 	vec_for_each (watched, &collect->watched)
 		watched_forget(*watched, image);
 }
@@ -68,7 +68,11 @@ void collect_drop_images(struct collect *collect)
 		return;
 	images_each(collect->images, mark_unused, NULL);
 	mark_used(collect);
-	name_stacks(collect);
+	vec_for_each (watched, &collect->watched)
+		name_stacks(collect, *watched);
+	vec_for_each (watched, &collect->ended)
+		name_stacks(collect, *watched);
+	names_resolve(collect->names);
 	images_drop(collect->images, forget, collect);
 	/* Walks that are under way read the mappings as they were, and their rows. */
 	publish(collect);

@@ -27,7 +27,7 @@ struct jit {
 	VEC(struct entry *) nameless;
 	uint64_t seen_bytes; /* of the map, when it was last asked */
 	size_t seen_nameless;
-	bool complained;
+	bool complained, ended;
 };
 
 struct jit *jit_new(struct sandbox *sandbox, pid_t pid)
@@ -38,6 +38,15 @@ struct jit *jit_new(struct sandbox *sandbox, pid_t pid)
 	jit->pid = pid;
 	jit->fd = -1;
 	return jit;
+}
+
+static void close_map(struct jit *jit)
+{
+	if (jit->fd < 0)
+		return;
+	sandbox_perfmap_close(jit->sandbox, jit->id);
+	close(jit->fd);
+	jit->fd = -1;
 }
 
 void jit_free(struct jit *jit)
@@ -52,10 +61,7 @@ void jit_free(struct jit *jit)
 		mem_free(entry);
 	}
 	vec_free(&jit->nameless);
-	if (jit->fd >= 0) {
-		sandbox_perfmap_close(jit->sandbox, jit->id);
-		close(jit->fd);
-	}
+	close_map(jit);
 	mem_free(jit);
 }
 
@@ -130,7 +136,7 @@ int jit_resolve(struct jit *jit)
 
 	if (!jit->nameless.count)
 		return 0;
-	if (jit->fd < 0)
+	if (jit->fd < 0 && !jit->ended)
 		open_map(jit);
 	bytes = map_bytes(jit);
 	if (!bytes || (bytes == jit->seen_bytes && jit->nameless.count == jit->seen_nameless))
@@ -140,4 +146,13 @@ int jit_resolve(struct jit *jit)
 		return 0;
 	jit->complained = true;
 	return -EIO;
+}
+
+void jit_end(struct jit *jit)
+{
+	if (!jit)
+		return;
+	jit_resolve(jit);
+	close_map(jit);
+	jit->ended = true;
 }

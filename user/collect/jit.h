@@ -16,6 +16,9 @@ struct jit;
 struct jit *jit_new(struct sandbox *sandbox, pid_t pid);
 void jit_free(struct jit *jit); /* NULL is legal */
 
+/* The process has ended: its map is looked into once more, and closed. NULL is legal. */
+void jit_end(struct jit *jit);
+
 /*
  * An address in its memory. Its one frame comes with jit_resolve, none as long as no map names it;
  * both live as long as jit.

@@ -40,26 +40,44 @@ static void code_forget(struct watched *watched)
 	watched->code.count = 0;
 }
 
+static void stacks_free(struct watched *watched)
+{
+	struct stack *stack, *next;
+
+	HASH_ITER (hh, watched->stacks, stack, next) {
+		HASH_DEL(watched->stacks, stack);
+		mem_free(stack->frames);
+		mem_free(stack);
+	}
+}
+
 void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
+	watched_detach(watched);
 	watched_end(watched);
-	code_forget(watched);
-	vec_free(&watched->code);
-	vec_free(&watched->stubs);
+	stacks_free(watched);
+	sums_clear(&watched->sums);
 	java_free(watched->java);
 	jit_free(watched->jit);
-	vec_free(&watched->links);
-	vec_free(&watched->attached);
-	vec_free(&watched->places);
-	ledger_free(watched->ledger);
+	mem_free(watched->allocators);
 	mem_free(watched);
 }
 
 void watched_end(struct watched *watched)
 {
-	watched_detach(watched);
+	watched_forget_places(watched);
+	code_forget(watched);
+	vec_free(&watched->code);
+	vec_free(&watched->stubs);
+	vec_free(&watched->links);
+	vec_free(&watched->attached);
+	vec_free(&watched->places);
+	java_end(watched->java);
+	jit_end(watched->jit);
+	ledger_free(watched->ledger);
+	watched->ledger = NULL;
 	if (watched->pidfd >= 0)
 		close(watched->pidfd);
 	watched->pidfd = -1;
