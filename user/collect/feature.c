@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "collect/debuginfod.h"
 #include "collect/link.h"
 #include "process/proc.h"
 
@@ -177,6 +178,8 @@ const struct feature features[] = {
 	{ "uprobe_session", "heap events: entry and return in one probe (6.13)", false, try_session,
 	  "nothing: entries and returns are probed one by one, each call costs a little more",
 	  true },
+	{ "debuginfod", "names from debug files that are not installed", false, debuginfod_check,
+	  "set DEBUGINFOD_URLS, and install libdebuginfod1; a static unfreed does without", false },
 };
 
 const size_t feature_count = sizeof(features) / sizeof(features[0]);

@@ -105,27 +105,35 @@ static const char *probed_symbol(const struct stack_frame *frame)
 
 typedef VEC(struct frame) frame_list;
 
+/* Java's own methods are in none. */
+static const char *module_of(const struct stack_frame *from, const struct named *named)
+{
+	if (from->image && named != from->made)
+		return from->image->path;
+	return from->image || from->path ? "[perf map]" : NULL;
+}
+
 static void add_frames(struct harvest *harvest, const struct stack_frame *from, frame_list *frames)
 {
 	struct snapshot *snapshot = harvest->snapshot;
 	const struct named *named;
 	struct frame *frame;
 
-	if (!from->image && !from->java) {
+	named = from->made;
+	if (from->image && (!named || !named->frames.count))
+		named = names_get(harvest->collect->names, from->image, from->address);
+	if (!named || !named->frames.count) {
 		frame = vec_add(frames);
 		frame->module = snapshot_string(snapshot, from->path);
 		frame->offset = from->address;
 		return;
 	}
-	named = from->java;
-	if (!named)
-		named = names_get(harvest->collect->names, from->image, from->address);
-	for (size_t i = 0; named && i < named->frames.count; i++) {
+	for (size_t i = 0; i < named->frames.count; i++) {
 		const struct named_frame *one = &named->frames.items[i];
 
 		frame = vec_add(frames);
 		frame->name = snapshot_string(snapshot, one->name);
-		frame->module = snapshot_string(snapshot, from->image ? from->image->path : NULL);
+		frame->module = snapshot_string(snapshot, module_of(from, named));
 		frame->offset = from->address;
 		frame->file = snapshot_string(snapshot, one->file);
 		frame->line = one->line;
@@ -302,6 +310,14 @@ static void want_names(struct names *names, struct watched *watched)
 	}
 }
 
+/* While a window is open, the ring must be emptied: there is no time to wait for a server. */
+static void resolve_names(struct collect *collect)
+{
+	if (collect->frozen)
+		collect_fetch(collect);
+	names_resolve(collect->names);
+}
+
 static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
 {
 	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
@@ -320,7 +336,7 @@ static void add_running(struct harvest *harvest)
 		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
 		want_names(collect->names, watched);
 	}
-	names_resolve(collect->names);
+	resolve_names(collect);
 	vec_for_each (watched, &collect->watched) {
 		serving_reset(*watched);
 		add_sites(harvest, *watched, harvest->moment.now_ns);
@@ -338,7 +354,7 @@ static void add_ended(struct harvest *harvest)
 		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
 		want_names(collect->names, *watched);
 	}
-	names_resolve(collect->names);
+	resolve_names(collect);
 	vec_for_each (watched, &collect->ended)
 		add_sites(harvest, *watched, (*watched)->end_ns);
 }

@@ -19,7 +19,7 @@ struct ring_buffer;
 /* A frame as it was when its stack arrived: mappings may change later. */
 struct stack_frame {
 	struct image *image; /* NULL: address is raw */
-	const struct named *java; /* of code in a JVM's code cache, else NULL */
+	const struct named *made; /* of code that was made at run time, else NULL */
 	uint64_t address; /* in the image, of the call: not of the return */
 	const char *path; /* of an anonymous mapping, or NULL; lives as long as collect */
 };
@@ -103,6 +103,15 @@ void collect_follow(struct collect *collect);
 
 /* Reads the code of a process again and publishes it to the kernel side. */
 int collect_refresh_code(struct collect *collect, struct watched *watched);
+
+/* Publishes the code of a process to the kernel side, as it was read last. */
+int collect_publish_code(struct collect *collect, struct watched *watched);
+
+/* drop.c: where there are too many images, lets go of those that nothing maps any more. */
+void collect_drop_images(struct collect *collect);
+
+/* fetch.c: asks debuginfod for the debug files of what is to be named, where that is wanted. */
+void collect_fetch(struct collect *collect);
 
 /* A sentence for the user, once. */
 void collect_note(struct collect *collect, const char *format, ...)

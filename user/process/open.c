@@ -30,6 +30,25 @@ int proc_open_file(pid_t pid, const char *path)
 	return root_fd < 0 ? root_fd : file_open(root_fd, path);
 }
 
+int proc_open_perf_map(pid_t pid)
+{
+	struct stat status;
+	struct proc proc;
+	char path[48];
+	int fd, err = proc_read(&proc, pid);
+
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", proc.inner_pid);
+	fd = proc_open_file(pid, path);
+	if (fd < 0)
+		return fd;
+	if (!fstat(fd, &status) && (!status.st_uid || status.st_uid == proc.uid))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
 /* Needs CAP_SYS_ADMIN, or CAP_CHECKPOINT_RESTORE from Linux 5.9 on. */
 static int open_map_file(pid_t pid, const struct map *map)
 {
