@@ -68,8 +68,16 @@ static int parse_method(const char *argument, void *value)
 static int take_target(struct trace *trace, char **rest)
 {
 	const struct target_spec *spec = &trace->spec;
-	int given = !!spec->pids + !!spec->container + !!spec->pod + !!spec->cgroup + !!spec->comm;
+	const char *const names[] = { spec->pids, spec->container, spec->pod, spec->cgroup,
+				      spec->comm };
+	int given = 0;
 
+	/* Empty, a control group's path would be that of the whole machine. */
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i] && !*names[i])
+			return error_set(-EINVAL, "the target has an empty name");
+		given += names[i] != NULL;
+	}
 	if (*rest && !strcmp(rest[-1], "--"))
 		trace->command = rest;
 	else if (*rest)
