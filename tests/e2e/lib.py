@@ -134,6 +134,21 @@ def why_not_here():
     return None
 
 
+# In the order of their bits (capabilities(7)).
+CAPABILITIES = """chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap
+    linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module
+    sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time
+    sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog
+    wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore""".split()
+
+
+def own_capabilities():
+    """The names of what this process may."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+        bits = int(re.search(r"^CapPrm:\s*(\w+)", status.read(), re.M)[1], 16)
+    return [name for bit, name in enumerate(CAPABILITIES) if bits >> bit & 1]
+
+
 # -- targets ---------------------------------------------------------------------------------------
 
 
@@ -142,12 +157,15 @@ class Target:
 
     def __init__(self, program, *arguments):
         self.program = program
-        self.process = subprocess.Popen(
-            [os.path.join(TARGETS, program), *map(str, arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.start(arguments), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         word, pid = (self._hear() + " ").split(" ")[:2]
         expect(word == "ready", f"{program} is not ready")
         self.pid = int(pid)
+
+    def start(self, arguments):
+        """What runs: the program, unless a subclass knows better."""
+        return [os.path.join(TARGETS, self.program), *map(str, arguments)]
 
     def _hear(self):
         timer = threading.Timer(DEADLINE_SECONDS, self.process.kill)
@@ -158,12 +176,14 @@ class Target:
         return line.rstrip("\n")
 
     def tell(self, word):
+        """Says a word; the target is at work, and answers later."""
         print(word, file=self.process.stdin, flush=True)
 
     def hear_line(self):
         return self._hear()
 
     def hear(self):
+        """What the target answers: its truth."""
         return json.loads(self._hear())
 
     def say(self, word):
@@ -232,6 +252,16 @@ class Trace:
         expect(self.process.returncode == 0,
                f"status {self.process.returncode}: {''.join(self.errors)}")
         return json.loads(output.splitlines()[-1])
+
+    def report_that(self, condition, seconds):
+        """The first of the reports of -i for which condition holds."""
+        deadline = time.monotonic() + seconds
+        for line in self.process.stdout:
+            report = json.loads(line)
+            if condition(report):
+                return report
+            expect(time.monotonic() < deadline, f"no such report, the last is {line[:2000]}")
+        raise AssertionError("the trace ended before such a report")
 
     def stop(self):
         """Ends the window, as Ctrl-C does; the report."""

@@ -191,7 +191,7 @@ static void bury(struct collect *collect, struct watched *watched)
 	watched->too_short = collect->options.heap && watched->began_ns && !watched->probes &&
 			     watched->end_ns - watched->began_ns < SHORT_NS;
 	vec_for_each (link, &watched->links)
-		*vec_add(&collect->stale_links) = *link;
+		*vec_add(&collect->stale_links) = link->fd;
 	collect_drop_code(collect, watched);
 	watched_end(watched);
 	if (is_nothing(watched)) {

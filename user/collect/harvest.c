@@ -10,11 +10,13 @@
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
+#include "collect/survivors.h"
 
 struct harvest {
 	struct collect *collect;
 	struct snapshot *snapshot;
 	struct moment moment;
+	uint64_t exact_since_ns; /* no block that is older is known to live */
 };
 
 /* -- the kernel's sums ------------------------------------------------------------------------- */
@@ -36,19 +38,54 @@ static void take_block(void *context, const void *key, const void *value)
 	const struct abi_block *block = value;
 	struct watched *watched = collect_watched_mm(harvest->collect, at->mm);
 
-	if (watched && watched->space == at->address >> 48)
-		sums_block(sums_get(&watched->sums, block->stack_id), block, &harvest->moment);
+	struct sums *sums;
+
+	if (!watched || watched->space != at->address >> 48)
+		return;
+	sums = sums_get(&watched->sums, block->stack_id);
+	sums_block(sums, block, &harvest->moment);
+	if (block->time_ns < harvest->exact_since_ns)
+		return;
+	sums->verified_bytes += block->bytes;
+	sums->verified_blocks++;
 }
+
+int collect_read_sites(struct collect *collect, sums_take_fn take, void *context)
+{
+	return sums_read(bpf_map__fd(collect->skeleton->maps.sites), sizeof(struct abi_site_key),
+			 sizeof(struct abi_site), take, context);
+}
+
+struct blocks {
+	sums_take_fn take;
+	void *context;
+};
 
 static void take_bucket(void *context, const void *key, const void *value)
 {
+	const struct blocks *blocks = context;
 	const struct abi_bucket *bucket = value;
 
 	(void)key;
 	for (int i = 0; i < ABI_SLOTS; i++) {
 		if (bucket->slots[i].key.address)
-			take_block(context, &bucket->slots[i].key, &bucket->slots[i].block);
+			blocks->take(blocks->context, &bucket->slots[i].key,
+				     &bucket->slots[i].block);
 	}
+}
+
+int collect_read_blocks(struct collect *collect, sums_take_fn take, void *context)
+{
+	struct unfreed *skeleton = collect->skeleton;
+	struct blocks blocks = { take, context };
+	int error;
+
+	error = sums_read(bpf_map__fd(skeleton->maps.buckets), sizeof(uint32_t),
+			  sizeof(struct abi_bucket), take_bucket, &blocks);
+	if (!error)
+		error = sums_read(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
+				  sizeof(struct abi_block), take, context);
+	return error;
 }
 
 /* -- sites ------------------------------------------------------------------------------------- */
@@ -146,6 +183,30 @@ static void fill_mapping(struct site *site, const struct sums *sums, const struc
 	}
 }
 
+/* With windows: what has grown is estimated, what was seen alive before a gap is not known. */
+static void fill_estimate(struct site *site, const struct sums *sums)
+{
+	const struct estimate *estimate = &sums->estimate;
+	double bytes = estimate->bytes_per_second * sums->estimate_seconds;
+
+	site->unverified_bytes = sums_less(site->bytes, sums->verified_bytes);
+	site->unverified_blocks = sums_less(site->blocks, sums->verified_blocks);
+	site->bytes = sums->verified_bytes + (uint64_t)bytes;
+	site->blocks = sums->verified_blocks;
+	if (estimate->live_bytes)
+		site->blocks += (uint64_t)(bytes * (double)estimate->live_blocks /
+					   (double)estimate->live_bytes);
+	site->standard_error_bytes = (uint64_t)(estimate->standard_error * sums->estimate_seconds);
+	site->sampled_blocks = estimate->sampled_blocks;
+	site->sampled_live_blocks = estimate->live_blocks;
+	site->verdict = estimate_verdict_name(estimate->verdict);
+	site->preexisting_bytes = 0;
+	if (site->young_bytes > sums->verified_bytes)
+		site->young_bytes = sums->verified_bytes;
+	if (site->young_blocks > sums->verified_blocks)
+		site->young_blocks = sums->verified_blocks;
+}
+
 void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
 			const struct site *site)
 {
@@ -201,6 +262,8 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 
 	if (!collect_fill_site(&site, sums, stack, now_ns))
 		return;
+	if (harvest->collect->survivors && site.kind == SITE_HEAP)
+		fill_estimate(&site, sums);
 	harvest->collect->lost_stacks += !stack;
 	site.end = SITE_END_LOST;
 	if (stack)
@@ -387,7 +450,8 @@ static void note_ended(struct harvest *harvest)
 /* Where calls were lost or their order was, only the maps know what is still mapped. */
 static void correct_ledgers(struct collect *collect)
 {
-	uint64_t lost = collect_loss(collect, LOSS_MAPPING_RECORDS);
+	uint64_t lost =
+		collect_loss(collect, LOSS_MAPPING_RECORDS) + collect_missed_mapping_calls(collect);
 
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING &&
@@ -400,20 +464,40 @@ static void correct_ledgers(struct collect *collect)
 /* Reads the kernel's maps into the sums of those that run. */
 static int read_sums(struct harvest *harvest)
 {
-	struct unfreed *skeleton = harvest->collect->skeleton;
 	int error;
 
 	vec_for_each (watched, &harvest->collect->watched)
 		sums_clear(&(*watched)->sums);
-	error = sums_read(bpf_map__fd(skeleton->maps.sites), sizeof(struct abi_site_key),
-			  sizeof(struct abi_site), take_site, harvest);
+	error = collect_read_sites(harvest->collect, take_site, harvest);
 	if (!error)
-		error = sums_read(bpf_map__fd(skeleton->maps.buckets), sizeof(uint32_t),
-				  sizeof(struct abi_bucket), take_bucket, harvest);
-	if (!error)
-		error = sums_read(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
-				  sizeof(struct abi_block), take_block, harvest);
+		error = collect_read_blocks(harvest->collect, take_block, harvest);
 	return error;
+}
+
+static struct watched *find_ended(struct collect *collect, uint64_t mm)
+{
+	for (size_t i = collect->ended.count; i; i--) {
+		if (collect->ended.items[i - 1]->mm == mm)
+			return collect->ended.items[i - 1];
+	}
+	return NULL;
+}
+
+static void take_estimate(void *context, const struct abi_site_key *key,
+			  const struct estimate *estimate)
+{
+	struct harvest *harvest = context;
+	struct collect *collect = harvest->collect;
+	struct watched *watched = collect_watched_mm(collect, key->mm);
+	struct sums *sums;
+
+	if (!watched)
+		watched = find_ended(collect, key->mm);
+	sums = watched ? sums_find(watched->sums, key->stack_id) : NULL;
+	if (!sums)
+		return;
+	sums->estimate = *estimate;
+	sums->estimate_seconds = survivors_seconds(collect);
 }
 
 int collect_harvest(struct collect *collect, struct snapshot *snapshot)
@@ -425,12 +509,16 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	collect_bury(collect, true);
 	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
+	harvest.exact_since_ns =
+		governor_holds(collect) ? UINT64_MAX : collect->skeleton->bss->epoch_ns;
 	error = read_sums(&harvest);
 	if (error)
 		return error_set(error, "cannot read the sums: %s", strerror(-error));
 	/* Sums are behind their stack: now that they are read, all stacks are in the ring. */
 	collect_look(collect);
 	correct_ledgers(collect);
+	if (collect->survivors)
+		survivors_estimate(collect, take_estimate, &harvest);
 	collect->lost_stacks = 0;
 	if (all_ended(collect))
 		add_ended(&harvest);

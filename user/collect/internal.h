@@ -8,6 +8,7 @@
 #include "thread.bpf.h"
 
 #include "collect/collect.h"
+#include "collect/governor.h"
 #include "collect/names.h"
 #include "collect/sums.h"
 #include "collect/watched.h"
@@ -61,8 +62,14 @@ struct collect {
 	bool cookies; /* probes carry them (5.15) */
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
+	double trap_ns; /* what a probe hit costs without its program */
+	uint64_t program_runs, program_ns; /* of the heap programs, when last asked */
+	int stats_fd; /* while it is open, the kernel measures programs; -1 */
+	struct governor governor;
+	struct survivors *survivors; /* NULL: there were no windows */
 	uint64_t look_bytes; /* taken from the ring by this look into it */
-	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
+	unsigned int pairs; /* of programs at mapping calls */
+	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
 	uint64_t notes_left_out; /* some of them more than once */
 	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
@@ -85,6 +92,9 @@ void collect_end(struct collect *collect, struct watched *watched, enum watched_
 int collect_open_targets(struct collect *collect);
 int collect_find_spaces(struct collect *collect);
 int collect_attach_heap(struct collect *collect);
+
+/* Probes what is not probed of one of them. It may be gone: that is no error. Else -errno. */
+int collect_attach(struct collect *collect, struct watched *watched);
 
 /* A process began: forked by a target, or a target's new program. */
 void collect_begin(struct collect *collect, const struct abi_process *record);
@@ -131,12 +141,27 @@ void collect_drop_code(struct collect *collect, struct watched *watched);
 
 bool collect_fill_site(struct site *site, const struct sums *sums, const struct stack *stack,
 		       uint64_t now_ns);
+/* Keeps a link until the end; negative: an error, which it returns. */
+int collect_keep_link(struct collect *collect, int fd);
+
+/* mapping.c: chooses the programs before they are loaded; attaches them. */
+void collect_configure_mapping(struct collect *collect);
+int collect_attach_mapping(struct collect *collect);
+
+/* How many calls of targets passed the programs by, or may have. */
+uint64_t collect_missed_mapping_calls(struct collect *collect);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);
 
+/* Call take for each site (struct abi_site_key, struct abi_site) and each live block (struct
+ * abi_block_key, struct abi_block) of the kernel side. Return 0 or -errno. */
+int collect_read_sites(struct collect *collect, sums_take_fn take, void *context);
+int collect_read_blocks(struct collect *collect, sums_take_fn take, void *context);
+
 /* losses.c: one loss of the kernel side; all losses and counters, into a snapshot. */
 uint64_t collect_loss(struct collect *collect, enum abi_loss loss);
+uint64_t collect_counter(struct collect *collect, enum abi_counter counter);
 void collect_losses(struct collect *collect, struct snapshot *snapshot);
 
 /* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */
@@ -144,6 +169,9 @@ int collect_load(struct collect *collect);
 
 /* cost.c */
 double collect_syscall_ns(void);
+
+/* What a run of the heap programs has taken since the last call, on the average; 0: not known. */
+double collect_program_ns(struct collect *collect);
 void collect_cost(struct collect *collect, struct cost *cost);
 
 #endif

@@ -49,7 +49,7 @@ struct java *java_new(struct sandbox *sandbox, pid_t pid, const struct image *im
 			  strerror(errno));
 		return NULL;
 	}
-	if (sandbox_jvm_open(sandbox, image->info.id, bias, memory, &id))
+	if (sandbox_jvm_open(sandbox, image->info.id, bias, memory, -1, &id))
 		return NULL;
 	java = mem_alloc(sizeof(*java));
 	java->sandbox = sandbox;

@@ -24,6 +24,11 @@ uint64_t collect_loss(struct collect *collect, enum abi_loss loss)
 	return per_cpu_sum(bpf_map__fd(collect->skeleton->maps.losses), loss);
 }
 
+uint64_t collect_counter(struct collect *collect, enum abi_counter counter)
+{
+	return per_cpu_sum(bpf_map__fd(collect->skeleton->maps.counters), counter);
+}
+
 /* By enum abi_loss: a name for JSON, and words for people. */
 static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_BLOCKS_FULL] = { "live_set_full",
@@ -45,6 +50,7 @@ static const struct counted loss_rows[LOSS_MAX] = {
 				 0 },
 	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
 	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
+	[LOSS_MAPPING_CALLS] = { "mapping_calls", "mapping calls that the kernel did not show", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
 	[LOSS_TARGETS_FULL] = { "targets_full", "processes not followed: too many at once", 0 },
 	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
@@ -59,7 +65,8 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 		struct counted *loss = vec_add(&snapshot->losses);
 
 		*loss = loss_rows[i];
-		loss->count = collect_loss(collect, i);
+		loss->count = i == LOSS_MAPPING_CALLS ? collect_missed_mapping_calls(collect)
+						      : collect_loss(collect, i);
 	}
 	vec_for_each (watched, &collect->watched) {
 		overlaps += ledger_sums((*watched)->ledger).overlaps;

@@ -113,6 +113,19 @@ static const enum ledger_call ledger_calls[] = {
 	[CALL_MPROTECT] = LEDGER_MPROTECT, [CALL_MADVISE] = LEDGER_MADVISE,
 };
 
+/*
+ * Its unwind rows are wanted before the next stack, the old ones in its place no more. A JIT
+ * compiler makes what it has reserved executable, and writable again, all the time.
+ */
+static bool is_new_code(const struct watched *watched, const struct abi_mapping *record)
+{
+	if (!(record->args[2] & PROT_EXEC_BIT) || watched->code_read_ns >= record->header.time_ns ||
+	    watched->state != WATCHED_RUNNING)
+		return false;
+	return record->call == CALL_MMAP ||
+	       (record->call == CALL_MPROTECT && !watched_find(watched, record->args[0]));
+}
+
 static void record_mapping(struct collect *collect, const struct abi_mapping *record)
 {
 	struct watched *watched = collect_watched_mm(collect, record->header.mm);
@@ -139,9 +152,7 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
 			stack->owner = "thread stack";
 	}
-	/* New code: its unwind rows are wanted before the next stack, its old ones no more. */
-	if (record->call == CALL_MMAP && (record->args[2] & PROT_EXEC_BIT) &&
-	    watched->code_read_ns < record->header.time_ns && watched->state == WATCHED_RUNNING)
+	if (is_new_code(watched, record))
 		collect_refresh_code(collect, watched);
 }
 

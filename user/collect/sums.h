@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "abi.h"
+#include "model/estimate.h"
 #include "model/ledger.h"
 
 struct sums {
@@ -17,6 +18,9 @@ struct sums {
 	uint64_t young_bytes, young_blocks, preexisting_bytes; /* young: also of mappings */
 	uint64_t youngest_ns, oldest_ns; /* times of allocation; oldest 0: none */
 	uint64_t bytes, committed_bytes, mappings; /* mapping */
+	uint64_t verified_bytes, verified_blocks; /* live, of this epoch, where that is exact */
+	struct estimate estimate; /* where there were windows */
+	double estimate_seconds; /* over which it grew; 0: none */
 	const char *owner;
 	UT_hash_handle hh;
 };

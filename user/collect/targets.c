@@ -233,9 +233,7 @@ static void note_images(struct collect *collect, const struct watched *watched)
 	}
 }
 
-/* Probes what is not probed yet of one process. It may be gone by now: that is no error. Else
- * returns -errno with a sentence. */
-static int attach(struct collect *collect, struct watched *watched)
+int collect_attach(struct collect *collect, struct watched *watched)
 {
 	struct unfreed *skeleton = collect->skeleton;
 	struct watched_programs programs = {
@@ -261,7 +259,7 @@ int collect_attach_heap(struct collect *collect)
 	int error = 0;
 
 	for (size_t i = 0; i < collect->watched.count && !error; i++)
-		error = attach(collect, collect->watched.items[i]);
+		error = collect_attach(collect, collect->watched.items[i]);
 	return error;
 }
 
@@ -343,7 +341,9 @@ static void rescan(struct collect *collect)
 /* Without probes, the others are traced still. */
 static void attach_more(struct collect *collect, struct watched *watched)
 {
-	if (attach(collect, watched))
+	if (governor_holds(collect))
+		return; /* its turn comes */
+	if (collect_attach(collect, watched))
 		collect_note(collect, "%s: its heap is not all traced", error_message());
 }
 

@@ -24,6 +24,18 @@ struct code {
 	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
+/* An image whose probes are on, or were, between windows. */
+struct attached {
+	const struct image *image;
+	bool on;
+};
+
+/* Probes of one kind in one image: an fd whose closing takes them off. */
+struct attached_link {
+	int fd;
+	bool frees;
+};
+
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
 
 struct watched {
@@ -51,8 +63,8 @@ struct watched {
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct ledger *ledger; /* NULL: it has ended */
-	VEC(int) links;
-	VEC(const struct image *) attached; /* images that were probed */
+	VEC(struct attached_link) links;
+	VEC(struct attached) attached;
 	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */
 	int places_fd;
 	uint32_t probes; /* functions probed */
@@ -102,5 +114,12 @@ uint32_t watched_probes_gone(const struct watched *watched);
 
 /* Takes its part out of the map of probes. */
 void watched_forget_places(struct watched *watched);
+
+/* Does it have functions to be probed? */
+bool watched_has_allocator(const struct watched *watched);
+
+/* Takes the probes off until the next watched_attach: all but those of frees, or all. */
+void watched_pause_calls(struct watched *watched);
+void watched_pause(struct watched *watched);
 
 #endif
