@@ -51,9 +51,9 @@ static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx, _
 	thread->pending.call = mapping_call(ctx->id);
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
-	thread->pending.is_code = (thread->pending.call == CALL_MMAP ||
-				   thread->pending.call == CALL_MPROTECT) &&
-				  thread->pending.args[2] & PROT_EXEC_BIT;
+	thread->pending.is_code =
+		(thread->pending.call == CALL_MMAP || thread->pending.call == CALL_MPROTECT) &&
+		thread->pending.args[2] & PROT_EXEC_BIT;
 }
 
 /* Books the caller's stack; 0: it could not be kept. */
