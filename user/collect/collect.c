@@ -18,6 +18,8 @@
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
 
+enum { NOTES_MAX = 64 }; /* thousands of processes must not fill the report */
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -55,7 +57,10 @@ void collect_note(struct collect *collect, const char *format, ...)
 		if (!strcmp(*note, text))
 			return;
 	}
-	*vec_add(&collect->notes) = mem_string(text);
+	if (collect->notes.count < NOTES_MAX)
+		*vec_add(&collect->notes) = mem_string(text);
+	else
+		collect->notes_left_out++;
 }
 
 /* -- starting ---------------------------------------------------------------------------------- */
@@ -270,6 +275,9 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	governor_report(collect, snapshot);
 	vec_for_each (note, &collect->notes)
 		snapshot_note(snapshot, "%s", *note);
+	if (collect->notes_left_out)
+		snapshot_note(snapshot, "%llu times more there was something to note",
+			      (unsigned long long)collect->notes_left_out);
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;

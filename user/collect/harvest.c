@@ -385,8 +385,14 @@ static void add_process(struct snapshot *snapshot, const struct watched *watched
 	process->state = states[watched->state];
 	process->exit = exit_text(snapshot, watched);
 	process->allocator = snapshot_string(snapshot, allocators);
-	if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
-		process->rss_bytes = proc.rss_bytes;
+	if (watched->state != WATCHED_RUNNING || proc_read(&proc, watched->pid))
+		return;
+	process->rss_bytes = proc.rss_bytes;
+	if (proc.tracer)
+		snapshot_note(snapshot,
+			      "pid %d (%s) is traced by pid %u: a debugger's breakpoint where a "
+			      "probe is may outlast both, and end the process",
+			      (int)watched->pid, watched->comm, proc.tracer);
 }
 
 /* Of processes without an allocator, one is named for all. */
@@ -451,9 +457,10 @@ static void note_ended(struct harvest *harvest)
 
 	if (ended && !all_ended(collect))
 		snapshot_note(harvest->snapshot,
-			      "%llu processes ended in the window: what they held is given back, "
-			      "and not in the sums",
-			      (unsigned long long)ended);
+			      "%llu process%s ended in the window: what %s held is given back, and "
+			      "not in the sums",
+			      (unsigned long long)ended, ended == 1 ? "" : "es",
+			      ended == 1 ? "it" : "they");
 }
 
 /* Where calls were lost or their order was, only the maps know what is still mapped. */

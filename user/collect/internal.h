@@ -71,6 +71,7 @@ struct collect {
 	unsigned int pairs; /* of programs at mapping calls */
 	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
+	uint64_t notes_left_out; /* some of them more than once */
 	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
 	uint32_t probes;
 	uint32_t generation; /* of the last table of mappings: rules of older ones are void */

@@ -59,7 +59,7 @@ static const struct counted loss_rows[LOSS_MAX] = {
 void collect_losses(struct collect *collect, struct snapshot *snapshot)
 {
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
-	uint64_t overlaps = collect->forgotten.overlaps;
+	uint64_t overlaps = collect->forgotten.overlaps, gone = 0;
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
 		struct counted *loss = vec_add(&snapshot->losses);
@@ -68,8 +68,10 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 		loss->count = i == LOSS_MAPPING_CALLS ? collect_missed_mapping_calls(collect)
 						      : collect_loss(collect, i);
 	}
-	vec_for_each (watched, &collect->watched)
+	vec_for_each (watched, &collect->watched) {
 		overlaps += ledger_sums((*watched)->ledger).overlaps;
+		gone += watched_probes_gone(*watched);
+	}
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "mapping_overlaps", "mapping calls whose order could not be told",
 				  overlaps };
@@ -85,6 +87,9 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
 				  collect->lost_stacks };
+	*vec_add(&snapshot->losses) = (struct counted){
+		"probes_gone", "probes that a debugger took away: calls are missed since", gone
+	};
 	*vec_add(&snapshot->losses) = (struct counted){
 		"forgotten",
 		"ended processes, whose sites were let go to make room: they are in the sums alone",

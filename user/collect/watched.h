@@ -120,6 +120,9 @@ struct watched_programs {
 int watched_attach(struct watched *watched, const struct watched_programs *programs);
 void watched_detach(struct watched *watched);
 
+/* How many of them are not in its code any more: a debugger has put back what it knew. */
+uint32_t watched_probes_gone(const struct watched *watched);
+
 /* Takes its part out of the map of probes. */
 void watched_forget_places(struct watched *watched);
 
