@@ -110,11 +110,11 @@ static const struct {
 	const char *where; /* what stands before the module, where it says something */
 } missing[SITE_ENDS] = {
 	[SITE_END_NO_TABLE] = { "no unwind rows", "in" },
-	[SITE_END_NO_MAPPING] = { "called from an address outside of all code" },
+	[SITE_END_NO_MAPPING] = { "called from an address outside of all code", NULL },
 	[SITE_END_READ_FAULT] = { "the stack was not readable", "in" },
-	[SITE_END_DEPTH] = { "deeper than is followed" },
+	[SITE_END_DEPTH] = { "deeper than is followed", NULL },
 	[SITE_END_BAD_FRAME] = { "a frame that cannot be", "above" },
-	[SITE_END_LOST] = { "the stack was lost" },
+	[SITE_END_LOST] = { "the stack was lost", NULL },
 };
 
 static void write_end(const struct page *page, const struct ends *ends, const struct end_sum *sum)
