@@ -178,7 +178,7 @@ $(unit_programs) $(unwind_programs): %: %.o $(O)/libunfreed.a
 # The BPF code of x86-64, built natively: the shim stands in for the kernel's headers and helpers.
 $(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARCH_x86 $(all_cflags)
 
-$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
+$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/tests/golden/footprint.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
@@ -295,4 +295,4 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d $(O)/tests/golden/footprint.d

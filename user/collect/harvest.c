@@ -10,6 +10,7 @@
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
+#include "model/classes.h"
 
 /* What is known of one stack of one address space, before it has names. */
 struct sums {
@@ -145,10 +146,10 @@ static void take_bucket(struct harvest *harvest, const void *key, const void *va
 static const char *interval_owner(const struct ledger_interval *interval)
 {
 	if (interval->arena)
-		return "glibc arena";
+		return class_name(CLASS_ARENA);
 	if (interval->brk)
-		return "main heap (brk)";
-	return interval->allocator ? "mmapped block" : NULL;
+		return class_name(CLASS_MAIN_HEAP);
+	return interval->allocator ? class_name(CLASS_MMAPPED_BLOCK) : NULL;
 }
 
 static void take_interval(const struct ledger_interval *interval, void *context)

@@ -276,6 +276,20 @@ static void write_group(const struct page *page, const struct footprint *footpri
 			  group->others == 1 ? "process is" : "processes are");
 }
 
+/* A figure that is held against the group's limit. */
+static void write_figure(const struct page *page, const struct footprint_group *group,
+			 const char *label, uint64_t bytes, const char *what)
+{
+	char text[UNITS_TEXT_MAX], share[LABEL_SHARE_MAX];
+
+	units_format_bytes(text, bytes);
+	if (group->limit_bytes == UINT64_MAX)
+		page_item(page, label, "%s: %s", text, what);
+	else
+		page_item(page, label, "%s, %s of the limit: %s", text,
+			  label_share(share, bytes, group->limit_bytes), what);
+}
+
 /* Which figure kills: each manager has its own. */
 static void write_managers(const struct page *page, const struct footprint *footprint)
 {
