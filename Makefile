@@ -222,7 +222,7 @@ programs-unwind: $(unwind_programs)
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(O)/tests/targets/spin
+programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(O)/tests/targets/mappings
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(uses:%=programs-%) bpf-arm64:
@@ -252,6 +252,7 @@ bench:
 	$(Q)contrib/deps.sh build bench
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
+	$(Q)python3 bench/map.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o

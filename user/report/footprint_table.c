@@ -301,12 +301,11 @@ static void write_managers(const struct page *page, const struct footprint *foot
 		yarn_bytes += process->yarn_bytes;
 	fprintf(page->stream, "\n%sWHICH FIGURE KILLS%s\n", page_bold(page), page_plain(page));
 	if (group->path) {
-		units_format_bytes(bytes,
-				   group->usage_bytes > cache ? group->usage_bytes - cache : 0);
-		page_item(page, "kernel", "%s: usage without page cache, at the cgroup's limit",
-			  bytes);
-		units_format_bytes(bytes, footprint_working_set(group));
-		page_item(page, "Kubernetes", "%s: working set, usage - inactive_file", bytes);
+		write_figure(page, group, "kernel",
+			     group->usage_bytes > cache ? group->usage_bytes - cache : 0,
+			     "usage without page cache");
+		write_figure(page, group, "Kubernetes", footprint_working_set(group),
+			     "working set, usage - inactive_file");
 	}
 	page_item(page, "YARN", "%s: the sum of RSS, shared pages once for each process",
 		  units_format_bytes(bytes, footprint->total.rss_bytes));
