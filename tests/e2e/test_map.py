@@ -33,13 +33,16 @@ public class Held {
     public static void main(String[] arguments) throws Exception {
         for (int i = 0; i < heap.length; i++) heap[i] = new byte[1 << 20];
         direct = java.nio.ByteBuffer.allocateDirect(16 << 20);
+        java.util.concurrent.CountDownLatch named = new java.util.concurrent.CountDownLatch(6);
         for (int i = 0; i < 6; i++) {
             Thread thread = new Thread(() -> {
+                named.countDown();
                 try { Thread.sleep(1000000); } catch (InterruptedException e) { }
             }, "held-" + i);
             thread.setDaemon(true);
             thread.start();
         }
+        named.await();
         System.out.println("ready");
         System.in.read();
     }
