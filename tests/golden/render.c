@@ -426,6 +426,8 @@ int main(int argc, char **argv)
 		snapshot_free(snapshot);
 		return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
-	fprintf(stderr, "usage: render java|services|empty|hostile|bulk|footprint FORMAT [shaped] [color]\n");
+	fprintf(stderr,
+		"usage: render java|services|empty|hostile|bulk|footprint FORMAT [shaped] "
+		"[color]\n");
 	return 2;
 }
