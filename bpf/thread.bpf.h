@@ -32,11 +32,14 @@ struct pending_call {
 	__u64 args[5];
 	__u32 call; /* enum abi_mapping_call, 0: none */
 	__u32 is_code; /* it maps something executable */
+	__u32 enters,
+		exits; /* a bit for each copy of our programs that saw it, see mapping.bpf.c */
 };
 
 struct thread {
 	__u64 mm; /* its address space */
-	__u64 space; /* abi_target.space */
+	__u32 space; /* abi_target.space */
+	__u32 epoch; /* in which its calls were entered */
 	__u64 depth; /* of calls */
 	struct open_call calls[ABI_MAX_OPEN_CALLS];
 	__u64 throwing_depth;

@@ -51,10 +51,18 @@ static int parse_stack(const char *argument, void *value)
 
 static int parse_overhead(const char *argument, void *value)
 {
-	(void)value;
+	double *share = value;
+	char *end;
+	double percent;
+
+	*share = 0;
 	if (!strcmp(argument, "off"))
 		return 0;
-	return error_set(-EINVAL, "only 'off' is known: every call is traced");
+	percent = strtod(argument, &end);
+	if (end == argument || (strcmp(end, "%") && *end) || !(percent >= 0.1 && percent <= 100))
+		return error_set(-EINVAL, "from 0.1%% to 100%%, or off: '%s' is not", argument);
+	*share = percent / 100;
+	return 0;
 }
 
 static int parse_method(const char *argument, void *value)
@@ -98,8 +106,9 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect, parse_events, NULL },
 		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
 		  &trace->collect.frame_pointers_only, parse_stack, NULL },
-		{ "max-overhead", 0, "off", "trace every call", OPTION_CALL, NULL, parse_overhead,
-		  NULL },
+		{ "max-overhead", 0, "PCT",
+		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
+		  &trace->collect.budget_share, parse_overhead, NULL },
 		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
 		  &trace->collect.max_blocks, NULL, NULL },
 		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,

@@ -138,6 +138,7 @@ void hotspot_names(struct hotspot *hotspot, const struct hotspot_place *places, 
 		   hotspot_frame_fn frame, void *context)
 {
 	memory_refresh(&hotspot->memory);
+	hotspot->memory.reads_left += count * MEMORY_READS_EACH;
 	for (size_t i = 0; i < count; i++) {
 		struct answer to = { .frame = frame, .i = i, .context = context };
 		struct blob blob = { 0 };

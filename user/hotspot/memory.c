@@ -11,6 +11,7 @@
 void memory_refresh(struct memory *memory)
 {
 	memory->failed = false;
+	memory->reads_left = MEMORY_READS_MAX;
 	for (size_t i = 0; i < MEMORY_PAGES; i++)
 		memory->pages[i].number = 0;
 }
@@ -63,8 +64,10 @@ bool memory_read(struct memory *memory, uint64_t address, void *buffer, size_t b
 	size_t done = 0;
 
 	/* The first page is nobody's: a null pointer with an offset points there. */
-	if (address < MEMORY_PAGE || address > INT64_MAX || bytes > INT64_MAX - address)
+	if (!memory->reads_left || address < MEMORY_PAGE || address > INT64_MAX ||
+	    bytes > INT64_MAX - address)
 		goto failed;
+	memory->reads_left--;
 	while (done < bytes) {
 		uint64_t at = address + done, offset = at % MEMORY_PAGE;
 		size_t part = MEMORY_PAGE - offset;
