@@ -188,7 +188,7 @@ $(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
 
-$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
+$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/tests/golden/footprint.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
@@ -238,7 +238,7 @@ programs-fuzz:
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(O)/tests/targets/spin
+programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(O)/tests/targets/mappings
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
@@ -275,6 +275,7 @@ bench:
 	$(Q)contrib/deps.sh build bench
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
+	$(Q)python3 bench/map.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
@@ -329,4 +330,5 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d \
+	$(O)/tests/golden/footprint.d

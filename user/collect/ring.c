@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "model/classes.h"
 
 /* The target's, as the kernel takes them. */
 enum { PROT_EXEC_BIT = 4, MAP_STACK_BIT = 0x20000 };
@@ -156,7 +157,7 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		stack->allocated_bytes += mapped_bytes;
 		stack->allocated_blocks += mapped_bytes != 0;
 		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
-			stack->owner = "thread stack";
+			stack->owner = class_name(CLASS_THREAD_STACK);
 	}
 	if (is_new_code(watched, record))
 		collect_refresh_code(collect, watched);
