@@ -89,6 +89,7 @@ int mapping_book(struct trace_event_raw_sys_exit *ctx)
 	struct abi_mapping *record;
 	struct thread *thread;
 
+	stay_on_stack(ctx, &tails);
 	thread = bpf_map_lookup_elem(&threads, &tid);
 	if (!thread)
 		return 0;
