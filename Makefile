@@ -5,9 +5,11 @@
 ## make check       runs all tests (as root; without, those that need it are skipped)
 ## make lint        runs this suite alone; likewise unit, golden, unwind, e2e, and, built with
 ##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
+## make fuzz        feeds each parser FUZZ_RUNS=20000 hostile inputs, or for FUZZ_SECONDS=n
 ## make golden-refresh  draws the expected reports anew
 ## make bench       measures the cost in the target, beside bpftrace's (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
+## make prove       lists the long proofs; PART=NAME runs one, or goes on with it (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
 ## make install     copies the program, its man pages and its completion below prefix
@@ -33,6 +35,8 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 ARCH := $(shell uname -m)
 VERSION := 0.1.0
 jobs ?= $(shell nproc)
+FUZZ_RUNS ?= 20000
+FUZZ_SECONDS ?= 0
 
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
@@ -58,7 +62,7 @@ all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnin
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
 all_ldflags := $(LDFLAGS) $(sanitize)
 libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
-	-ldw -lelf -lz -lZydis -liberty -ljansson
+	-ldw -lelf -lz -lZydis -liberty -ljansson -lm
 
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-declarations -fdebug-prefix-map=$(CURDIR)=.
@@ -93,6 +97,7 @@ man_pages := $(wildcard man/*.1)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 unwind_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unwind/test_*.c))
+fuzz_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 target_names := $(filter-out %_cxx,$(basename $(wildcard tests/targets/*.c tests/targets/*.cc)))
 target_programs := $(target_names:%=$(O)/%) $(target_names:%=$(O)/%-nofp)
 
@@ -178,6 +183,11 @@ $(unit_programs) $(unwind_programs): %: %.o $(O)/libunfreed.a
 # The BPF code of x86-64, built natively: the shim stands in for the kernel's headers and helpers.
 $(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARCH_x86 $(all_cflags)
 
+# Parsers only; libFuzzer brings the main function.
+$(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%,$(library))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
+
 $(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
@@ -198,7 +208,11 @@ $(O)/tests/targets/%-nofp.o: tests/targets/%.cc $(O)/flags
 
 $(O)/tests/targets/%: $(O)/tests/targets/%.o
 	$(call say,LINK,$@)
-	$(Q)$(CXX) -pthread -o $@ $^ -Wl,--as-needed
+	$(Q)$(CXX) -pthread $(target_ldflags) -o $@ $^ -Wl,--as-needed -ldl
+
+# It brings its own _start, to run with glibcs older than that of its build.
+$(O)/tests/targets/heap_walk $(O)/tests/targets/heap_walk-nofp: private target_ldflags := \
+	$(if $(filter x86_64,$(ARCH)),-nostartfiles)
 
 $(O)/tests/targets/heap_truth: $(O)/tests/targets/heap_truth_cxx.o
 $(O)/tests/targets/heap_truth-nofp: $(O)/tests/targets/heap_truth_cxx-nofp.o
@@ -215,20 +229,26 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 # What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
 sanitized_suites := san-unit san-golden san-unwind san-e2e
-uses := $(suites) demo bench dist
+uses := $(suites) fuzz demo bench dist
 .PHONY: $(uses:%=programs-%) bpf-arm64
 programs-unit: $(unit_programs)
 programs-unwind: $(unwind_programs)
+programs-fuzz:
+	$(Q)+$(MAKE) O=$(O)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined fuzzers
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
 programs-bench: $(O)/unfreed $(O)/tests/targets/spin
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
-$(uses:%=programs-%) bpf-arm64:
+$(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
 	@:
 
-.PHONY: check $(suites) $(sanitized_suites) golden-refresh demo bench check-fresh check-vm
+.PHONY: fuzzers
+fuzzers: $(fuzz_programs)
+
+.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
+	check-vm
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
 
@@ -248,6 +268,9 @@ demo:
 	$(Q)+$(MAKE) -j$(jobs) programs-demo
 	$(Q)contrib/own-root.sh contrib/demo.sh $(O)
 
+fuzz: programs-fuzz
+	$(Q)O=$(O) FUZZ_RUNS=$(FUZZ_RUNS) FUZZ_SECONDS=$(FUZZ_SECONDS) jobs=$(jobs) tests/fuzz/run
+
 bench:
 	$(Q)contrib/deps.sh build bench
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
@@ -265,6 +288,16 @@ check-vm:
 	$(Q)contrib/deps.sh vm || echo 'check-vm: goes on with what is there' >&2
 	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
 	$(Q)O=$(O) tests/vm/run $(KERNELS)
+
+# Raw results are kept, and committed, in tests/prove/results.
+prove:
+ifdef PART
+	$(Q)contrib/deps.sh build test dist prove
+	$(Q)+$(MAKE) -j$(jobs) programs-e2e programs-dist
+	$(Q)O=$(O) tests/prove/prove.py $(PART) $(STEPS)
+else
+	$(Q)tests/prove/prove.py
+endif
 
 check-fresh:
 	$(Q)contrib/deps.sh fresh
@@ -295,5 +328,5 @@ clean:
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
--include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
+-include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
 	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d

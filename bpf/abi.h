@@ -13,6 +13,13 @@
 #include <linux/types.h>
 #endif
 
+/* Mixes one word into a 64-bit hash (the murmur3 finaliser's multiply and shift). */
+static inline __u64 abi_hash(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+	return hash ^ (hash >> 32);
+}
+
 #define ABI_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "size of " #type)
 
 enum {
@@ -110,6 +117,12 @@ struct abi_bucket {
 };
 ABI_SIZE(struct abi_bucket, 48 * ABI_SLOTS);
 
+/* Of the address alone: mm is a pointer in the verifier's eyes, and not to be reckoned with. */
+static inline __u32 abi_bucket_index(__u64 address)
+{
+	return abi_hash(0, address >> 4) >> 40 & (ABI_BUCKETS - 1);
+}
+
 struct abi_site_key {
 	__u64 mm;
 	__u64 stack_id; /* hash of abi_target.space, kind and frames: abi_stack.frames */
@@ -132,6 +145,7 @@ enum abi_counter {
 	COUNTER_UNMATCHED_FREES, /* blocks given back that were allocated before the attach */
 	COUNTER_INHERITED_FREES, /* the same in a process forked while watched */
 	COUNTER_PREEXISTING_BLOCKS, /* older blocks that a realloc moved into the live set */
+	COUNTER_RECAPTURES, /* blocks from before a gap, whose address was handed out again */
 	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
 	COUNTER_MAX,
@@ -197,10 +211,9 @@ ABI_SIZE(struct abi_header, 24);
 struct abi_stack {
 	struct abi_header header;
 	__u64 stack_id;
-	__u16 count;
-	__u8 kind; /* enum abi_kind */
-	__u8 end; /* enum abi_end */
-	__u32 tid;
+	__u32 count;
+	__u16 kind; /* enum abi_kind */
+	__u16 end; /* enum abi_end */
 	__u64 frames[ABI_MAX_FRAMES];
 };
 ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_FRAMES);
@@ -221,9 +234,8 @@ struct abi_mapping {
 	__u64 stack_id; /* kind mapping; its abi_stack precedes this record */
 	__u64 result;
 	__u64 args[5]; /* as passed; mmap without its file offset */
-	__u32 tid;
-	__u16 call; /* enum abi_mapping_call */
-	__u16 allocator; /* 1 + row of the allocator function that was open, 0: none */
+	__u32 call; /* enum abi_mapping_call */
+	__u32 allocator; /* 1 + row of the allocator function that was open, 0: none */
 };
 ABI_SIZE(struct abi_mapping, 96);
 

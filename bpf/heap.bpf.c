@@ -9,6 +9,8 @@
 #include "live.bpf.h"
 
 extern struct probes_map probes SEC(".maps");
+extern __u32 windowed;
+extern __u64 epoch_ns, first_hit_ns, last_hit_ns;
 
 /*
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
@@ -71,7 +73,11 @@ static __always_inline void block_insert(const struct thread *thread, __u64 addr
 		return;
 	}
 	if (live_take(&key, &stale)) {
-		lose(LOSS_REUSED_ADDRESSES, 1);
+		/* While the probes were off, its free was none that could be seen. */
+		if (stale.time_ns < epoch_ns)
+			count(COUNTER_RECAPTURES);
+		else
+			lose(LOSS_REUSED_ADDRESSES, 1);
 		block_book_free(mm, &stale);
 	}
 	if (!live_put(&key, block)) {
@@ -196,7 +202,7 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 			lose(LOSS_BLOCKS_FULL, 1);
 		return 0;
 	}
-	if (!frees)
+	if (!frees || windowed)
 		return 0;
 	count(COUNTER_UNMATCHED_FREES);
 	if (!result)
@@ -324,9 +330,8 @@ static __always_inline void throwing_enter(struct pt_regs *ctx, __u64 mm, struct
  */
 static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe probe)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	__u64 slot = PT_REGS_SP(ctx), result = PT_REGS_RC(ctx);
-	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct thread *thread = thread_find();
 	struct unwind_registers registers;
 	struct throwing_call *call;
 
@@ -353,8 +358,7 @@ static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe
 /* glibc's realloc(p, 0) calls free(p): the open realloc has taken the block already. */
 static __always_inline bool is_taken(__u64 address)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct thread *thread = thread_find();
 	struct open_call *top = thread ? call_top(thread) : NULL;
 	bool passed_on = thread && thread->passed_on == address;
 
@@ -363,12 +367,15 @@ static __always_inline bool is_taken(__u64 address)
 	return passed_on || (top && top->probe.role == ROLE_REALLOCATE && top->pointer == address);
 }
 
-static __always_inline enum abi_counter unmatched(__u64 mm)
+/* Probes of the program that was here before exec may still be on: theirs is no free of this one.
+ */
+static __always_inline void count_unmatched(__u64 mm, struct abi_probe probe)
 {
 	const struct abi_target *target = bpf_map_lookup_elem(&targets, &mm);
 
-	return target && target->flags & TARGET_FORKED ? COUNTER_INHERITED_FREES
-						       : COUNTER_UNMATCHED_FREES;
+	if (target && target->space == probe.space)
+		count(target->flags & TARGET_FORKED ? COUNTER_INHERITED_FREES
+						    : COUNTER_UNMATCHED_FREES);
 }
 
 static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 address)
@@ -381,8 +388,8 @@ static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 a
 		return;
 	if (live_take(&key, &block))
 		block_book_free(mm, &block);
-	else if (!is_taken(address))
-		count(unmatched(mm));
+	else if (!is_taken(address) && !windowed)
+		count_unmatched(mm, probe);
 	if (probe.flags & PROBE_PASSES_ON) {
 		thread = thread_get(mm);
 		if (thread)
@@ -422,6 +429,17 @@ static __always_inline struct abi_probe probe_of(struct pt_regs *ctx, __u64 mm)
 	return u.probe;
 }
 
+/* For a window, what it has cost a thread at most is the time between its first and last hit. */
+static __always_inline void hit(void)
+{
+	count(COUNTER_HITS);
+	if (!windowed)
+		return;
+	last_hit_ns = bpf_ktime_get_ns();
+	if (!first_hit_ns)
+		first_hit_ns = last_hit_ns;
+}
+
 SEC("uprobe")
 int heap_enter(struct pt_regs *ctx)
 {
@@ -434,7 +452,7 @@ int heap_enter(struct pt_regs *ctx)
 	probe = probe_of(ctx, mm);
 	if (probe.role == ROLE_NONE)
 		return 0;
-	count(COUNTER_HITS);
+	hit();
 	switch (probe.role) {
 	case ROLE_FREE:
 		free_enter(mm, probe, argument(ctx, probe.pointer_arg));
@@ -454,14 +472,13 @@ int heap_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int heap_return(struct pt_regs *ctx)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread;
 
 	stay_on_stack(ctx, &no_programs);
 	if (frozen)
 		return 0;
-	count(COUNTER_HITS);
-	thread = bpf_map_lookup_elem(&threads, &tid);
+	hit();
+	thread = thread_find();
 	return thread ? call_return(ctx, thread) : 0;
 }
 
@@ -472,19 +489,18 @@ int heap_return(struct pt_regs *ctx)
 SEC("uprobe")
 int heap_session(struct pt_regs *ctx)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct thread *thread;
 	__u64 mm;
 
 	stay_on_stack(ctx, &no_session_programs);
 	if (frozen)
 		return 1;
-	count(COUNTER_HITS);
+	hit();
 	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx)) {
 		mm = current_mm();
 		return call_enter(ctx, mm, probe_of(ctx, mm));
 	}
-	thread = bpf_map_lookup_elem(&threads, &tid);
+	thread = thread_find();
 	return thread ? call_return(ctx, thread) : 0;
 }
 

@@ -19,9 +19,7 @@ extern __u32 overflowed;
 
 static __always_inline struct abi_bucket *live_bucket(const struct abi_block_key *key)
 {
-	/* Of the address alone: mm is a pointer in the verifier's eyes, and not to be reckoned
-	 * with. */
-	__u32 index = unwind_hash(0, key->address >> 4) >> 40 & (ABI_BUCKETS - 1);
+	__u32 index = abi_bucket_index(key->address);
 
 	return bpf_map_lookup_elem(&buckets, &index);
 }

@@ -55,7 +55,8 @@ static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx, _
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
 	thread->pending.is_code =
-		thread->pending.call == CALL_MMAP && thread->pending.args[2] & PROT_EXEC_BIT;
+		(thread->pending.call == CALL_MMAP || thread->pending.call == CALL_MPROTECT) &&
+		thread->pending.args[2] & PROT_EXEC_BIT;
 }
 
 /* Books the caller's stack; 0: it could not be kept. */
@@ -110,7 +111,6 @@ int mapping_book(struct trace_event_raw_sys_exit *ctx)
 	record->result = ctx->ret;
 	for (int i = 0; i < 5; i++)
 		record->args[i] = thread->pending.args[i];
-	record->tid = tid;
 	record->call = call;
 	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
 	/* Stacks through new code are cut until user space has its rows. */

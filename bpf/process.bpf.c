@@ -16,7 +16,7 @@ static __always_inline __u32 pid_of(struct task_struct *task)
 
 static __always_inline __u16 new_space(__u32 tgid)
 {
-	return unwind_hash(tgid, bpf_ktime_get_ns()) >> 48;
+	return abi_hash(tgid, bpf_ktime_get_ns()) >> 48;
 }
 
 /*

@@ -21,6 +21,10 @@ struct rows_map rows SEC(".maps");
 const volatile struct abi_config run_config = {};
 const struct thread thread_zero = {};
 __u32 frozen = FROZEN_NOT;
+__u32 epoch = 0; /* changes whenever heap probes went on again: calls entered before are void */
+__u32 windowed = 0; /* they are on for short windows only */
+__u64 epoch_ns = 0; /* when they went on */
+__u64 first_hit_ns = 0, last_hit_ns = 0; /* in this window */
 __u32 pid_level = 0; /* of user space's pid namespace */
 __u32 overflowed = 0; /* a block went to the hash map: look there, too */
 

@@ -16,6 +16,7 @@ extern struct losses_map losses SEC(".maps");
 extern struct ring_map ring SEC(".maps");
 extern const volatile struct abi_config run_config;
 extern __u32 frozen; /* enum abi_frozen */
+extern __u32 epoch;
 extern const struct thread thread_zero;
 
 static __always_inline void count(enum abi_counter counter)
@@ -49,6 +50,24 @@ static __always_inline void stay_on_stack(void *ctx, void *empty)
 		bpf_tail_call(ctx, empty, 0);
 }
 
+/* The state of the current thread, if its calls are of this epoch. */
+static __always_inline struct thread *thread_find(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+
+	return thread && thread->epoch == epoch ? thread : NULL;
+}
+
+/* While the probes were off, its calls have returned unseen. */
+static __always_inline void thread_renew(struct thread *thread)
+{
+	thread->epoch = epoch;
+	thread->depth = 0;
+	thread->throwing_depth = 0;
+	thread->passed_on = 0;
+}
+
 /* The state of the current thread; a new one only in a target. NULL: none, or no room. */
 static __always_inline struct thread *thread_get(__u64 mm)
 {
@@ -56,8 +75,11 @@ static __always_inline struct thread *thread_get(__u64 mm)
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	struct abi_target *target;
 
-	if (thread && thread->mm == mm)
+	if (thread && thread->mm == mm) {
+		if (thread->epoch != epoch)
+			thread_renew(thread);
 		return thread;
+	}
 	target = bpf_map_lookup_elem(&targets, &mm);
 	if (!target)
 		return NULL;
@@ -70,6 +92,7 @@ static __always_inline struct thread *thread_get(__u64 mm)
 	}
 	thread->mm = mm;
 	thread->space = target->space;
+	thread->epoch = epoch;
 	return thread;
 }
 
@@ -78,7 +101,7 @@ static __always_inline void stack_start(struct thread *thread, enum abi_kind kin
 {
 	thread->stack.kind = kind;
 	thread->stack.count = 0;
-	thread->stack_hash = unwind_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
+	thread->stack_hash = abi_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
 }
 
 /* The first frame: an address that is exact. */
@@ -86,7 +109,7 @@ static __always_inline void stack_push(struct thread *thread, __u64 address)
 {
 	thread->stack.frames[0] = address;
 	thread->stack.count = 1;
-	thread->stack_hash = unwind_hash(thread->stack_hash, address);
+	thread->stack_hash = abi_hash(thread->stack_hash, address);
 }
 
 /* Wake user space when a quarter of the ring is full; it looks by itself ten times a second. */
@@ -102,15 +125,13 @@ static __always_inline __u64 ring_flags(void)
 static __always_inline bool stack_send(struct thread *thread, bool urgent)
 {
 	struct abi_stack *stack = &thread->stack;
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
-	stack->header.tgid = pid_tgid >> 32;
+	stack->header.tgid = bpf_get_current_pid_tgid() >> 32;
 	stack->header.mm = thread->mm;
 	stack->header.time_ns = bpf_ktime_get_ns();
 	stack->stack_id = thread->stack_hash;
-	stack->tid = (__u32)pid_tgid;
 	/*
 	 * The verifier is to see the bound in the register that is passed. Without the barriers,
 	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in

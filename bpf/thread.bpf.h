@@ -38,7 +38,8 @@ struct pending_call {
 
 struct thread {
 	__u64 mm; /* its address space */
-	__u64 space; /* abi_target.space */
+	__u32 space; /* abi_target.space */
+	__u32 epoch; /* in which its calls were entered */
 	__u64 depth; /* of calls */
 	struct open_call calls[ABI_MAX_OPEN_CALLS];
 	__u64 throwing_depth;

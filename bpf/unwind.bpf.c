@@ -41,8 +41,8 @@ static __always_inline int arrive(struct walk *walk, __u64 sp, __u64 bp, __u64 p
 #endif
 
 /*
- * For code without rows: the caller's bp and return address lie at bp, as a convention only. What
- * it leads to is believed where it is code.
+ * For code without rows, as JIT compilers make it: the caller's bp and return address lie at bp, as
+ * a convention only. What it leads to is believed where it lies behind a call.
  */
 __noinline int unwind_step_pointer(__u32 slot)
 {
@@ -61,7 +61,7 @@ __noinline int unwind_step_pointer(__u32 slot)
 	step = arrive(walk, walk->bp + 16, bp, CODE_ADDRESS(pc));
 	walk->follows_bp = 1;
 	if (step == STEP_ON && walk->mappings_count &&
-	    find_rule(walk, slot, walk->pc - 1).cfa == RULE_NO_MAPPING)
+	    find_rule(walk, slot, (walk->pc - 1) | RULE_OF_CALL).cfa == RULE_NO_MAPPING)
 		return END_NO_TABLE;
 	return step;
 }
@@ -204,7 +204,7 @@ static __always_inline bool append(struct thread *thread, __u64 pc)
 		return false;
 	thread->stack.frames[count] = pc;
 	thread->stack.count = count + 1;
-	thread->stack_hash = unwind_hash(thread->stack_hash, pc);
+	thread->stack_hash = abi_hash(thread->stack_hash, pc);
 	return true;
 }
 

@@ -26,11 +26,4 @@ struct unwind_registers {
  */
 __hidden int unwind_walk(struct thread *thread, const struct unwind_registers *registers, __u64 mm);
 
-/* Mixes one word into a 64-bit hash (the murmur3 finaliser's multiply and shift). */
-static inline __u64 unwind_hash(__u64 hash, __u64 word)
-{
-	hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
-	return hash ^ (hash >> 32);
-}
-
 #endif

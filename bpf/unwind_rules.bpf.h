@@ -17,6 +17,12 @@ enum {
 };
 
 /*
+ * Beside an address that find_rule is asked for: is it the last byte of a call? No user address has
+ * this bit, so that the answers are cached as rules are: RULE_NO_MAPPING is no.
+ */
+#define RULE_OF_CALL (1ULL << 62)
+
+/*
  * A cached rule. All CPUs share the entries without a lock: check is the address xor rule, so that
  * halves of two entries do not pass for one. The rule carries its target's generation, and dies
  * with it.
@@ -79,7 +85,58 @@ static __always_inline const struct abi_row *find_row(const struct abi_code *map
 	return found && found->pc <= pc ? found : 0;
 }
 
-/* A rule from the tables, as a word. */
+#if defined(__TARGET_ARCH_arm64)
+/* Is a call (bl, blr, blraa …) the instruction that ends at an address? */
+static __always_inline bool is_call(__u64 end)
+{
+	__u32 code;
+
+	if (bpf_probe_read_user(&code, sizeof(code), (void *)(end - sizeof(code))))
+		return false;
+	return (code & 0xfc000000) == 0x94000000 || (code & 0xfefff000) == 0xd63f0000;
+}
+#else
+enum { CALL_NEAR = 0xe8, CALL_GROUP = 0xff, CALL_BYTES_MAX = 7 };
+
+/* The length of the call that begins with CALL_GROUP and this ModRM byte and SIB; 0: it is none. */
+static __always_inline int call_bytes(__u8 modrm, __u8 sib)
+{
+	int mod = modrm >> 6, rm = modrm & 7, bytes = 2;
+
+	if ((modrm & 0x38) != 0x10)
+		return 0;
+	if (mod == 3)
+		return bytes;
+	if (rm == 4)
+		bytes++;
+	if (mod == 1)
+		return bytes + 1;
+	if (mod == 2 || rm == 5 || (rm == 4 && (sib & 7) == 5))
+		return bytes + 4;
+	return bytes;
+}
+
+/* May a call be the instruction that ends at an address? */
+static __always_inline bool is_call(__u64 end)
+{
+	__u8 code[CALL_BYTES_MAX + 1];
+
+	if (bpf_probe_read_user(code, CALL_BYTES_MAX, (void *)(end - CALL_BYTES_MAX)))
+		return false;
+	code[CALL_BYTES_MAX] = 0;
+	if (code[CALL_BYTES_MAX - 5] == CALL_NEAR)
+		return true;
+	for (int bytes = 2; bytes <= CALL_BYTES_MAX; bytes++) {
+		int at = CALL_BYTES_MAX - bytes;
+
+		if (code[at] == CALL_GROUP && call_bytes(code[at + 1], code[at + 2]) == bytes)
+			return true;
+	}
+	return false;
+}
+#endif
+
+/* A rule from the tables, as a word; or the answer to RULE_OF_CALL. */
 __noinline int unwind_search(__u32 slot, __u64 address)
 {
 	union rule rule = { .cfa = RULE_NO_MAPPING };
@@ -90,6 +147,12 @@ __noinline int unwind_search(__u32 slot, __u64 address)
 
 	if (!walk)
 		return rule.word;
+	if (address & RULE_OF_CALL) {
+		address &= ~RULE_OF_CALL;
+		if (find_code(walk, address) && is_call(address + 1))
+			rule.cfa = CFA_NONE;
+		return rule.word;
+	}
 	rule.word = unwind_search_jvm(slot, address);
 	if (rule.cfa != RULE_NO_MAPPING)
 		return rule.word;

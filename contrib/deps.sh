@@ -10,14 +10,19 @@ build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev lib
 demo='runc busybox-static'
 test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
-	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools'
+	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools
+	libclang-rt-dev|libclang-rt-14-dev redis-server nginx linux-perf bpftrace'
 bench='bpftrace python3'
 dist='debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
 fresh='debootstrap git'
+prove='debootstrap python3'
+# What a root file system of tests/prove/root has. Where there is no mimalloc, nothing instead of it.
+guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools rustc
+	libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev|libjemalloc-dev'
 vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|dist|fresh|vm…" >&2
+	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|vm…" >&2
 	exit 2
 }
 wanted=
@@ -29,6 +34,8 @@ for group in "$@"; do
 	bench) wanted="$wanted $bench" ;;
 	dist) wanted="$wanted $dist" ;;
 	fresh) wanted="$wanted $fresh" ;;
+	prove) wanted="$wanted $prove" ;;
+	guest) wanted="$wanted $guest" ;;
 	vm) wanted="$wanted $vm" ;;
 	*)
 		echo "deps.sh: no group '$group'" >&2

@@ -157,12 +157,15 @@ class Target:
 
     def __init__(self, program, *arguments):
         self.program = program
-        self.process = subprocess.Popen(
-            [os.path.join(TARGETS, program), *map(str, arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.start(arguments), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         word, pid = (self._hear() + " ").split(" ")[:2]
         expect(word == "ready", f"{program} is not ready")
         self.pid = int(pid)
+
+    def start(self, arguments):
+        """What runs: the program, unless a subclass knows better."""
+        return [os.path.join(TARGETS, self.program), *map(str, arguments)]
 
     def _hear(self):
         timer = threading.Timer(DEADLINE_SECONDS, self.process.kill)
@@ -172,10 +175,21 @@ class Target:
         expect(line, f"{self.program} ended instead of an answer")
         return line.rstrip("\n")
 
+    def tell(self, word):
+        """Says a word; the target is at work, and answers later."""
+        print(word, file=self.process.stdin, flush=True)
+
+    def hear_line(self):
+        return self._hear()
+
+    def hear(self):
+        """What the target answers: its truth."""
+        return json.loads(self._hear())
+
     def say(self, word):
         """Says a word; what the target answers is its truth."""
-        print(word, file=self.process.stdin, flush=True)
-        return json.loads(self._hear())
+        self.tell(word)
+        return self.hear()
 
     def go(self):
         return self.say("go")
@@ -213,6 +227,23 @@ class Trace:
             status = self.process.wait()
             raise AssertionError(f"no line 'tracing', status {status}: {''.join(self.errors)}")
         self.objects = bpf_objects(self.process.pid)
+        self.processes = int(re.search(r"(\d+) process", self.errors[-1])[1])
+        self.links = self._heap_links()
+
+    def _heap_links(self):
+        """How many links its programs on allocator functions have."""
+        programs = {number for number, name in names_of("prog").items()
+                    if ("prog", number) in self.objects and name.startswith("heap_")}
+        return sum(program in programs for program in linked_programs(self.process.pid))
+
+    def wait_probed(self, processes):
+        """Until the heaps of so many processes are traced, and of no others.
+
+        A child is born with the breakpoints of its parent: its code does not tell.
+        """
+        wanted = self.links // self.processes * processes
+        eventually(lambda: self._heap_links() != wanted and
+                   f"{self._heap_links()} links, not {wanted}", "processes probed")
 
     def report(self):
         """The report of a window that ends by itself."""
@@ -221,6 +252,16 @@ class Trace:
         expect(self.process.returncode == 0,
                f"status {self.process.returncode}: {''.join(self.errors)}")
         return json.loads(output.splitlines()[-1])
+
+    def report_that(self, condition, seconds):
+        """The first of the reports of -i for which condition holds."""
+        deadline = time.monotonic() + seconds
+        for line in self.process.stdout:
+            report = json.loads(line)
+            if condition(report):
+                return report
+            expect(time.monotonic() < deadline, f"no such report, the last is {line[:2000]}")
+        raise AssertionError("the trace ended before such a report")
 
     def stop(self):
         """Ends the window, as Ctrl-C does; the report."""
@@ -296,13 +337,34 @@ def expect_no_losses(report):
 # -- what is attached ------------------------------------------------------------------------------
 
 
-def ids(kind):
-    """Ids of all BPF objects of the machine: "prog", "link" or "map"."""
+def rows_of(kind):
+    """What bpftool says of all BPF objects of the machine: "prog", "link" or "map"."""
     tool = next((path for path in ("/usr/sbin/bpftool", "/usr/local/sbin/bpftool")
                  if os.path.exists(path)), "bpftool")
     output = subprocess.run([tool, "-j", kind, "list"], stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, check=True, text=True).stdout
-    return {row["id"] for row in json.loads(output or "[]")}
+    return json.loads(output or "[]")
+
+
+def ids(kind):
+    return {row["id"] for row in rows_of(kind)}
+
+
+def names_of(kind):
+    """{id: name} of all BPF objects of the machine."""
+    return {row["id"]: row.get("name", "") for row in rows_of(kind)}
+
+
+def linked_programs(pid):
+    """The program of each link that a process holds open."""
+    found = []
+    folder = f"/proc/{pid}/fdinfo"
+    for name in os.listdir(folder):
+        with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="ascii") as info:
+            text = info.read()
+            if "link_id:" in text:
+                found += map(int, re.findall(r"^prog_id:\s*(\d+)$", text, re.M))
+    return found
 
 
 def bpf_objects(pid):

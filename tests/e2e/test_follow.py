@@ -13,9 +13,7 @@ def children_are_followed(program):
     with lib.Target(program) as target:
         with lib.Trace("-p", target.pid) as trace:
             children = target.go()["children"]
-            for how, pid in children.items():
-                lib.eventually(lambda pid=pid: not lib.changed_code(pid),
-                               f"the {how} child is not probed")
+            trace.wait_probed(1 + len(children))
             truth = target.say("work")
             report = trace.stop()
     compare(report, truth["sites"])

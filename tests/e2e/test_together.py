@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Several tracers at once: of one target, of two, and beside a tracer that is not ours."""
 
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 import lib
 from lib import case, compare, expect, expect_no_losses
@@ -50,9 +53,13 @@ def the_first_tracer_outlives_the_second():
     expect_no_losses(report)
 
 
-def bpftrace_on(pid):
+def libc_of(pid):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-        libc = next(line.split()[-1] for line in maps if "/libc.so" in line)
+        return next(line.split()[-1] for line in maps if "/libc.so" in line)
+
+
+def bpftrace_on(pid):
+    libc = libc_of(pid)
     script = f"uprobe:{libc}:malloc,uretprobe:{libc}:malloc,uprobe:{libc}:free /pid == {pid}/ " \
              "{ @calls = count(); } interval:ms:50 { if (!@on) { printf(\"on\\n\"); @on = 1; } }"
     tool = subprocess.Popen(["bpftrace", "-q", "-e", script], stdin=subprocess.DEVNULL,
@@ -77,6 +84,139 @@ def beside_bpftrace():
         lib.eventually(lambda: lib.changed_code(target.pid), "probes left")
     compare(report, truth["sites"])
     expect_no_losses(report)
+
+
+# -- perf ------------------------------------------------------------------------------------------
+
+
+@case("uprobe", "trace")
+def beside_perf(how):
+    """Its own probe on the same function, or its own tracepoints on the same system calls."""
+    if not shutil.which("perf"):
+        raise lib.Skip("no perf (Debian package linux-perf)")
+    with lib.Target("heap_truth", "--operations", 5000) as target, \
+            tempfile.TemporaryDirectory() as folder:
+        with lib.Trace("-p", target.pid) as trace, perf_on(target.pid, how, folder) as tool:
+            truth = target.go()
+            seen = tool.count()
+            report = trace.stop()
+        lib.eventually(lambda: lib.changed_code(target.pid), "probes left")
+    compare(report, truth["sites"])
+    expect_no_losses(report)
+    expect(seen > 0, "perf has seen nothing: this proves nothing")
+
+
+class Perf:
+    """perf stat: what it counts."""
+
+    def __init__(self, pid, event, folder):
+        self.output = f"{folder}/counts"
+        fifos = [f"{folder}/{name}" for name in ("control", "answer")]
+        for fifo in fifos:
+            os.mkfifo(fifo)
+        self.process = subprocess.Popen(
+            ["perf", "stat", "-x,", "-o", self.output, "-e", event, "-p", str(pid), "--delay=-1",
+             "--control", f"fifo:{','.join(fifos)}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        # Opening waits for the other end: for perf, once its events are there, or has failed.
+        self.control = self.answer = None
+        try:
+            lib.eventually(self.open_control, "perf")
+            self.answer = open(fifos[1], encoding="ascii")
+            print("enable", file=self.control, flush=True)
+            expect(self.answer.readline().startswith("ack"), "perf does not answer")
+        except BaseException:
+            self.close()
+            raise
+
+    def open_control(self):
+        if self.process.poll() is not None:
+            raise lib.Skip(f"perf stat: {' '.join(self.process.stdout.read().split())}")
+        try:
+            fd = os.open(os.path.join(os.path.dirname(self.output), "control"),
+                         os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return "has not opened its control"
+        self.control = os.fdopen(fd, "w", encoding="ascii")
+        return None
+
+    def count(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(lib.DEADLINE_SECONDS)
+        with open(self.output, encoding="ascii") as file:
+            rows = [line.split(",") for line in file if line.strip() and not line.startswith("#")]
+        return sum(int(row[0]) for row in rows)
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+        for file in (self.control, self.answer):
+            if file:
+                with contextlib.suppress(BrokenPipeError):
+                    file.close()
+
+
+@contextlib.contextmanager
+def perf_on(pid, how, folder):
+    name = f"unfreed_{os.getpid()}"
+    event = "syscalls:sys_enter_brk,syscalls:sys_enter_mmap,syscalls:sys_enter_write"
+    if how == "uprobe":
+        event = f"probe_libc:{name}"
+        done = subprocess.run(["perf", "probe", "-q", "-x", libc_of(pid), f"{name}=malloc"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise lib.Skip(f"perf probe: {done.stdout}")
+    try:
+        perf = Perf(pid, event, folder)
+        try:
+            yield perf
+        finally:
+            perf.close()
+    finally:
+        if how == "uprobe":
+            subprocess.run(["perf", "probe", "-q", "-d", event], check=False)
+
+
+# -- a debugger ------------------------------------------------------------------------------------
+
+
+class Gdb:
+    """gdb, attached to a process, and spoken to line by line."""
+
+    def __init__(self, pid):
+        if not shutil.which("gdb"):
+            raise lib.Skip("no gdb")
+        self.process = subprocess.Popen(
+            ["gdb", "-q", "-nx", "-p", str(pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        self.say("set pagination off", "set confirm off", "set breakpoint pending on")
+
+    def say(self, *commands):
+        """What it answers to the last one."""
+        for command in commands:
+            print(command, file=self.process.stdin)
+        print("echo \\nunfreed-done\\n", file=self.process.stdin, flush=True)
+        lines = []
+        for line in self.process.stdout:
+            if line.strip() == "unfreed-done":
+                return "".join(lines)
+            lines.append(line)
+        raise AssertionError(f"gdb has ended: {''.join(lines)}")
+
+    def go_on(self):
+        """Lets the target run, as long as nothing stops it."""
+        return self.say("continue &")
+
+    def detach(self):
+        self.say("interrupt")
+        self.process.communicate("delete\ndetach\nquit\n", timeout=60)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
 
 
 if __name__ == "__main__":

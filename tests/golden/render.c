@@ -300,6 +300,44 @@ static struct snapshot *scene_services(void)
 	return snapshot;
 }
 
+/* Too busy to be traced all the time: estimates. */
+static struct snapshot *scene_windowed(void)
+{
+	static const struct frame leak[] = { { "malloc", LIBC, 0x99210, NULL, 0, FRAME_NATIVE },
+					     { "Session::open()", "/bin/busy", 0x1139, "busy.cc", 7,
+					       FRAME_NATIVE },
+					     { 0 } };
+	static const struct frame cache[] = { { "malloc", LIBC, 0x99210, NULL, 0, FRAME_NATIVE },
+					      { "Cache::put()", "/bin/busy", 0x2139, "busy.cc", 99,
+						FRAME_NATIVE },
+					      { 0 } };
+	struct snapshot *snapshot = new_snapshot("pid 42", true, false);
+	struct site *site;
+
+	snapshot->mode = "windowed";
+	*vec_add(&snapshot->epochs) = (struct epoch){ "exact", 0, MS(6), 0, 0 };
+	*vec_add(&snapshot->epochs) = (struct epoch){ "windowed", MS(6), MS(30040), 52, MS(1400) };
+	add_process(snapshot, 42, "busy", "glibc 2.36", MIB(900));
+	site = add_site(snapshot, SITE_HEAP, 42, MIB(96), 1000000, leak);
+	site->verdict = "leak";
+	site->standard_error_bytes = MIB(5);
+	site->sampled_blocks = 400;
+	site->sampled_live_blocks = 400;
+	site->unverified_bytes = KIB(64);
+	site->unverified_blocks = 600;
+	site = add_site(snapshot, SITE_HEAP, 42, 0, 0, cache);
+	site->verdict = "cache-like";
+	site->sampled_blocks = 30000;
+	site->sampled_live_blocks = 12;
+	add_cost(snapshot);
+	snapshot->cost.budget_share = 0.05;
+	snapshot->cost.used_share = 0.042;
+	snapshot->cost.worst_share = 0.0471;
+	snapshot->cost.hit_ns = 941.5;
+	finish(snapshot);
+	return snapshot;
+}
+
 /* All was given back. */
 static struct snapshot *scene_empty(void)
 {
@@ -397,8 +435,8 @@ static const struct {
 	const char *name;
 	struct snapshot *(*make)(void);
 } scenes[] = {
-	{ "java", scene_java },	      { "services", scene_services }, { "empty", scene_empty },
-	{ "hostile", scene_hostile }, { "bulk", scene_bulk },
+	{ "java", scene_java },		{ "services", scene_services }, { "empty", scene_empty },
+	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	{ "bulk", scene_bulk },
 };
 
 int main(int argc, char **argv)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * family [--storm N]: a parent and its children: forked, executed (fork and exec, vfork and exec,
- * posix_spawn), each of which leaks when told. After "go" they exist and wait; after "work" each
- * has leaked, and the forked one has freed blocks that it inherited. With --storm the parent forks
- * N children one after another, half of which execute this program, that leak nothing.
+ * family [--storm N] [--heirs N]: a parent and its children: forked, executed (fork and exec, vfork
+ * and exec, posix_spawn), each of which leaks when told. After "go" they exist and wait; after
+ * "work" each has leaked, and the forked one has freed blocks that it inherited. With --storm the
+ * parent forks N children one after another, half of which execute this program, that leak nothing.
+ * With
+ * --heirs N it forks one at each "next", which leaks from many stacks at "end", and ends.
  *
  * Truth of "go": children, by how they began. Of "work": sites, inherited_frees.
  */
@@ -15,6 +17,7 @@
 #include "protocol.h"
 
 enum { BLOCKS = 20, PARENT_BYTES = 3000, CHILD_BYTES = 700, INHERITED = 30, CHILDREN = 4 };
+enum { HEIR_TURNS = 5, HEIR_BLOCKS = 400 };
 
 static const char *const names[CHILDREN] = { "forked", "executed", "vforked", "spawned" };
 static int told[CHILDREN][2], done[2]; /* pipes: to each child, and from all of them */
@@ -111,6 +114,58 @@ static void storm(long count)
 	}
 }
 
+/* A stack for each path through these two. */
+SITE static void leak_in_heir(unsigned int path, int depth);
+
+SITE static void turn(unsigned int path, int depth)
+{
+	leak_in_heir(path >> 1, depth - 1);
+	NO_TAIL_CALL();
+}
+
+SITE static void leak_in_heir(unsigned int path, int depth)
+{
+	if (!depth) {
+		for (int i = 0; i < HEIR_BLOCKS; i++) {
+			void *pointer = malloc(CHILD_BYTES);
+
+			KEEP(pointer);
+		}
+	} else if (path & 1) {
+		turn(path, depth);
+	} else {
+		leak_in_heir(path >> 1, depth - 1);
+	}
+	NO_TAIL_CALL();
+}
+
+static void heirs(long count)
+{
+	for (long i = 0; i < count; i++) {
+		char byte = 0;
+		pid_t pid;
+
+		if (!hear("next"))
+			_exit(9);
+		pid = fork();
+		if (!pid) {
+			wait_byte(told[0][0]);
+			for (unsigned int path = 0; path < 1 << HEIR_TURNS; path++)
+				leak_in_heir(path, HEIR_TURNS);
+			_exit(0);
+		}
+		say("{\"pid\":%d}\n", (int)pid);
+		if (!hear("end") || write(told[0][1], &byte, 1) != 1 ||
+		    waitpid(pid, NULL, 0) != pid)
+			_exit(9);
+		leak_in_parent();
+		say("{}\n");
+	}
+	say("{\"sites\":[");
+	say_site("leak_in_parent", count * BLOCKS * PARENT_BYTES, count * BLOCKS);
+	say("]}\n");
+}
+
 static pid_t fork_heir(void *inherited[INHERITED])
 {
 	pid_t pid = fork();
@@ -172,7 +227,9 @@ int main(int argc, char **argv)
 			die("family: no pipe\n");
 	}
 	wait_for_go();
-	if (storms) {
+	if (option(argc, argv, "--heirs", 0)) {
+		heirs(option(argc, argv, "--heirs", 0));
+	} else if (storms) {
 		storm(storms);
 		say("{\"sites\":[]}\n");
 	} else {

@@ -235,6 +235,12 @@ static void test_memory(void **state)
 	put_bytes(NAMES, "longer than 8", 14);
 	memory_text(memory, NAMES, text, sizeof(text));
 	assert_string_equal(text, "longer ");
+	memory->reads_left = 1; /* of a request that goes on for too long */
+	assert_true(memory_read(memory, NAMES, &word, 1));
+	assert_false(memory_read(memory, NAMES, &word, 1));
+	assert_true(memory->failed);
+	memory_refresh(memory);
+	assert_true(memory_read(memory, NAMES, &word, 1));
 }
 
 /* -- the code cache ------------------------------------------------------------------------------

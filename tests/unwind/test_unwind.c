@@ -231,6 +231,47 @@ static void test_frame_pointers_that_are_none(void **state)
 	EXPECT(END_NO_TABLE, PLAIN + 1);
 	walk_from(PLAIN + 1, at(2), 0); /* code that keeps something else in bp */
 	EXPECT(END_NO_TABLE, PLAIN + 1);
+	fake.no_calls = true;
+	walk_from(PLAIN + 1, at(2), at(4)); /* an address in code that nobody returns to */
+	EXPECT(END_NO_TABLE, PLAIN + 1);
+}
+
+/* Each with its last byte at the end: call forms of the SDM's volume 2, and what only looks alike.
+ */
+static void test_calls_are_known(void **state)
+{
+	static const struct {
+		uint8_t code[7];
+		bool is_call;
+	} cases[] = {
+		{ { 0, 0, 0xe8, 1, 2, 3, 4 }, true }, /* call rel32 */
+		{ { 0, 0, 0, 0, 0, 0xff, 0xd0 }, true }, /* call *%rax */
+		{ { 0, 0, 0, 0, 0x41, 0xff, 0xd2 }, true }, /* call *%r10 */
+		{ { 0, 0, 0, 0, 0, 0xff, 0x10 }, true }, /* call *(%rax) */
+		{ { 0, 0, 0, 0, 0xff, 0x50, 0x18 }, true }, /* call *0x18(%rax) */
+		{ { 0, 0, 0, 0, 0xff, 0x14, 0xc7 }, true }, /* call *(%rdi,%rax,8) */
+		{ { 0, 0, 0, 0xff, 0x54, 0x24, 8 }, true }, /* call *8(%rsp) */
+		{ { 0, 0xff, 0x15, 1, 2, 3, 4 }, true }, /* call *rel32(%rip) */
+		{ { 0, 0xff, 0x90, 1, 2, 3, 4 }, true }, /* call *disp32(%rax) */
+		{ { 0xff, 0x94, 0x24, 1, 2, 3, 4 }, true }, /* call *disp32(%rsp) */
+		{ { 0xff, 0x14, 0xc5, 1, 2, 3, 4 }, true }, /* call *disp32(,%rax,8) */
+		{ { 0, 0, 0xe9, 1, 2, 3, 4 }, false }, /* jmp rel32 */
+		{ { 0, 0, 0, 0, 0, 0xff, 0xe0 }, false }, /* jmp *%rax */
+		{ { 0, 0, 0, 0, 0, 0xff, 0x50 }, false }, /* cut off */
+		{ { 0, 0, 0, 0, 0xff, 0xd0, 0x90 }, false }, /* one further */
+		{ { 0, 0, 0, 0, 0, 0xff, 0x30 }, false }, /* push (%rax) */
+	};
+
+#ifndef __TARGET_ARCH_x86
+	skip();
+#endif
+	fake.memory_start = 0x700000;
+	fake.memory_bytes = sizeof(cases[0].code);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake.memory = cases[i].code;
+		assert_int_equal(is_call(0x700007), cases[i].is_call);
+	}
+	assert_false(is_call(0x600000));
 }
 
 static void test_frame_pointers_only(void **state)
@@ -498,6 +539,7 @@ int main(void)
 		cmocka_unit_test_setup(test_no_scratch, set_up),
 		cmocka_unit_test_setup(test_frame_pointers_through_code_without_rows, set_up),
 		cmocka_unit_test_setup(test_frame_pointers_that_are_none, set_up),
+		cmocka_unit_test_setup(test_calls_are_known, set_up),
 		cmocka_unit_test_setup(test_frame_pointers_only, set_up),
 		cmocka_unit_test_setup(test_cached_rules_die_with_their_generation, set_up),
 		cmocka_unit_test_setup(test_torn_cache_entry_is_not_believed, set_up),

@@ -15,6 +15,9 @@ struct command {
 };
 
 int cmd_trace(int argc, char **argv);
+int cmd_heap(int argc, char **argv);
+int cmd_map(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 
 /* Prints "unfreed: sentence" to stderr; the sentence is error_message(). Returns status. */

@@ -9,6 +9,9 @@
 static const struct command commands[] = {
 	{ "trace", "what a process or container allocates and does not give back, by stack",
 	  cmd_trace },
+	{ "map", "all memory of a process or container, each mapping in a class", cmd_map },
+	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
+	{ "diff", "what changed between two files of map", cmd_diff },
 	{ "check", "what this kernel and these privileges allow", cmd_check },
 };
 

@@ -6,14 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/output.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/interrupt.h"
+#include "cmd/terminal.h"
 #include "process/command.h"
 
 enum {
@@ -49,18 +50,6 @@ static void progress(const struct run *run, bool done)
 		fprintf(stderr, "\r%s of %s, Ctrl-C ends\033[K",
 			units_format_time(now, collect_window_ns(run->collect)),
 			units_format_time(end, trace->duration_ns));
-}
-
-static void set_width(struct trace *trace)
-{
-	const char *term = getenv("TERM");
-	struct winsize size;
-
-	if (trace->output || !isatty(STDOUT_FILENO))
-		return;
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		trace->report.columns = size.ws_col;
-	trace->report.color = !getenv("NO_COLOR") && term && strcmp(term, "dumb");
 }
 
 /* -- the report -------------------------------------------------------------------------------- */
@@ -147,13 +136,14 @@ static int run_window(struct run *run, const char **ended_by)
 
 static void announce(const struct run *run)
 {
-	char text[128], duration[UNITS_TEXT_MAX];
+	char text[128], duration[UNITS_TEXT_MAX], name[256];
 
 	collect_describe(run->collect, text, sizeof(text));
+	text_escape(name, sizeof(name), run->target.name);
 	if (until_exit(run->trace))
-		fprintf(stderr, "tracing %s until it exits: %s\n", run->target.name, text);
+		fprintf(stderr, "tracing %s until it exits: %s\n", name, text);
 	else
-		fprintf(stderr, "tracing %s for %s: %s\n", run->target.name,
+		fprintf(stderr, "tracing %s for %s: %s\n", name,
 			units_format_time(duration, run->trace->duration_ns), text);
 }
 
@@ -192,9 +182,12 @@ static int reach_target(struct run *run)
 static int start(struct run *run)
 {
 	struct collect_options options = run->trace->collect;
+	char shown[1024];
 
-	vec_for_each (note, &run->target.notes)
-		fprintf(stderr, "unfreed: %s\n", *note);
+	vec_for_each (note, &run->target.notes) {
+		text_escape(shown, sizeof(shown), *note);
+		fprintf(stderr, "unfreed: %s\n", shown);
+	}
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
@@ -237,6 +230,6 @@ int cmd_trace(int argc, char **argv)
 
 	if (!trace_options(&trace, argc, argv, &status))
 		return status;
-	set_width(&trace);
+	terminal_look(trace.output, &trace.report.columns, &trace.report.color);
 	return run_trace(&trace);
 }

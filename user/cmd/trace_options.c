@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cmd/cmd.h"
+#include "cmd/target_options.h"
 #include "cmd/trace.h"
 
 static int parse_events(const char *argument, void *value)
@@ -50,10 +51,18 @@ static int parse_stack(const char *argument, void *value)
 
 static int parse_overhead(const char *argument, void *value)
 {
-	(void)value;
+	double *share = value;
+	char *end;
+	double percent;
+
+	*share = 0;
 	if (!strcmp(argument, "off"))
 		return 0;
-	return error_set(-EINVAL, "only 'off' is known: every call is traced");
+	percent = strtod(argument, &end);
+	if (end == argument || (strcmp(end, "%") && *end) || !(percent >= 0.1 && percent <= 100))
+		return error_set(-EINVAL, "from 0.1%% to 100%%, or off: '%s' is not", argument);
+	*share = percent / 100;
+	return 0;
 }
 
 static int parse_method(const char *argument, void *value)
@@ -67,8 +76,7 @@ static int parse_method(const char *argument, void *value)
 /* One target, and nothing else. rest: the words behind the options. */
 static int take_target(struct trace *trace, char **rest)
 {
-	const struct target_spec *spec = &trace->spec;
-	int given = !!spec->pids + !!spec->container + !!spec->pod + !!spec->cgroup + !!spec->comm;
+	int given = target_options_given(&trace->spec);
 
 	if (*rest && !strcmp(rest[-1], "--"))
 		trace->command = rest;
@@ -85,18 +93,7 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 {
 	bool as_json = false;
 	const struct option_row rows[] = {
-		{ "pid", 'p', "PID[,PID...]", "trace these processes", OPTION_STRING,
-		  &trace->spec.pids, NULL, NULL },
-		{ "container", 'c', "NAME", "trace a container, by name or id prefix",
-		  OPTION_STRING, &trace->spec.container, NULL, NULL },
-		{ "pod", 0, "POD", "trace [NAMESPACE/]POD[/CONTAINER]", OPTION_STRING,
-		  &trace->spec.pod, NULL, NULL },
-		{ "cgroup", 0, "PATH", "trace all processes of a control group", OPTION_STRING,
-		  &trace->spec.cgroup, NULL, NULL },
-		{ "comm", 'n', "COMM", "trace the process of this name", OPTION_STRING,
-		  &trace->spec.comm, NULL, NULL },
-		{ "host-root", 0, "DIR", "where the host's root is mounted (/)", OPTION_STRING,
-		  &trace->spec.host_root, NULL, NULL },
+		TARGET_OPTION_ROWS(&trace->spec),
 		{ "duration", 'd', "TIME", "length of the window (30s)", OPTION_TIME,
 		  &trace->duration_ns, NULL, &trace->duration_given },
 		{ "interval", 'i', "TIME", "report every TIME, from the start on", OPTION_TIME,
@@ -109,8 +106,9 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect, parse_events, NULL },
 		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
 		  &trace->collect.frame_pointers_only, parse_stack, NULL },
-		{ "max-overhead", 0, "off", "trace every call", OPTION_CALL, NULL, parse_overhead,
-		  NULL },
+		{ "max-overhead", 0, "PCT",
+		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
+		  &trace->collect.budget_share, parse_overhead, NULL },
 		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
 		  &trace->collect.max_blocks, NULL, NULL },
 		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
@@ -156,11 +154,9 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
 	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
 		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
-	if (trace->spec.pids && trace->spec.pids[strspn(trace->spec.pids, "0123456789,")])
-		return error_set(-EINVAL, "--pid: '%s' is not a list of pids", trace->spec.pids);
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
-	return 0;
+	return target_options_check(&trace->spec);
 }
 
 /* What was not asked for shapes the table only; the other formats hold everything. */

@@ -14,6 +14,7 @@
 struct batch {
 	VEC(uint64_t) offsets;
 	VEC(uint64_t) cookies;
+	bool frees;
 };
 
 static void batch_free(struct batch *batch)
@@ -47,8 +48,8 @@ static void batch_add(struct batch *batch, const struct watched *watched,
 	*vec_add(&batch->cookies) = cookie_of(watched, placed);
 }
 
-static int batch_attach(struct watched *watched, const struct image *image,
-			const struct batch *batch, struct link_request request)
+static int batch_attach(struct watched *watched, const struct image *image, struct batch *batch,
+			struct link_request request)
 {
 	size_t step = request.method == LINK_PERF ? 1 : batch->offsets.count;
 
@@ -65,7 +66,8 @@ static int batch_attach(struct watched *watched, const struct image *image,
 			return error_set(fd, "cannot put probes on %s in pid %d (%s): %s",
 					 image->path, (int)watched->pid,
 					 link_method_name(request.method), strerror(-fd));
-		*vec_add(&watched->links) = fd;
+		*vec_add(&watched->links) =
+			(struct attached_link){ .fd = fd, .frees = batch->frees };
 	}
 	return 0;
 }
@@ -88,42 +90,55 @@ static void add_exits(struct batch *batch, const struct image *image)
 	}
 }
 
+static void sort_probes(const struct watched *watched, const struct image *image,
+			struct batch *frees, struct batch *entries, struct batch *calls)
+{
+	vec_for_each (placed, &image->probes) {
+		__u8 role = allocator_rows[placed->row].probe.role;
+
+		batch_add(role == ROLE_FREE		   ? frees
+			  : role == ROLE_ALLOCATE_THROWING ? entries
+							   : calls,
+			  watched, placed);
+	}
+	add_exits(entries, image);
+}
+
 /*
  * Frees first. Without session links the returns go on before the entries: an entry whose return
- * is not seen would stay open, a return without an entry is ignored.
+ * is not seen would stay open, a return without an entry is ignored. Returns the number of
+ * functions probed, or -errno with a sentence.
  */
 static int image_attach(struct watched *watched, const struct image *image,
 			const struct watched_programs *programs)
 {
-	struct batch entries = { 0 }, calls = { 0 };
-	int error;
+	struct batch frees = { .frees = true }, entries = { 0 }, calls = { 0 };
+	const enum link_method plain = programs->method == LINK_PERF ? LINK_PERF : LINK_MULTI;
+	const bool session = programs->method == LINK_SESSION;
+	const struct link_request enter = { .program_fd = programs->enter_fd, .method = plain };
+	const struct {
+		struct batch *batch;
+		struct link_request request;
+		bool wanted;
+	} steps[] = {
+		{ &frees, enter, true },
+		{ &entries, enter, true },
+		{ &calls, { .program_fd = programs->session_fd, .method = LINK_SESSION }, session },
+		{ &calls,
+		  { .program_fd = programs->return_fd, .method = plain, .returns = true },
+		  !session },
+		{ &calls, enter, !session },
+	};
+	int error = 0;
 
-	add_exits(&entries, image);
-	vec_for_each (placed, &image->probes) {
-		__u8 role = allocator_rows[placed->row].probe.role;
-		bool entry_only = role == ROLE_FREE || role == ROLE_ALLOCATE_THROWING;
-
-		batch_add(entry_only ? &entries : &calls, watched, placed);
+	sort_probes(watched, image, &frees, &entries, &calls);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++) {
+		if (steps[i].wanted)
+			error = batch_attach(watched, image, steps[i].batch, steps[i].request);
 	}
-	error = batch_attach(watched, image, &entries,
-			     (struct link_request){ .program_fd = programs->enter_fd,
-						    .method = programs->method == LINK_PERF
-								      ? LINK_PERF
-								      : LINK_MULTI });
-	if (!error && programs->method == LINK_SESSION)
-		error = batch_attach(watched, image, &calls,
-				     (struct link_request){ .program_fd = programs->session_fd,
-							    .method = LINK_SESSION });
-	if (!error && programs->method != LINK_SESSION)
-		error = batch_attach(watched, image, &calls,
-				     (struct link_request){ .program_fd = programs->return_fd,
-							    .method = programs->method,
-							    .returns = true });
-	if (!error && programs->method != LINK_SESSION)
-		error = batch_attach(watched, image, &calls,
-				     (struct link_request){ .program_fd = programs->enter_fd,
-							    .method = programs->method });
-	watched->probes += (uint32_t)(entries.offsets.count + calls.offsets.count);
+	if (!error)
+		error = (int)(frees.offsets.count + entries.offsets.count + calls.offsets.count);
+	batch_free(&frees);
 	batch_free(&entries);
 	batch_free(&calls);
 	return error;
@@ -167,13 +182,38 @@ static int image_publish(struct watched *watched, const struct image *image, int
 }
 
 /* In this call, for another of its pieces, or in an earlier one. */
-static bool is_attached(const struct watched *watched, const struct image *image)
+static struct attached *attached_get(struct watched *watched, const struct image *image)
 {
+	struct attached *new;
+
 	vec_for_each (attached, &watched->attached) {
-		if (*attached == image)
-			return true;
+		if (attached->image == image)
+			return attached;
 	}
-	return false;
+	new = vec_add(&watched->attached);
+	new->image = image;
+	return new;
+}
+
+/* A place that was refused is not tried again. */
+static int put_on(struct watched *watched, const struct image *image,
+		  const struct watched_programs *programs)
+{
+	size_t known = watched->attached.count;
+	struct attached *attached = attached_get(watched, image);
+	bool again = watched->attached.count == known;
+	int count = 0;
+
+	if (attached->on)
+		return 0;
+	attached->on = true;
+	if (programs->places_fd >= 0)
+		count = image_publish(watched, image, programs->places_fd);
+	if (!count)
+		count = image_attach(watched, image, programs);
+	if (count > 0 && !again)
+		watched->probes += (uint32_t)count;
+	return count < 0 ? count : 0;
 }
 
 int watched_attach(struct watched *watched, const struct watched_programs *programs)
@@ -181,24 +221,54 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 	int error = 0;
 
 	vec_for_each (code, &watched->code) {
-		const struct image *image = code->image;
-
-		if (error || !image || !image->probes.count || is_attached(watched, image))
-			continue;
-		*vec_add(&watched->attached) = image;
-		if (programs->places_fd >= 0)
-			error = image_publish(watched, image, programs->places_fd);
-		if (!error)
-			error = image_attach(watched, image, programs);
+		if (!error && code->image && code->image->probes.count)
+			error = put_on(watched, code->image, programs);
 	}
 	return error;
 }
 
+bool watched_has_allocator(const struct watched *watched)
+{
+	vec_for_each (code, &watched->code) {
+		if (code->image && code->image->probes.count)
+			return true;
+	}
+	return false;
+}
+
+void watched_pause_calls(struct watched *watched)
+{
+	size_t kept = 0;
+
+	/* What was put on last is hit most. */
+	for (size_t i = watched->links.count; i; i--) {
+		if (!watched->links.items[i - 1].frees)
+			close(watched->links.items[i - 1].fd);
+	}
+	vec_for_each (link, &watched->links) {
+		if (link->frees)
+			watched->links.items[kept++] = *link;
+	}
+	watched->links.count = kept;
+}
+
+void watched_pause(struct watched *watched)
+{
+	vec_for_each (link, &watched->links)
+		close(link->fd);
+	watched->links.count = 0;
+	vec_for_each (attached, &watched->attached)
+		attached->on = false;
+}
+
 void watched_detach(struct watched *watched)
 {
-	vec_for_each (fd, &watched->links)
-		close(*fd);
-	watched->links.count = 0;
+	watched_pause(watched);
+	watched_forget_places(watched);
+}
+
+void watched_forget_places(struct watched *watched)
+{
 	vec_for_each (key, &watched->places)
 		bpf_map_delete_elem(watched->places_fd, key);
 	watched->places.count = 0;

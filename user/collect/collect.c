@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "collect/survivors.h"
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -37,6 +38,7 @@ void collect_defaults(struct collect_options *options)
 		.mapping = true,
 		.max_blocks = 1 << 19,
 		.max_stacks = 1 << 16,
+		.budget_share = 0.05,
 		.min_age_ns = 5ULL * 1000000000,
 	};
 }
@@ -140,6 +142,7 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	collect->options = *options;
 	collect->start_ns = collect_now_ns();
 	collect->syscall_tax_ns = -1;
+	collect->stats_fd = -1;
 	raise_file_limit();
 	collect->sandbox = sandbox_new();
 	collect->tables = tables_new();
@@ -160,6 +163,7 @@ int collect_start(struct collect **out, const struct collect_options *options)
 		return error;
 	}
 	open_window(collect);
+	governor_begin(collect, options->budget_share);
 	*out = collect;
 	return 0;
 }
@@ -172,8 +176,7 @@ static void exit_unheard(struct collect *collect, struct watched *watched)
 	collect_look(collect);
 	if (watched->state != WATCHED_RUNNING)
 		return;
-	watched->state = WATCHED_EXITED;
-	collect->end_ns = collect_now_ns();
+	collect_end(collect, watched, WATCHED_EXITED, collect_now_ns());
 }
 
 static int count_running(struct collect *collect)
@@ -199,6 +202,8 @@ int collect_poll(struct collect *collect, int timeout_ms)
 {
 	struct pollfd ring = { .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN };
 
+	if (governor_wait_ms(collect) < timeout_ms)
+		timeout_ms = governor_wait_ms(collect);
 	/* Most records come without a wakeup: they are looked for whether there was one or not. */
 	if (poll(&ring, 1, timeout_ms) < 0)
 		return errno == EINTR ? -EINTR
@@ -206,6 +211,7 @@ int collect_poll(struct collect *collect, int timeout_ms)
 						  strerror(errno));
 	collect_look(collect);
 	collect_follow(collect);
+	governor_step(collect);
 	return count_running(collect);
 }
 
@@ -236,6 +242,7 @@ static void freeze(struct collect *collect)
 		collect->end_ns = collect_now_ns();
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	collect->frozen = true;
+	governor_end(collect);
 }
 
 int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
@@ -247,7 +254,6 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	if (last)
 		freeze(collect);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
-	snapshot->mode = "exact";
 	snapshot->start_unix_ns = collect->start_unix_ns;
 	snapshot->window_ns = collect_window_ns(collect);
 	snapshot->min_age_ns = collect->options.min_age_ns;
@@ -261,6 +267,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 		return error;
 	}
 	collect_cost(collect, &snapshot->cost);
+	governor_report(collect, snapshot);
 	vec_for_each (note, &collect->notes)
 		snapshot_note(snapshot, "%s", *note);
 	snapshot_sort(snapshot);
@@ -268,29 +275,28 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	return 0;
 }
 
-static void stacks_free(struct collect *collect)
-{
-	struct stack *stack, *next;
-
-	HASH_ITER (hh, collect->stacks, stack, next) {
-		HASH_DEL(collect->stacks, stack);
-		mem_free(stack->frames);
-		mem_free(stack);
-	}
-}
-
 void collect_free(struct collect *collect)
 {
 	if (!collect)
 		return;
+	HASH_CLEAR(hh, collect->by_mm);
 	vec_for_each (watched, &collect->watched)
 		watched_free(*watched);
 	vec_free(&collect->watched);
+	vec_for_each (watched, &collect->ended)
+		watched_free(*watched);
+	vec_free(&collect->ended);
 	vec_for_each (fd, &collect->links)
 		close(*fd);
 	vec_free(&collect->links);
+	vec_free(&collect->governor.epochs);
+	survivors_free(collect->survivors);
+	if (collect->stats_fd >= 0)
+		close(collect->stats_fd);
+	vec_for_each (fd, &collect->stale_links)
+		close(*fd);
+	vec_free(&collect->stale_links);
 	ring_buffer__free(collect->ring);
-	stacks_free(collect);
 	names_free(collect->names);
 	images_free(collect->images);
 	tables_free(collect->tables);

@@ -45,6 +45,38 @@ static uint64_t map_bytes(int fd)
 	return 0;
 }
 
+/* Runs of one program until now, and their time (kernel.bpf_stats_enabled). */
+static void add_program(const struct bpf_program *program, uint64_t *runs, uint64_t *ns)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	if (bpf_program__fd(program) < 0 ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return;
+	*runs += info.run_cnt;
+	*ns += info.run_time_ns;
+}
+
+double collect_program_ns(struct collect *collect)
+{
+	enum { ENOUGH = 500 };
+	const struct unfreed *skeleton = collect->skeleton;
+	uint64_t runs = 0, ns = 0, since;
+	double mean;
+
+	add_program(skeleton->progs.heap_enter, &runs, &ns);
+	add_program(skeleton->progs.heap_return, &runs, &ns);
+	add_program(skeleton->progs.heap_session, &runs, &ns);
+	since = runs - collect->program_runs;
+	if (since < ENOUGH)
+		return 0;
+	mean = (double)(ns - collect->program_ns) / (double)since;
+	collect->program_runs = runs;
+	collect->program_ns = ns;
+	return mean;
+}
+
 void collect_cost(struct collect *collect, struct cost *cost)
 {
 	struct rusage usage;

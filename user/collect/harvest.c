@@ -10,215 +10,82 @@
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
-
-/* What is known of one stack of one address space, before it has names. */
-struct sums {
-	struct abi_site_key key;
-	struct abi_site heap;
-	uint64_t young_bytes, young_blocks, preexisting_bytes; /* young: also of mappings */
-	uint64_t youngest_ns, oldest_ns; /* times of allocation; oldest 0: none */
-	uint64_t bytes, committed_bytes, mappings; /* mapping */
-	const char *owner;
-	UT_hash_handle hh;
-};
+#include "collect/survivors.h"
 
 struct harvest {
 	struct collect *collect;
 	struct snapshot *snapshot;
-	struct sums *sums;
-	uint64_t now_ns;
-	/* of the ledger being visited */
-	uint64_t mm;
-	VEC(struct piece) pieces;
+	struct moment moment;
+	uint64_t exact_since_ns; /* no block that is older is known to live */
 };
 
-/* A part of a mapping: one mapping with a hole is two pieces, and counts once. */
-struct piece {
-	uint64_t site, id;
-	bool young;
-};
+/* -- the kernel's sums ------------------------------------------------------------------------- */
 
-/* While the target runs, one sum is read after another, and a later one may be ahead. */
-static uint64_t less(uint64_t from, uint64_t what)
+static void take_site(void *context, const void *key, const void *value)
 {
-	return from > what ? from - what : 0;
-}
-
-static struct sums *sums_get(struct harvest *harvest, uint64_t mm, uint64_t stack_id)
-{
-	struct abi_site_key key = { .mm = mm, .stack_id = stack_id };
-	struct sums *sums;
-
-	HASH_FIND(hh, harvest->sums, &key, sizeof(key), sums);
-	if (sums)
-		return sums;
-	sums = mem_alloc(sizeof(*sums));
-	sums->key = key;
-	HASH_ADD(hh, harvest->sums, key, sizeof(sums->key), sums);
-	return sums;
-}
-
-static void sums_time(struct sums *sums, uint64_t time_ns)
-{
-	if (time_ns > sums->youngest_ns)
-		sums->youngest_ns = time_ns;
-	if (!sums->oldest_ns || time_ns < sums->oldest_ns)
-		sums->oldest_ns = time_ns;
-}
-
-static bool is_young(const struct harvest *harvest, uint64_t time_ns)
-{
-	return less(harvest->now_ns, time_ns) < harvest->snapshot->min_age_ns;
-}
-
-/* -- reading hash maps in batches -------------------------------------------------------------- */
-
-/* Calls take for each element. A bucket longer than the batch asks for a larger one (ENOSPC). */
-static int read_map(int fd, size_t key_bytes, size_t value_bytes,
-		    void (*take)(struct harvest *harvest, const void *key, const void *value),
-		    struct harvest *harvest)
-{
-	uint32_t room = 16384, count;
-	uint64_t cursor = 0;
-	bool started = false;
-	int error = 0;
-
-	while (!error) {
-		char *keys = mem_array(room, key_bytes), *values = mem_array(room, value_bytes);
-
-		count = room;
-		if (bpf_map_lookup_batch(fd, started ? &cursor : NULL, &cursor, keys, values,
-					 &count, NULL))
-			error = -errno;
-		if (error == -ENOSPC && room < 1U << 24) {
-			room *= 4;
-			error = 0;
-			count = 0;
-		} else {
-			started = true;
-		}
-		if (error && error != -ENOENT)
-			count = 0;
-		for (uint32_t i = 0; i < count; i++)
-			take(harvest, keys + i * key_bytes, values + i * value_bytes);
-		mem_free(keys);
-		mem_free(values);
-	}
-	return error == -ENOENT ? 0 : error;
-}
-
-static void take_site(struct harvest *harvest, const void *key, const void *value)
-{
+	struct harvest *harvest = context;
 	const struct abi_site_key *site = key;
+	struct watched *watched = collect_watched_mm(harvest->collect, site->mm);
 
-	sums_get(harvest, site->mm, site->stack_id)->heap = *(const struct abi_site *)value;
+	if (watched)
+		sums_get(&watched->sums, site->stack_id)->heap = *(const struct abi_site *)value;
 }
 
-static void take_block(struct harvest *harvest, const void *key, const void *value)
+static void take_block(void *context, const void *key, const void *value)
 {
+	struct harvest *harvest = context;
 	const struct abi_block_key *at = key;
 	const struct abi_block *block = value;
-	struct sums *sums = sums_get(harvest, at->mm, block->stack_id);
+	struct watched *watched = collect_watched_mm(harvest->collect, at->mm);
 
-	sums_time(sums, block->time_ns);
-	if (is_young(harvest, block->time_ns)) {
-		sums->young_bytes += block->bytes;
-		sums->young_blocks++;
-	}
-	if (block->flags & BLOCK_PREEXISTING)
-		sums->preexisting_bytes += block->bytes;
+	struct sums *sums;
+
+	if (!watched || watched->space != at->address >> 48)
+		return;
+	sums = sums_get(&watched->sums, block->stack_id);
+	sums_block(sums, block, &harvest->moment);
+	if (block->time_ns < harvest->exact_since_ns)
+		return;
+	sums->verified_bytes += block->bytes;
+	sums->verified_blocks++;
 }
 
-static void take_bucket(struct harvest *harvest, const void *key, const void *value)
+int collect_read_sites(struct collect *collect, sums_take_fn take, void *context)
 {
+	return sums_read(bpf_map__fd(collect->skeleton->maps.sites), sizeof(struct abi_site_key),
+			 sizeof(struct abi_site), take, context);
+}
+
+struct blocks {
+	sums_take_fn take;
+	void *context;
+};
+
+static void take_bucket(void *context, const void *key, const void *value)
+{
+	const struct blocks *blocks = context;
 	const struct abi_bucket *bucket = value;
 
 	(void)key;
 	for (int i = 0; i < ABI_SLOTS; i++) {
 		if (bucket->slots[i].key.address)
-			take_block(harvest, &bucket->slots[i].key, &bucket->slots[i].block);
+			blocks->take(blocks->context, &bucket->slots[i].key,
+				     &bucket->slots[i].block);
 	}
 }
 
-/* -- ledgers ----------------------------------------------------------------------------------- */
-
-static const char *interval_owner(const struct ledger_interval *interval)
+int collect_read_blocks(struct collect *collect, sums_take_fn take, void *context)
 {
-	if (interval->arena)
-		return "glibc arena";
-	if (interval->brk)
-		return "main heap (brk)";
-	return interval->allocator ? "mmapped block" : NULL;
-}
+	struct unfreed *skeleton = collect->skeleton;
+	struct blocks blocks = { take, context };
+	int error;
 
-static void take_interval(const struct ledger_interval *interval, void *context)
-{
-	struct harvest *harvest = context;
-	uint64_t bytes = interval->end - interval->start;
-	struct sums *sums;
-
-	if (interval->committed && interval->commit_site) {
-		sums = sums_get(harvest, harvest->mm, interval->commit_site);
-		sums->committed_bytes += bytes;
-		if (!sums->owner)
-			sums->owner = interval_owner(interval);
-	}
-	if (!interval->site)
-		return;
-	sums = sums_get(harvest, harvest->mm, interval->site);
-	sums->bytes += bytes;
-	if (interval_owner(interval))
-		sums->owner = interval_owner(interval);
-	sums_time(sums, interval->time_ns);
-	if (is_young(harvest, interval->time_ns))
-		sums->young_bytes += bytes;
-	*vec_add(&harvest->pieces) = (struct piece){ interval->site, interval->id,
-						     is_young(harvest, interval->time_ns) };
-}
-
-static int piece_compare(const void *a, const void *b)
-{
-	const struct piece *one = a, *two = b;
-
-	if (one->site != two->site)
-		return one->site < two->site ? -1 : 1;
-	if (one->id != two->id)
-		return one->id < two->id ? -1 : 1;
-	return one->young - two->young;
-}
-
-/* Sorted, the first piece of a mapping is young only if all of them are. */
-static void count_mappings(struct harvest *harvest)
-{
-	const struct piece *before = NULL;
-
-	if (harvest->pieces.count)
-		qsort(harvest->pieces.items, harvest->pieces.count, sizeof(struct piece),
-		      piece_compare);
-	vec_for_each (piece, &harvest->pieces) {
-		if (!before || before->site != piece->site || before->id != piece->id) {
-			struct sums *sums = sums_get(harvest, harvest->mm, piece->site);
-
-			sums->mappings++;
-			sums->young_blocks += piece->young;
-		}
-		before = piece;
-	}
-}
-
-static void take_ledger(struct harvest *harvest, const struct watched *watched)
-{
-	struct mapping_totals *totals = &harvest->snapshot->mapping_totals;
-	struct ledger_sums sums = ledger_sums(watched->ledger);
-
-	harvest->mm = watched->mm;
-	harvest->pieces.count = 0;
-	ledger_visit(watched->ledger, take_interval, harvest);
-	ledger_visit_grown(watched->ledger, take_interval, harvest);
-	count_mappings(harvest);
-	totals->mapped_bytes += sums.mapped_bytes;
-	totals->unmapped_bytes += sums.unmapped_bytes;
-	totals->preexisting_unmapped_bytes += sums.preexisting_unmapped_bytes;
+	error = sums_read(bpf_map__fd(skeleton->maps.buckets), sizeof(uint32_t),
+			  sizeof(struct abi_bucket), take_bucket, &blocks);
+	if (!error)
+		error = sums_read(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
+				  sizeof(struct abi_block), take, context);
+	return error;
 }
 
 /* -- sites ------------------------------------------------------------------------------------- */
@@ -316,11 +183,33 @@ static void fill_mapping(struct site *site, const struct sums *sums, const struc
 	}
 }
 
-static void add_totals(struct snapshot *snapshot, const struct site *site)
+/* With windows: what has grown is estimated, what was seen alive before a gap is not known. */
+static void fill_estimate(struct site *site, const struct sums *sums)
 {
-	struct heap_totals *heap = &snapshot->heap_totals;
-	struct mapping_totals *mapping = &snapshot->mapping_totals;
+	const struct estimate *estimate = &sums->estimate;
+	double bytes = estimate->bytes_per_second * sums->estimate_seconds;
 
+	site->unverified_bytes = sums_less(site->bytes, sums->verified_bytes);
+	site->unverified_blocks = sums_less(site->blocks, sums->verified_blocks);
+	site->bytes = sums->verified_bytes + (uint64_t)bytes;
+	site->blocks = sums->verified_blocks;
+	if (estimate->live_bytes)
+		site->blocks += (uint64_t)(bytes * (double)estimate->live_blocks /
+					   (double)estimate->live_bytes);
+	site->standard_error_bytes = (uint64_t)(estimate->standard_error * sums->estimate_seconds);
+	site->sampled_blocks = estimate->sampled_blocks;
+	site->sampled_live_blocks = estimate->live_blocks;
+	site->verdict = estimate_verdict_name(estimate->verdict);
+	site->preexisting_bytes = 0;
+	if (site->young_bytes > sums->verified_bytes)
+		site->young_bytes = sums->verified_bytes;
+	if (site->young_blocks > sums->verified_blocks)
+		site->young_blocks = sums->verified_blocks;
+}
+
+void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
+			const struct site *site)
+{
 	if (site->kind == SITE_MAPPING) {
 		mapping->live_bytes += site->bytes;
 		mapping->committed_bytes += site->committed_bytes;
@@ -331,22 +220,18 @@ static void add_totals(struct snapshot *snapshot, const struct site *site)
 	heap->live_blocks += site->blocks;
 	heap->allocated_bytes += site->allocated_bytes;
 	heap->allocated_blocks += site->allocated_blocks;
-	heap->freed_bytes += less(site->allocated_bytes, site->bytes);
-	heap->freed_blocks += less(site->allocated_blocks, site->blocks);
+	heap->freed_bytes += sums_less(site->allocated_bytes, site->bytes);
+	heap->freed_blocks += sums_less(site->allocated_blocks, site->blocks);
 	heap->preexisting_bytes += site->preexisting_bytes;
 }
 
-/* A stack that never made it through the ring has sums, and no frames. */
-static void add_site(struct harvest *harvest, struct watched *watched, const struct sums *sums,
-		     const struct stack *stack)
+bool collect_fill_site(struct site *site, const struct sums *sums, const struct stack *stack,
+		       uint64_t now_ns)
 {
 	bool heap = stack ? stack->kind == KIND_HEAP : sums->heap.allocated_bytes > 0;
-	struct site *site;
 
 	if (!heap && !sums->bytes && !sums->committed_bytes && !(stack && stack->allocated_bytes))
-		return; /* calls that gave nothing: brk(0), mprotect of something old */
-	site = vec_add(&harvest->snapshot->sites);
-	site->pid = watched->pid;
+		return false; /* calls that gave nothing: brk(0), mprotect of something old */
 	if (heap)
 		fill_heap(site, sums);
 	else
@@ -354,71 +239,108 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 	site->young_bytes = sums->young_bytes < site->bytes ? sums->young_bytes : site->bytes;
 	site->young_blocks = sums->young_blocks < site->blocks ? sums->young_blocks : site->blocks;
 	if (sums->oldest_ns) {
-		site->min_age_ns = less(harvest->now_ns, sums->youngest_ns);
-		site->max_age_ns = less(harvest->now_ns, sums->oldest_ns);
-	}
-	harvest->collect->lost_stacks += !stack;
-	site->end = SITE_END_LOST;
-	if (stack)
-		site_frames(harvest, stack, site);
-	if (heap && stack && stack->count)
-		serving_add(watched, stack->frames[0].image, site->allocated_blocks);
-	add_totals(harvest->snapshot, site);
-}
-
-/* -- the whole --------------------------------------------------------------------------------- */
-
-/* What a process held when it ended is history, unless nothing else is left to report. */
-static bool counts(const struct collect *collect, const struct watched *watched)
-{
-	if (watched->state == WATCHED_RUNNING)
-		return true;
-	vec_for_each (other, &collect->watched) {
-		if ((*other)->state == WATCHED_RUNNING)
-			return false;
+		site->min_age_ns = sums_less(now_ns, sums->youngest_ns);
+		site->max_age_ns = sums_less(now_ns, sums->oldest_ns);
 	}
 	return true;
 }
 
-static struct stack *stack_of(struct collect *collect, const struct sums *sums)
+void collect_add_mapped(struct mapping_totals *mapping, const struct ledger_sums *sums)
+{
+	mapping->mapped_bytes += sums->mapped_bytes;
+	mapping->unmapped_bytes += sums->unmapped_bytes;
+	mapping->preexisting_unmapped_bytes += sums->preexisting_unmapped_bytes;
+}
+
+/* A stack that never made it through the ring has sums, and no frames. */
+static void add_site(struct harvest *harvest, struct watched *watched, const struct sums *sums,
+		     uint64_t now_ns)
+{
+	struct snapshot *snapshot = harvest->snapshot;
+	struct stack *stack = collect_stack(watched, sums->stack_id);
+	struct site site = { .pid = watched->pid };
+
+	if (!collect_fill_site(&site, sums, stack, now_ns))
+		return;
+	if (harvest->collect->survivors && site.kind == SITE_HEAP)
+		fill_estimate(&site, sums);
+	harvest->collect->lost_stacks += !stack;
+	site.end = SITE_END_LOST;
+	if (stack)
+		site_frames(harvest, stack, &site);
+	if (stack && stack->kind == KIND_HEAP && stack->count)
+		serving_add(watched, stack->frames[0].image, site.allocated_blocks);
+	collect_add_totals(&snapshot->heap_totals, &snapshot->mapping_totals, &site);
+	*vec_add(&snapshot->sites) = site;
+}
+
+/* -- the whole --------------------------------------------------------------------------------- */
+
+struct stack *collect_stack(struct watched *watched, uint64_t stack_id)
 {
 	struct stack *stack;
 
-	HASH_FIND(hh, collect->stacks, &sums->key, sizeof(sums->key), stack);
+	HASH_FIND(hh, watched->stacks, &stack_id, sizeof(stack_id), stack);
 	return stack;
 }
 
-static void name_stacks(struct harvest *harvest)
+/* What a process held when it ended is history, unless nothing else is left to report. */
+static bool all_ended(const struct collect *collect)
 {
-	struct collect *collect = harvest->collect;
+	return !collect->watched.count;
+}
 
-	for (struct sums *sums = harvest->sums; sums; sums = sums->hh.next) {
-		struct stack *stack = stack_of(collect, sums);
+static void want_names(struct names *names, struct watched *watched)
+{
+	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next) {
+		struct stack *stack = collect_stack(watched, sums->stack_id);
 
 		for (size_t i = 0; stack && i < stack->count; i++) {
 			if (stack->frames[i].image)
-				names_want(collect->names, stack->frames[i].image,
-					   stack->frames[i].address);
+				names_want(names, stack->frames[i].image, stack->frames[i].address);
 		}
 	}
-	names_resolve(collect->names);
 }
 
-static void add_sites(struct harvest *harvest)
+static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
+{
+	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
+		add_site(harvest, watched, sums, now_ns);
+}
+
+static void add_running(struct harvest *harvest)
 {
 	struct collect *collect = harvest->collect;
 
-	collect->lost_stacks = 0;
-	vec_for_each (watched, &collect->watched)
-		serving_reset(*watched);
-	for (struct sums *sums = harvest->sums; sums; sums = sums->hh.next) {
-		struct stack *stack = stack_of(collect, sums);
-		struct watched *watched =
-			stack ? stack->watched : collect_watched_mm(collect, sums->key.mm);
+	vec_for_each (item, &collect->watched) {
+		struct watched *watched = *item;
+		struct ledger_sums mapped = ledger_sums(watched->ledger);
 
-		if (watched && counts(collect, watched))
-			add_site(harvest, watched, sums, stack);
+		sums_ledger(&watched->sums, watched->ledger, &harvest->moment);
+		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
+		want_names(collect->names, watched);
 	}
+	names_resolve(collect->names);
+	vec_for_each (watched, &collect->watched) {
+		serving_reset(*watched);
+		add_sites(harvest, *watched, harvest->moment.now_ns);
+	}
+}
+
+static void add_ended(struct harvest *harvest)
+{
+	struct collect *collect = harvest->collect;
+	struct snapshot *snapshot = harvest->snapshot;
+
+	snapshot->heap_totals = collect->forgotten.heap;
+	snapshot->mapping_totals = collect->forgotten.mapping;
+	vec_for_each (watched, &collect->ended) {
+		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
+		want_names(collect->names, *watched);
+	}
+	names_resolve(collect->names);
+	vec_for_each (watched, &collect->ended)
+		add_sites(harvest, *watched, (*watched)->end_ns);
 }
 
 static const char *exit_text(struct snapshot *snapshot, const struct watched *watched)
@@ -435,43 +357,87 @@ static const char *exit_text(struct snapshot *snapshot, const struct watched *wa
 	return snapshot_string(snapshot, text);
 }
 
-static void add_processes(struct harvest *harvest)
+static void add_process(struct snapshot *snapshot, const struct watched *watched,
+			const char *allocators)
 {
 	static const char *const states[] = { "running", "exited", "replaced" };
-	struct snapshot *snapshot = harvest->snapshot;
-	size_t ended = 0;
+	struct process *process = vec_add(&snapshot->processes);
+	struct proc proc;
 
-	vec_for_each (item, &harvest->collect->watched) {
-		const struct watched *watched = *item;
-		struct process *process = vec_add(&snapshot->processes);
-		struct proc proc;
-		char *allocators;
+	process->pid = watched->pid;
+	process->comm = snapshot_string(snapshot, watched->comm);
+	process->state = states[watched->state];
+	process->exit = exit_text(snapshot, watched);
+	process->allocator = snapshot_string(snapshot, allocators);
+	if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
+		process->rss_bytes = proc.rss_bytes;
+}
 
-		process->pid = watched->pid;
-		process->comm = snapshot_string(snapshot, watched->comm);
-		process->state = states[watched->state];
-		process->exit = exit_text(snapshot, watched);
-		allocators = serving_text(watched);
-		process->allocator = snapshot_string(snapshot, allocators);
+/* Of processes without an allocator, one is named for all. */
+struct untraced {
+	const struct watched *first;
+	size_t count;
+};
+
+static void add_untraced(struct untraced *untraced, const struct watched *watched)
+{
+	if (watched->probes || watched->too_short)
+		return;
+	if (!untraced->count++)
+		untraced->first = watched;
+}
+
+static void note_untraced(struct snapshot *snapshot, const struct untraced *untraced)
+{
+	char others[64] = "";
+
+	if (!untraced->count)
+		return;
+	if (untraced->count > 1)
+		snprintf(others, sizeof(others), " and %zu more processes", untraced->count - 1);
+	snapshot_note(snapshot, "pid %d (%s)%s: no known allocator%s, %s not traced",
+		      (int)untraced->first->pid, untraced->first->comm, others,
+		      untraced->first->hidden ? ": a static program without a symbol table hides it"
+					      : "",
+		      untraced->count > 1 ? "their heaps are" : "its heap is");
+}
+
+/* Those that run, then those that have ended: the ones that were there before all others. */
+static void add_processes(struct harvest *harvest)
+{
+	struct collect *collect = harvest->collect;
+	struct untraced untraced = { 0 };
+
+	vec_for_each (watched, &collect->watched) {
+		char *allocators = serving_text(*watched);
+
+		(*watched)->hidden = serving_hidden(*watched);
+		add_process(harvest->snapshot, *watched, allocators);
+		add_untraced(&untraced, *watched);
 		mem_free(allocators);
-		if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
-			process->rss_bytes = proc.rss_bytes;
-		ended += !counts(harvest->collect, watched);
-		if (harvest->collect->options.heap && !watched->probes &&
-		    counts(harvest->collect, watched))
-			snapshot_note(snapshot,
-				      "pid %d (%s): no known allocator%s, its heap is not traced",
-				      (int)watched->pid, watched->comm,
-				      serving_hidden(watched) ? ": a static program without a "
-								"symbol table hides it"
-							      : "");
 	}
-	if (ended)
-		snapshot_note(
-			snapshot,
-			"%zu processes ended in the window: what they held is given back, and "
-			"not in the sums",
-			ended);
+	for (int begun = 0; begun < 2; begun++) {
+		vec_for_each (watched, &collect->ended) {
+			if (!(*watched)->began_ns == !begun)
+				add_process(harvest->snapshot, *watched, (*watched)->allocators);
+			if (begun && all_ended(collect))
+				add_untraced(&untraced, *watched);
+		}
+	}
+	if (collect->options.heap)
+		note_untraced(harvest->snapshot, &untraced);
+}
+
+static void note_ended(struct harvest *harvest)
+{
+	const struct collect *collect = harvest->collect;
+	uint64_t ended = collect->ended.count + collect->forgotten.processes;
+
+	if (ended && !all_ended(collect))
+		snapshot_note(harvest->snapshot,
+			      "%llu processes ended in the window: what they held is given back, "
+			      "and not in the sums",
+			      (unsigned long long)ended);
 }
 
 /* Where calls were lost or their order was, only the maps know what is still mapped. */
@@ -488,39 +454,71 @@ static void correct_ledgers(struct collect *collect)
 	collect->lost_mappings = lost;
 }
 
+/* Reads the kernel's maps into the sums of those that run. */
+static int read_sums(struct harvest *harvest)
+{
+	int error;
+
+	vec_for_each (watched, &harvest->collect->watched)
+		sums_clear(&(*watched)->sums);
+	error = collect_read_sites(harvest->collect, take_site, harvest);
+	if (!error)
+		error = collect_read_blocks(harvest->collect, take_block, harvest);
+	return error;
+}
+
+static struct watched *find_ended(struct collect *collect, uint64_t mm)
+{
+	for (size_t i = collect->ended.count; i; i--) {
+		if (collect->ended.items[i - 1]->mm == mm)
+			return collect->ended.items[i - 1];
+	}
+	return NULL;
+}
+
+static void take_estimate(void *context, const struct abi_site_key *key,
+			  const struct estimate *estimate)
+{
+	struct harvest *harvest = context;
+	struct collect *collect = harvest->collect;
+	struct watched *watched = collect_watched_mm(collect, key->mm);
+	struct sums *sums;
+
+	if (!watched)
+		watched = find_ended(collect, key->mm);
+	sums = watched ? sums_find(watched->sums, key->stack_id) : NULL;
+	if (!sums)
+		return;
+	sums->estimate = *estimate;
+	sums->estimate_seconds = survivors_seconds(collect);
+}
+
 int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 {
 	struct harvest harvest = { .collect = collect, .snapshot = snapshot };
-	struct unfreed *skeleton = collect->skeleton;
-	struct sums *sums, *next;
 	int error;
 
-	harvest.now_ns = collect->opened_ns + collect_window_ns(collect);
-	error = read_map(bpf_map__fd(skeleton->maps.sites), sizeof(struct abi_site_key),
-			 sizeof(struct abi_site), take_site, &harvest);
-	if (!error)
-		error = read_map(bpf_map__fd(skeleton->maps.buckets), sizeof(uint32_t),
-				 sizeof(struct abi_bucket), take_bucket, &harvest);
-	if (!error)
-		error = read_map(bpf_map__fd(skeleton->maps.blocks), sizeof(struct abi_block_key),
-				 sizeof(struct abi_block), take_block, &harvest);
+	collect_look(collect);
+	collect_bury(collect, true);
+	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
+	harvest.moment.min_age_ns = snapshot->min_age_ns;
+	harvest.exact_since_ns =
+		governor_holds(collect) ? UINT64_MAX : collect->skeleton->bss->epoch_ns;
+	error = read_sums(&harvest);
+	if (error)
+		return error_set(error, "cannot read the sums: %s", strerror(-error));
 	/* Sums are behind their stack: now that they are read, all stacks are in the ring. */
 	collect_look(collect);
 	correct_ledgers(collect);
-	if (!error) {
-		vec_for_each (watched, &collect->watched) {
-			if (counts(collect, *watched))
-				take_ledger(&harvest, *watched);
-		}
-		name_stacks(&harvest);
-		add_sites(&harvest);
-		add_processes(&harvest);
-		collect_losses(collect, snapshot);
-	}
-	HASH_ITER (hh, harvest.sums, sums, next) {
-		HASH_DEL(harvest.sums, sums);
-		mem_free(sums);
-	}
-	vec_free(&harvest.pieces);
-	return error ? error_set(error, "cannot read the sums: %s", strerror(-error)) : 0;
+	if (collect->survivors)
+		survivors_estimate(collect, take_estimate, &harvest);
+	collect->lost_stacks = 0;
+	if (all_ended(collect))
+		add_ended(&harvest);
+	else
+		add_running(&harvest);
+	add_processes(&harvest);
+	note_ended(&harvest);
+	collect_losses(collect, snapshot);
+	return 0;
 }

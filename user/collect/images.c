@@ -77,12 +77,18 @@ uint64_t image_address(const struct image *image, const struct map *map)
 
 /* -- debug files ------------------------------------------------------------------------------- */
 
-/* In the target's root, else on the host: the sandbox checks that it belongs to the image. */
+/*
+ * In the target's root, else in the host's folder of debug files, where no target puts any: the
+ * sandbox checks that it belongs to the image.
+ */
 static int open_debug_path(pid_t pid, const char *path)
 {
+	static const char folder[] = "/usr/lib/debug/";
 	int fd = proc_open_file(pid, path);
 
-	return fd >= 0 ? fd : proc_open_file(getpid(), path);
+	if (fd >= 0 || strncmp(path, folder, strlen(folder)) || strstr(path, "/../"))
+		return fd;
+	return proc_open_file(getpid(), path);
 }
 
 static int open_build_id(pid_t pid, const uint8_t *id, uint32_t bytes)

@@ -8,7 +8,9 @@
 #include "thread.bpf.h"
 
 #include "collect/collect.h"
+#include "collect/governor.h"
 #include "collect/names.h"
+#include "collect/sums.h"
 #include "collect/watched.h"
 
 struct unfreed;
@@ -23,14 +25,21 @@ struct stack_frame {
 };
 
 struct stack {
-	struct abi_site_key key;
-	struct watched *watched; /* whose it was: another may have its mm by now */
+	uint64_t id; /* abi_site_key.stack_id */
 	uint8_t kind, end;
 	uint16_t count;
 	const char *owner; /* mapping: what the call itself says it is for, or NULL */
 	uint64_t allocated_bytes, allocated_blocks; /* mapping: in the window */
 	struct stack_frame *frames;
 	UT_hash_handle hh;
+};
+
+/* Processes that ended, and of which only the sums are left. */
+struct forgotten {
+	uint64_t processes, stacks_kept; /* of those that are not forgotten */
+	uint64_t overlaps;
+	struct heap_totals heap;
+	struct mapping_totals mapping;
 };
 
 struct collect {
@@ -42,18 +51,27 @@ struct collect {
 	struct unfreed *skeleton;
 	struct ring_buffer *ring;
 	VEC(struct watched *) watched;
+	struct watched *by_mm; /* those of them that have not ended */
+	VEC(struct watched *) ended; /* in this order; out of the kernel's maps */
+	struct forgotten forgotten;
 	VEC(int) links;
+	VEC(int) stale_links; /* of those that have ended: to be closed, which takes time */
 	VEC(char *) notes;
 	VEC(char *) paths; /* of anonymous code, one copy each */
-	struct stack *stacks;
 	enum link_method method;
 	bool cookies; /* probes carry them (5.15) */
 	uint64_t start_ns, start_unix_ns, opened_ns, end_ns;
 	double syscall_tax_ns;
+	double trap_ns; /* what a probe hit costs without its program */
+	uint64_t program_runs, program_ns; /* of the heap programs, when last asked */
+	int stats_fd; /* while it is open, the kernel measures programs; -1 */
+	struct governor governor;
+	struct survivors *survivors; /* NULL: there were no windows */
 	uint64_t look_bytes; /* taken from the ring by this look into it */
 	unsigned int pairs; /* of programs at mapping calls */
 	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
+	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
 	uint32_t probes;
 	uint32_t generation; /* of the last table of mappings: rules of older ones are void */
 	bool frozen;
@@ -61,14 +79,21 @@ struct collect {
 
 uint64_t collect_now_ns(void);
 
-/* targets.c: by its key in the kernel's maps, the last one that had it; NULL: none. */
+/* targets.c: the one that has this key in the kernel's maps now; NULL: none. */
 struct watched *collect_watched_mm(struct collect *collect, uint64_t mm);
+
+/* Its key is another's from now on. */
+void collect_end(struct collect *collect, struct watched *watched, enum watched_state state,
+		 uint64_t end_ns);
 
 /* The named processes: opened with their code, found by the kernel side, probed. Return 0 or
  * -errno with a sentence. */
 int collect_open_targets(struct collect *collect);
 int collect_find_spaces(struct collect *collect);
 int collect_attach_heap(struct collect *collect);
+
+/* Probes what is not probed of one of them. It may be gone: that is no error. Else -errno. */
+int collect_attach(struct collect *collect, struct watched *watched);
 
 /* A process began: forked by a target, or a target's new program. */
 void collect_begin(struct collect *collect, const struct abi_process *record);
@@ -94,6 +119,27 @@ void collect_look(struct collect *collect);
 /* The callback of the ring buffer. */
 int collect_record(void *context, void *data, size_t bytes);
 
+/*
+ * ended.c: takes what has ended out of the kernel's maps, and keeps what it held at its end. Now,
+ * or when it is worth it.
+ */
+void collect_bury(struct collect *collect, bool now);
+
+/* Adds a site of a snapshot, or of what is forgotten, to its totals. */
+void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
+			const struct site *site);
+
+/* The figures of a site: all but its names. False: nothing to be told. */
+void collect_add_mapped(struct mapping_totals *mapping, const struct ledger_sums *sums);
+
+/* A stack of a process, or NULL: it never made it through the ring. */
+struct stack *collect_stack(struct watched *watched, uint64_t stack_id);
+
+/* The kernel side reads its code no more. */
+void collect_drop_code(struct collect *collect, struct watched *watched);
+
+bool collect_fill_site(struct site *site, const struct sums *sums, const struct stack *stack,
+		       uint64_t now_ns);
 /* Keeps a link until the end; negative: an error, which it returns. */
 int collect_keep_link(struct collect *collect, int fd);
 
@@ -107,8 +153,14 @@ uint64_t collect_missed_mapping_calls(struct collect *collect);
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);
 
+/* Call take for each site (struct abi_site_key, struct abi_site) and each live block (struct
+ * abi_block_key, struct abi_block) of the kernel side. Return 0 or -errno. */
+int collect_read_sites(struct collect *collect, sums_take_fn take, void *context);
+int collect_read_blocks(struct collect *collect, sums_take_fn take, void *context);
+
 /* losses.c: one loss of the kernel side; all losses and counters, into a snapshot. */
 uint64_t collect_loss(struct collect *collect, enum abi_loss loss);
+uint64_t collect_counter(struct collect *collect, enum abi_counter counter);
 void collect_losses(struct collect *collect, struct snapshot *snapshot);
 
 /* load.c: sizes the maps, loads the programs. Returns 0 or -errno with a sentence. */
@@ -116,6 +168,9 @@ int collect_load(struct collect *collect);
 
 /* cost.c */
 double collect_syscall_ns(void);
+
+/* What a run of the heap programs has taken since the last call, on the average; 0: not known. */
+double collect_program_ns(struct collect *collect);
 void collect_cost(struct collect *collect, struct cost *cost);
 
 #endif

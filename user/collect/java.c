@@ -28,7 +28,7 @@ struct entry {
 struct java {
 	struct sandbox *sandbox;
 	uint32_t id;
-	bool ready;
+	bool ready, ended;
 	struct abi_jvm layout;
 	uint64_t code_state;
 	struct entry *entries;
@@ -49,7 +49,7 @@ struct java *java_new(struct sandbox *sandbox, pid_t pid, const struct image *im
 			  strerror(errno));
 		return NULL;
 	}
-	if (sandbox_jvm_open(sandbox, image->info.id, bias, memory, &id))
+	if (sandbox_jvm_open(sandbox, image->info.id, bias, memory, -1, &id))
 		return NULL;
 	java = mem_alloc(sizeof(*java));
 	java->sandbox = sandbox;
@@ -68,9 +68,17 @@ void java_free(struct java *java)
 		named_clear(&entry->named);
 		mem_free(entry);
 	}
+	java_end(java);
+	mem_free(java);
+}
+
+void java_end(struct java *java)
+{
+	if (!java || java->ended)
+		return;
+	java->ended = true;
 	vec_free(&java->wanted);
 	sandbox_jvm_close(java->sandbox, java->id);
-	mem_free(java);
 }
 
 /* -- layout ------------------------------------------------------------------------------------ */

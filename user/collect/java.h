@@ -18,6 +18,9 @@ struct java;
 struct java *java_new(struct sandbox *sandbox, pid_t pid, const struct image *image, uint64_t bias);
 void java_free(struct java *java); /* NULL is legal */
 
+/* The process has ended: only names that were resolved are left. NULL is legal. */
+void java_end(struct java *java);
+
 /* What the kernel side needs; NULL as long as the JVM has not set itself up. */
 const struct abi_jvm *java_layout(struct java *java);
 

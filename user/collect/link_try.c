@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -119,4 +120,28 @@ int link_try(enum link_method method)
 	fd = link_fd;
 	link_fd = -1;
 	return fd;
+}
+
+double link_try_call_ns(void)
+{
+	enum { RUNS = 9, CALLS = 200 };
+	double runs[RUNS];
+
+	for (int run = 0; run < RUNS; run++) {
+		struct timespec begin, end;
+		double ns;
+		int at;
+
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		for (int i = 0; i < CALLS; i++)
+			probed();
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		ns = ((double)(end.tv_sec - begin.tv_sec) * 1e9 +
+		      (double)(end.tv_nsec - begin.tv_nsec)) /
+		     CALLS;
+		for (at = run; at && runs[at - 1] > ns; at--)
+			runs[at] = runs[at - 1];
+		runs[at] = ns;
+	}
+	return runs[RUNS / 2];
 }

@@ -20,6 +20,9 @@ enum {
 	MAX_PROBES = 32768,
 };
 
+/* What of the price of a session's call is that of its entry: 578 of 919 ns, 6.18. */
+static const double session_entry_share = 0.63;
+
 /* libbpf's last warning: the reason of a failed load. */
 static char last_warning[256];
 
@@ -49,6 +52,9 @@ static int choose_method(struct collect *collect)
 	if (fd < 0)
 		return fd;
 	*vec_add(&collect->links) = fd;
+	/* A session's call is hit twice, its entry costs the more. */
+	collect->trap_ns =
+		link_try_call_ns() * (collect->method == LINK_SESSION ? session_entry_share : 1);
 	return 0;
 }
 

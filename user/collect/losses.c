@@ -24,6 +24,11 @@ uint64_t collect_loss(struct collect *collect, enum abi_loss loss)
 	return per_cpu_sum(bpf_map__fd(collect->skeleton->maps.losses), loss);
 }
 
+uint64_t collect_counter(struct collect *collect, enum abi_counter counter)
+{
+	return per_cpu_sum(bpf_map__fd(collect->skeleton->maps.counters), counter);
+}
+
 /* By enum abi_loss: a name for JSON, and words for people. */
 static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_BLOCKS_FULL] = { "live_set_full",
@@ -54,7 +59,7 @@ static const struct counted loss_rows[LOSS_MAX] = {
 void collect_losses(struct collect *collect, struct snapshot *snapshot)
 {
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
-	uint64_t overlaps = 0;
+	uint64_t overlaps = collect->forgotten.overlaps;
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
 		struct counted *loss = vec_add(&snapshot->losses);
@@ -80,6 +85,11 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
 				  collect->lost_stacks };
+	*vec_add(&snapshot->losses) = (struct counted){
+		"forgotten",
+		"ended processes, whose sites were let go to make room: they are in the sums alone",
+		collect->watched.count ? 0 : collect->forgotten.processes
+	};
 	snapshot->heap_totals.unmatched_frees = per_cpu_sum(counters, COUNTER_UNMATCHED_FREES);
 	snapshot->heap_totals.inherited_frees = per_cpu_sum(counters, COUNTER_INHERITED_FREES);
 	snapshot->heap_totals.preexisting_blocks =

@@ -12,15 +12,6 @@ enum { PROT_EXEC_BIT = 4, MAP_STACK_BIT = 0x20000 };
 
 /* -- stacks ------------------------------------------------------------------------------------ */
 
-static struct stack *stack_find(struct collect *collect, uint64_t mm, uint64_t stack_id)
-{
-	struct abi_site_key key = { .mm = mm, .stack_id = stack_id };
-	struct stack *stack;
-
-	HASH_FIND(hh, collect->stacks, &key, sizeof(key), stack);
-	return stack;
-}
-
 /* One copy of a path for collect's life: the mapping that has it may be replaced. */
 static const char *keep_path(struct collect *collect, const char *path)
 {
@@ -86,24 +77,32 @@ static size_t take_frames(struct collect *collect, struct watched *watched,
 	return count;
 }
 
+/* Of a process that came and went too fast to be watched: its sums would fill the map. */
+static void forget_site(struct collect *collect, const struct abi_stack *record)
+{
+	struct abi_site_key key = { .mm = record->header.mm, .stack_id = record->stack_id };
+
+	bpf_map_delete_elem(bpf_map__fd(collect->skeleton->maps.sites), &key);
+}
+
 static void record_stack(struct collect *collect, const struct abi_stack *record, size_t bytes)
 {
 	struct watched *watched = collect_watched_mm(collect, record->header.mm);
 	size_t count = record->count;
 	struct stack *stack;
 
+	if (!watched)
+		forget_site(collect, record);
 	if (!watched || bytes < offsetof(struct abi_stack, frames) + count * sizeof(uint64_t) ||
-	    stack_find(collect, record->header.mm, record->stack_id))
+	    collect_stack(watched, record->stack_id))
 		return;
 	stack = mem_alloc(sizeof(*stack));
-	stack->key.mm = record->header.mm;
-	stack->key.stack_id = record->stack_id;
-	stack->watched = watched;
-	stack->kind = record->kind;
-	stack->end = record->end;
+	stack->id = record->stack_id;
+	stack->kind = (uint8_t)record->kind;
+	stack->end = (uint8_t)record->end;
 	stack->frames = mem_array(count, sizeof(*stack->frames));
 	stack->count = (uint16_t)take_frames(collect, watched, record, stack->frames);
-	HASH_ADD(hh, collect->stacks, key, sizeof(stack->key), stack);
+	HASH_ADD(hh, watched->stacks, id, sizeof(stack->id), stack);
 }
 
 /* -- mappings ---------------------------------------------------------------------------------- */
@@ -113,6 +112,19 @@ static const enum ledger_call ledger_calls[] = {
 	[CALL_MREMAP] = LEDGER_MREMAP,	   [CALL_BRK] = LEDGER_BRK,
 	[CALL_MPROTECT] = LEDGER_MPROTECT, [CALL_MADVISE] = LEDGER_MADVISE,
 };
+
+/*
+ * Its unwind rows are wanted before the next stack, the old ones in its place no more. A JIT
+ * compiler makes what it has reserved executable, and writable again, all the time.
+ */
+static bool is_new_code(const struct watched *watched, const struct abi_mapping *record)
+{
+	if (!(record->args[2] & PROT_EXEC_BIT) || watched->code_read_ns >= record->header.time_ns ||
+	    watched->state != WATCHED_RUNNING)
+		return false;
+	return record->call == CALL_MMAP ||
+	       (record->call == CALL_MPROTECT && !watched_find(watched, record->args[0]));
+}
 
 static void record_mapping(struct collect *collect, const struct abi_mapping *record)
 {
@@ -133,16 +145,14 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 	event.call = ledger_calls[record->call];
 	memcpy(event.args, record->args, sizeof(event.args));
 	mapped_bytes = ledger_apply(watched->ledger, &event);
-	stack = stack_find(collect, record->header.mm, record->stack_id);
+	stack = collect_stack(watched, record->stack_id);
 	if (stack) {
 		stack->allocated_bytes += mapped_bytes;
 		stack->allocated_blocks += mapped_bytes != 0;
 		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
 			stack->owner = "thread stack";
 	}
-	/* New code: its unwind rows are wanted before the next stack, its old ones no more. */
-	if (record->call == CALL_MMAP && (record->args[2] & PROT_EXEC_BIT) &&
-	    watched->code_read_ns < record->header.time_ns && watched->state == WATCHED_RUNNING)
+	if (is_new_code(watched, record))
 		collect_refresh_code(collect, watched);
 }
 
@@ -152,11 +162,13 @@ static void record_process(struct collect *collect, const struct abi_process *re
 {
 	struct watched *watched = collect_watched_mm(collect, record->header.mm);
 
-	if (watched && record->header.mm && record->event != PROCESS_FORK) {
-		watched->state = record->event == PROCESS_EXEC ? WATCHED_REPLACED : WATCHED_EXITED;
+	if (watched && record->event != PROCESS_FORK) {
 		watched->exit_code = record->exit_code;
-		collect->end_ns = record->header.time_ns;
+		collect_end(collect, watched,
+			    record->event == PROCESS_EXEC ? WATCHED_REPLACED : WATCHED_EXITED,
+			    record->header.time_ns);
 	}
+	collect->short_lived += !watched && record->event == PROCESS_EXIT;
 	if (record->event != PROCESS_EXIT)
 		collect_begin(collect, record);
 }

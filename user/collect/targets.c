@@ -2,6 +2,7 @@
 /* The processes being watched: those named, and those that begin while watched. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "collect/internal.h"
@@ -13,17 +14,35 @@ enum {
 	JAVA_TRIES_MAX = 50, /* ten a second */
 	LET_GO_NS =
 		100000000, /* closing a link takes some 30 ms: the ring must not wait for many */
+	STALE_LINKS_MAX = 256,
 	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
 };
 
 struct watched *collect_watched_mm(struct collect *collect, uint64_t mm)
 {
-	/* The last one: the kernel gives an mm of the dead to the next. */
-	for (size_t i = collect->watched.count; i; i--) {
-		if (collect->watched.items[i - 1]->mm == mm)
-			return collect->watched.items[i - 1];
-	}
-	return NULL;
+	struct watched *watched;
+
+	HASH_FIND(hh, collect->by_mm, &mm, sizeof(mm), watched);
+	return watched;
+}
+
+void collect_end(struct collect *collect, struct watched *watched, enum watched_state state,
+		 uint64_t end_ns)
+{
+	if (watched->mm)
+		HASH_DEL(collect->by_mm, watched);
+	watched->state = state;
+	watched->end_ns = collect->end_ns = end_ns;
+}
+
+/* Its key is known now. Whose it was before has ended unheard. */
+static void know(struct collect *collect, struct watched *watched)
+{
+	struct watched *before = collect_watched_mm(collect, watched->mm);
+
+	if (before)
+		collect_end(collect, before, WATCHED_EXITED, collect_now_ns());
+	HASH_ADD(hh, collect->by_mm, mm, sizeof(watched->mm), watched);
 }
 
 /* -- those that are named -------------------------------------------------------------------- */
@@ -79,12 +98,21 @@ static void publish_java(struct collect *collect, struct watched *watched)
 				    BPF_ANY);
 }
 
-/* The kernel side reads the last published run no more. */
-static void drop_code(struct collect *collect, struct watched *watched)
+void collect_drop_code(struct collect *collect, struct watched *watched)
 {
 	if (watched->code_count)
 		tables_drop_code(collect->tables, watched->code_first);
 	watched->code_count = 0;
+}
+
+/* Its address space has ended, which is still to be told; another may have its mm by now. */
+static bool is_gone(struct collect *collect, const struct watched *watched)
+{
+	struct abi_target target;
+
+	return bpf_map_lookup_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
+				   &target) ||
+	       target.space != watched->space;
 }
 
 static int publish_code(struct collect *collect, struct watched *watched)
@@ -109,11 +137,12 @@ static int publish_code(struct collect *collect, struct watched *watched)
 		count = 0;
 	}
 	target.mappings_count = (uint32_t)count;
-	error = bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets), &watched->mm,
-				    &target, BPF_EXIST)
-			? -errno
+	error = is_gone(collect, watched) ||
+				bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.targets),
+						    &watched->mm, &target, BPF_EXIST)
+			? -ESRCH
 			: 0;
-	drop_code(collect, watched);
+	collect_drop_code(collect, watched);
 	watched->code_first = target.mappings_first;
 	watched->code_count = target.mappings_count;
 	return error;
@@ -136,12 +165,13 @@ static void take_space(struct collect *collect, struct watched *watched)
 	bpf_map_lookup_elem(fd, &pid, &found);
 	bpf_map_delete_elem(fd, &pid);
 	if (!found.mm) {
-		watched->state = WATCHED_EXITED;
+		collect_end(collect, watched, WATCHED_EXITED, collect_now_ns());
 		return;
 	}
 	watched->mm = found.mm;
 	watched->tgid = found.tgid;
 	watched->space = found.space;
+	know(collect, watched);
 	/* What it executes from now on is told, what it has since its code was read was not. */
 	watched_renew(watched, collect->images);
 	publish_code(collect, watched);
@@ -203,9 +233,7 @@ static void note_images(struct collect *collect, const struct watched *watched)
 	}
 }
 
-/* Probes what is not probed yet of one process. It may be gone by now: that is no error. Else
- * returns -errno with a sentence. */
-static int attach(struct collect *collect, struct watched *watched)
+int collect_attach(struct collect *collect, struct watched *watched)
 {
 	struct unfreed *skeleton = collect->skeleton;
 	struct watched_programs programs = {
@@ -231,33 +259,41 @@ int collect_attach_heap(struct collect *collect)
 	int error = 0;
 
 	for (size_t i = 0; i < collect->watched.count && !error; i++)
-		error = attach(collect, collect->watched.items[i]);
+		error = collect_attach(collect, collect->watched.items[i]);
 	return error;
 }
 
 /* -- following --------------------------------------------------------------------------------- */
 
-/* A process began with an address space of its own. One that is gone already leaves no trace. */
+/*
+ * A process began with an address space of its own. One that is gone already leaves no trace, and
+ * is counted when its end is told. Of one that has become another program since, that is to be
+ * told.
+ */
 void collect_begin(struct collect *collect, const struct abi_process *record)
 {
 	struct watched *watched = collect_watched_mm(collect, record->mm);
+	int error;
 
 	if (watched && watched->space == record->space && watched->state == WATCHED_RUNNING)
 		return; /* found in its container meanwhile */
 	watched = watched_new((pid_t)record->pid);
-	if (!watched) {
-		collect->short_lived++;
+	if (!watched)
 		return;
-	}
 	watched->mm = record->mm;
 	watched->tgid = record->tgid;
 	watched->space = record->space;
 	watched->forked = record->event == PROCESS_FORK;
 	watched->began_ns = record->header.time_ns;
-	*vec_add(&collect->watched) = watched;
-	if (collect_refresh_code(collect, watched))
+	error = collect_refresh_code(collect, watched);
+	if (is_gone(collect, watched)) {
+		collect_drop_code(collect, watched);
+		watched_free(watched);
 		return;
-	if (collect->options.mapping)
+	}
+	know(collect, watched);
+	*vec_add(&collect->watched) = watched;
+	if (!error && collect->options.mapping)
 		watched_seed(watched);
 }
 
@@ -305,7 +341,9 @@ static void rescan(struct collect *collect)
 /* Without probes, the others are traced still. */
 static void attach_more(struct collect *collect, struct watched *watched)
 {
-	if (attach(collect, watched))
+	if (governor_holds(collect))
+		return; /* its turn comes */
+	if (collect_attach(collect, watched))
 		collect_note(collect, "%s: its heap is not all traced", error_message());
 }
 
@@ -333,24 +371,27 @@ static void follow(struct collect *collect, struct watched *watched)
 		attach_more(collect, watched);
 }
 
-/* What has ended gives back what it takes of the kernel. */
-static void let_go(struct collect *collect, struct watched *watched)
+/* Of what has ended. Where more end than can be let go, what begins meanwhile has to wait. */
+static void close_stale(struct collect *collect)
 {
-	drop_code(collect, watched);
-	watched_end(watched);
+	uint64_t begun_ns = collect_now_ns();
+
+	while (collect->stale_links.count > STALE_LINKS_MAX ||
+	       (collect->stale_links.count && collect_now_ns() - begun_ns < LET_GO_NS)) {
+		close(collect->stale_links.items[--collect->stale_links.count]);
+		collect_look(collect);
+	}
 }
 
 void collect_follow(struct collect *collect)
 {
-	uint64_t begun_ns = collect_now_ns();
-
 	rescan(collect);
 	for (size_t i = 0; i < collect->watched.count; i++) {
 		struct watched *watched = collect->watched.items[i];
 
 		if (watched->state == WATCHED_RUNNING)
 			follow(collect, watched);
-		else if (watched->pidfd >= 0 && collect_now_ns() - begun_ns < LET_GO_NS)
-			let_go(collect, watched);
 	}
+	collect_bury(collect, false);
+	close_stale(collect);
 }

@@ -41,24 +41,41 @@ static void code_forget(struct watched *watched)
 	watched->code.count = 0;
 }
 
+static void stacks_free(struct watched *watched)
+{
+	struct stack *stack, *next;
+
+	HASH_ITER (hh, watched->stacks, stack, next) {
+		HASH_DEL(watched->stacks, stack);
+		mem_free(stack->frames);
+		mem_free(stack);
+	}
+}
+
 void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
+	watched_detach(watched);
 	watched_end(watched);
-	code_forget(watched);
-	vec_free(&watched->code);
+	stacks_free(watched);
+	sums_clear(&watched->sums);
 	java_free(watched->java);
-	vec_free(&watched->links);
-	vec_free(&watched->attached);
-	vec_free(&watched->places);
-	ledger_free(watched->ledger);
+	mem_free(watched->allocators);
 	mem_free(watched);
 }
 
 void watched_end(struct watched *watched)
 {
-	watched_detach(watched);
+	watched_forget_places(watched);
+	code_forget(watched);
+	vec_free(&watched->code);
+	vec_free(&watched->links);
+	vec_free(&watched->attached);
+	vec_free(&watched->places);
+	java_end(watched->java);
+	ledger_free(watched->ledger);
+	watched->ledger = NULL;
 	if (watched->pidfd >= 0)
 		close(watched->pidfd);
 	watched->pidfd = -1;
@@ -98,6 +115,41 @@ static bool code_put(struct watched *watched, const struct map *map, struct imag
 	return true;
 }
 
+static bool is_anonymous(const struct map *map)
+{
+	return !map->inode && (!map->path || !strncmp(map->path, "[anon", 5));
+}
+
+/*
+ * What a JIT compiler has reserved around executable pages: it makes others executable, and these
+ * writable again, faster than we read.
+ */
+static struct map reserved_around(const struct maps *maps, const struct map *page)
+{
+	const struct map *first = page, *last = page;
+	const struct map *end = maps->rows.items + maps->rows.count;
+	struct map whole = *page;
+
+	while (first > maps->rows.items && is_anonymous(first - 1) && first[-1].end == first->start)
+		first--;
+	while (last + 1 < end && is_anonymous(last + 1) && last->end == last[1].start)
+		last++;
+	whole.start = first->start;
+	whole.end = last->end;
+	return whole;
+}
+
+static bool code_read(struct watched *watched, struct images *images, const struct maps *maps,
+		      const struct map *map)
+{
+	struct map whole;
+
+	if (!is_anonymous(map))
+		return code_put(watched, map, images_get(images, watched->pid, map));
+	whole = reserved_around(maps, map);
+	return code_put(watched, &whole, NULL);
+}
+
 int watched_read_code(struct watched *watched, struct images *images)
 {
 	struct maps maps;
@@ -111,7 +163,7 @@ int watched_read_code(struct watched *watched, struct images *images)
 		return error;
 	vec_for_each (map, &maps.rows) {
 		if (map->executable)
-			news |= code_put(watched, map, images_get(images, watched->pid, map));
+			news |= code_read(watched, images, &maps, map);
 	}
 	maps_free(&maps);
 	return news;

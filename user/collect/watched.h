@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <uthash.h>
+
 #include "base/vec.h"
 #include "collect/images.h"
 #include "collect/java.h"
@@ -22,6 +24,18 @@ struct code {
 	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
+/* An image whose probes are on, or were, between windows. */
+struct attached {
+	const struct image *image;
+	bool on;
+};
+
+/* Probes of one kind in one image: an fd whose closing takes them off. */
+struct attached_link {
+	int fd;
+	bool frees;
+};
+
 enum watched_state { WATCHED_RUNNING, WATCHED_EXITED, WATCHED_REPLACED };
 
 struct watched {
@@ -31,29 +45,37 @@ struct watched {
 	uint16_t space; /* abi_target.space */
 	bool forked; /* from a target, while watched */
 	uint64_t began_ns; /* while watched; 0: it was there before */
+	uint64_t end_ns; /* of its end */
 	bool late_counted;
 	char comm[64];
 	int pidfd; /* -1: not needed any more */
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
+	struct stack *stacks; /* all that it has sent */
+	struct sums *sums; /* of the last harvest; of one that has ended, for good */
+	struct ledger_sums mapped; /* of one that has ended */
+	char *allocators; /* the same; NULL: none */
+	bool hidden; /* its allocator, by the lack of a symbol table: as last looked */
+	bool too_short; /* it ended before its allocator could be probed */
 	VEC(struct code) code; /* sorted by start */
 	uint64_t code_read_ns; /* when the maps were read last */
 	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
-	struct ledger *ledger;
-	VEC(int) links;
-	VEC(const struct image *) attached; /* images that were probed */
+	struct ledger *ledger; /* NULL: it has ended */
+	VEC(struct attached_link) links;
+	VEC(struct attached) attached;
 	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */
 	int places_fd;
 	uint32_t probes; /* functions probed */
+	UT_hash_handle hh; /* by mm */
 };
 
 /* Returns a new one, or NULL with a sentence where pid cannot be watched. */
 struct watched *watched_new(pid_t pid);
 void watched_free(struct watched *watched); /* NULL is legal; detaches */
 
-/* It has ended: gives back its probes and descriptors, and keeps what it has held. */
+/* It has ended: gives back all but its stacks and sums. Its links are the caller's to close. */
 void watched_end(struct watched *watched);
 
 /* Reads its maps again and opens new images. Returns 1 where there is new code, 0, or -errno. */
@@ -86,5 +108,15 @@ struct watched_programs {
  */
 int watched_attach(struct watched *watched, const struct watched_programs *programs);
 void watched_detach(struct watched *watched);
+
+/* Takes its part out of the map of probes. */
+void watched_forget_places(struct watched *watched);
+
+/* Does it have functions to be probed? */
+bool watched_has_allocator(const struct watched *watched);
+
+/* Takes the probes off until the next watched_attach: all but those of frees, or all. */
+void watched_pause_calls(struct watched *watched);
+void watched_pause(struct watched *watched);
 
 #endif

@@ -14,6 +14,8 @@ enum {
 	INSTRUCTIONS_MAX = 8192,
 	PLACES_MAX = 256,
 	HOPS_MAX = 4, /* from stub to stub */
+	STARTS_MAX = 1024,
+	RELOCATIONS_MAX = 8 << 20, /* looked at for one function */
 };
 
 struct walk {
@@ -24,7 +26,7 @@ struct walk {
 	VEC(uint64_t) starts; /* of blocks: all that were found, those to be followed last */
 	size_t followed;
 	VEC(struct exit_place) places;
-	unsigned int instructions;
+	unsigned int instructions, relocations;
 };
 
 static const struct extent *extent_of(const struct walk *walk, uint64_t address)
@@ -55,15 +57,16 @@ static void add_start(struct walk *walk, uint64_t address)
  */
 
 struct slot {
-	Elf *elf;
+	struct image *image;
 	uint64_t address;
 	uint64_t target; /* 0: not in this image */
+	unsigned int *looked_at;
 };
 
 /* The image's own definition is taken to be the one that is used. */
 static void resolve_relocation(struct slot *slot, const GElf_Shdr *header, const GElf_Rela *rela)
 {
-	Elf_Scn *section = elf_getscn(slot->elf, header->sh_link);
+	Elf_Scn *section = elf_getscn(image_elf(slot->image), header->sh_link);
 	uint32_t type = GELF_R_TYPE(rela->r_info);
 	GElf_Shdr symbols_header;
 	const Elf_Data *symbols;
@@ -74,7 +77,7 @@ static void resolve_relocation(struct slot *slot, const GElf_Shdr *header, const
 	if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) || !section ||
 	    !gelf_getshdr(section, &symbols_header))
 		return;
-	symbols = image_section_data(section, &symbols_header);
+	symbols = image_section_data(slot->image, section, &symbols_header);
 	if (symbols && gelf_getsym((Elf_Data *)symbols, (int)GELF_R_SYM(rela->r_info), &symbol) &&
 	    symbol.st_shndx != SHN_UNDEF && GELF_ST_TYPE(symbol.st_info) == STT_FUNC)
 		slot->target = symbol.st_value;
@@ -89,8 +92,10 @@ static bool search_relocations(Elf_Scn *section, const GElf_Shdr *header, const 
 
 	if (header->sh_type != SHT_RELA)
 		return true;
-	data = image_section_data(section, header);
+	data = image_section_data(slot->image, section, header);
 	for (int i = 0; data && gelf_getrela((Elf_Data *)data, i, &rela); i++) {
+		if (++*slot->looked_at > RELOCATIONS_MAX)
+			return false;
 		if (rela.r_offset != slot->address)
 			continue;
 		resolve_relocation(slot, header, &rela);
@@ -99,11 +104,15 @@ static bool search_relocations(Elf_Scn *section, const GElf_Shdr *header, const 
 	return true;
 }
 
-static uint64_t slot_target(struct image *image, uint64_t address)
+static uint64_t slot_target(struct walk *walk, uint64_t address)
 {
-	struct slot slot = { .elf = image_elf(image), .address = address };
+	struct slot slot = {
+		.image = walk->image,
+		.address = address,
+		.looked_at = &walk->relocations,
+	};
 
-	image_sections(image, search_relocations, &slot);
+	image_sections(walk->image, search_relocations, &slot);
 	return slot.target;
 }
 
@@ -130,7 +139,7 @@ static bool decode(const struct walk *walk, uint64_t address, struct instruction
 }
 
 /* Where a direct jump leads, or one through a slot that the loader fills; 0: not to be known. */
-static uint64_t jump_target(const struct walk *walk, const struct instruction *instruction)
+static uint64_t jump_target(struct walk *walk, const struct instruction *instruction)
 {
 	const ZydisDecodedOperand *operand = &instruction->operands[0];
 
@@ -138,8 +147,7 @@ static uint64_t jump_target(const struct walk *walk, const struct instruction *i
 		return instruction->next + (uint64_t)operand->imm.value.s;
 	if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY && operand->mem.base == ZYDIS_REGISTER_RIP &&
 	    operand->mem.index == ZYDIS_REGISTER_NONE)
-		return slot_target(walk->image,
-				   instruction->next + (uint64_t)operand->mem.disp.value);
+		return slot_target(walk, instruction->next + (uint64_t)operand->mem.disp.value);
 	return 0;
 }
 
@@ -193,7 +201,8 @@ static int follow_block(struct walk *walk, uint64_t start)
 	enum step step = STEP_ON;
 
 	for (uint64_t at = start; at < end && step == STEP_ON; at = instruction.next) {
-		if (++walk->instructions > INSTRUCTIONS_MAX || walk->places.count > PLACES_MAX)
+		if (++walk->instructions > INSTRUCTIONS_MAX || walk->places.count > PLACES_MAX ||
+		    walk->starts.count > STARTS_MAX || walk->relocations > RELOCATIONS_MAX)
 			return error_set(-EINVAL, "its code is too long to be followed");
 		if (!decode(walk, at, &instruction))
 			return error_set(-EINVAL, "its code cannot be decoded");

@@ -65,9 +65,9 @@ static void build_id_of_segments(Elf *elf, struct image_info *info)
 /* -- glibc's version ----------------------------------------------------------------------------
  */
 
-static bool is_libc(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static bool is_libc(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
 {
-	Elf_Data *data = (Elf_Data *)image_section_data(section, header);
+	Elf_Data *data = (Elf_Data *)image_section_data(image, section, header);
 	GElf_Dyn entry;
 
 	for (int i = 0; data && i < DYNAMIC_MAX && gelf_getdyn(data, i, &entry); i++) {
@@ -77,17 +77,17 @@ static bool is_libc(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
 			break;
 		if (entry.d_tag != DT_SONAME)
 			continue;
-		name = elf_strptr(elf, header->sh_link, entry.d_un.d_val);
+		name = elf_strptr(image_elf(image), header->sh_link, entry.d_un.d_val);
 		return name && !strcmp(name, "libc.so.6");
 	}
 	return false;
 }
 
 /* The highest GLIBC_2.x that the library defines: every release has added some symbol. */
-static void highest_version(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+static void highest_version(struct image *image, Elf_Scn *section, const GElf_Shdr *header,
 			    struct image_info *info)
 {
-	Elf_Data *data = (Elf_Data *)image_section_data(section, header);
+	Elf_Data *data = (Elf_Data *)image_section_data(image, section, header);
 	unsigned highest = 0;
 	size_t offset = 0;
 
@@ -101,7 +101,7 @@ static void highest_version(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
 		if (!gelf_getverdef(data, offset, &definition))
 			break;
 		name = gelf_getverdaux(data, offset + definition.vd_aux, &aux)
-			       ? elf_strptr(elf, header->sh_link, aux.vda_name)
+			       ? elf_strptr(image_elf(image), header->sh_link, aux.vda_name)
 			       : NULL;
 		if (name &&
 		    (sscanf(name, "GLIBC_2.%3u%c", &minor, &rest) == 1 ||
@@ -120,7 +120,7 @@ static void highest_version(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
  */
 
 struct reading {
-	Elf *elf;
+	struct image *image;
 	struct image_info *info;
 	uint64_t note_bytes; /* read so far: a file may have 65,536 sections of notes */
 	bool dynamic, libc;
@@ -129,15 +129,15 @@ struct reading {
 };
 
 /* A link: a file name, and behind its NUL (and padding up to align) the check, to the end. */
-static const uint8_t *take_link(Elf_Scn *section, const GElf_Shdr *header, size_t align,
-				char name[IMAGE_NAME_MAX], size_t *check_bytes)
+static const uint8_t *take_link(struct image *image, Elf_Scn *section, const GElf_Shdr *header,
+				size_t align, char name[IMAGE_NAME_MAX], size_t *check_bytes)
 {
 	const Elf_Data *data;
 	size_t length, check;
 
-	if (image_section_bytes(section, header) > LINK_MAX_BYTES)
+	if (image_section_bytes(image, section, header) > LINK_MAX_BYTES)
 		return NULL;
-	data = image_section_data(section, header);
+	data = image_section_data(image, section, header);
 	if (!data || !data->d_buf)
 		return NULL;
 	length = strnlen(data->d_buf, data->d_size);
@@ -153,8 +153,8 @@ static void take_debuglink(struct reading *reading, Elf_Scn *section, const GElf
 {
 	char name[IMAGE_NAME_MAX];
 	size_t bytes;
-	const uint8_t *crc = take_link(section, header, 4, name, &bytes);
-	bool big = elf_getident(reading->elf, NULL)[EI_DATA] == ELFDATA2MSB;
+	const uint8_t *crc = take_link(reading->image, section, header, 4, name, &bytes);
+	bool big = elf_getident(image_elf(reading->image), NULL)[EI_DATA] == ELFDATA2MSB;
 
 	/* It is a file name, to be looked for in known directories, never a path. */
 	if (!crc || bytes < 4 || strchr(name, '/'))
@@ -168,7 +168,7 @@ static void take_altlink(struct reading *reading, Elf_Scn *section, const GElf_S
 {
 	char name[IMAGE_NAME_MAX];
 	size_t bytes;
-	const uint8_t *build_id = take_link(section, header, 1, name, &bytes);
+	const uint8_t *build_id = take_link(reading->image, section, header, 1, name, &bytes);
 
 	if (!build_id || bytes > IMAGE_BUILD_ID_MAX)
 		return;
@@ -181,14 +181,15 @@ static bool read_section(Elf_Scn *section, const GElf_Shdr *header, const char *
 {
 	struct reading *reading = context;
 	struct image_info *info = reading->info;
+	struct image *image = reading->image;
 
 	if (header->sh_type == SHT_NOTE && !info->build_id_bytes &&
-	    image_section_bytes(section, header) <= NOTES_MAX_BYTES - reading->note_bytes) {
-		reading->note_bytes += image_section_bytes(section, header);
-		take_build_id((Elf_Data *)image_section_data(section, header), info);
+	    image_section_bytes(image, section, header) <= NOTES_MAX_BYTES - reading->note_bytes) {
+		reading->note_bytes += image_section_bytes(image, section, header);
+		take_build_id((Elf_Data *)image_section_data(image, section, header), info);
 	} else if (header->sh_type == SHT_DYNAMIC && !reading->dynamic) {
 		reading->dynamic = true;
-		reading->libc = is_libc(reading->elf, section, header);
+		reading->libc = is_libc(reading->image, section, header);
 	} else if (header->sh_type == SHT_GNU_verdef && !reading->versions) {
 		reading->versions = section;
 		reading->versions_header = *header;
@@ -201,11 +202,11 @@ static bool read_section(Elf_Scn *section, const GElf_Shdr *header, const char *
 
 void identity_read(struct image *image, struct image_info *info)
 {
-	struct reading reading = { .elf = image_elf(image), .info = info };
+	struct reading reading = { .image = image, .info = info };
 
 	image_sections(image, read_section, &reading);
 	if (!info->build_id_bytes)
-		build_id_of_segments(reading.elf, info);
+		build_id_of_segments(image_elf(image), info);
 	if (reading.libc && reading.versions)
-		highest_version(reading.elf, reading.versions, &reading.versions_header, info);
+		highest_version(image, reading.versions, &reading.versions_header, info);
 }

@@ -24,6 +24,8 @@ struct image {
 	int fd; /* -1: from memory */
 	char *bytes; /* of an image from memory */
 	size_t byte_count;
+	uint64_t loaded_bytes; /* of sections, in memory until the image is freed */
+	uint8_t loaded[SECTIONS_WALK_MAX / 8]; /* a bit for each of them */
 	struct image_info info;
 };
 
@@ -173,7 +175,27 @@ void image_sections(struct image *image, image_section_fn visit, void *context)
 	}
 }
 
-uint64_t image_section_bytes(Elf_Scn *section, const GElf_Shdr *header)
+/*
+ * libelf keeps what it has read of a section, and a file may have 65,536 of them over the same
+ * bytes. Whether another one may be read.
+ */
+static bool may_load(struct image *image, Elf_Scn *section, uint64_t bytes)
+{
+	size_t index = elf_ndxscn(section);
+	uint8_t bit = 1 << index % 8;
+
+	if (index >= SECTIONS_WALK_MAX)
+		return false;
+	if (image->loaded[index / 8] & bit)
+		return true;
+	if (bytes > IMAGE_SECTION_MAX || bytes > IMAGE_LOADED_MAX - image->loaded_bytes)
+		return false;
+	image->loaded[index / 8] |= bit;
+	image->loaded_bytes += bytes;
+	return true;
+}
+
+uint64_t image_section_bytes(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
 {
 	GElf_Chdr compressed;
 
@@ -181,21 +203,34 @@ uint64_t image_section_bytes(Elf_Scn *section, const GElf_Shdr *header)
 		return 0;
 	if (!(header->sh_flags & SHF_COMPRESSED))
 		return header->sh_size;
-	return gelf_getchdr(section, &compressed) ? compressed.ch_size : UINT64_MAX;
+	/* For its header, libelf reads the whole section. */
+	return may_load(image, section, header->sh_size) && gelf_getchdr(section, &compressed)
+		       ? compressed.ch_size
+		       : UINT64_MAX;
 }
 
-const Elf_Data *image_section_data(Elf_Scn *section, const GElf_Shdr *header)
+/* Decompressed, a section counts once more: libelf has both in memory for a while. */
+static bool decompress(struct image *image, Elf_Scn *section, uint64_t bytes)
 {
-	uint64_t bytes = image_section_bytes(section, header);
+	if (bytes > IMAGE_LOADED_MAX - image->loaded_bytes || elf_compress(section, 0, 0) < 0)
+		return false;
+	image->loaded_bytes += bytes;
+	return true;
+}
 
-	if (!bytes || bytes > IMAGE_SECTION_MAX || header->sh_size > IMAGE_SECTION_MAX)
+const Elf_Data *image_section_data(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+{
+	uint64_t bytes = image_section_bytes(image, section, header);
+
+	if (!bytes || bytes > IMAGE_SECTION_MAX || !may_load(image, section, bytes))
 		return NULL;
-	if ((header->sh_flags & SHF_COMPRESSED) && elf_compress(section, 0, 0) < 0)
+	if ((header->sh_flags & SHF_COMPRESSED) && !decompress(image, section, bytes))
 		return NULL;
 	return elf_getdata(section, NULL);
 }
 
 struct wanted {
+	struct image *image;
 	const char *name;
 	struct image_section *section;
 	int error;
@@ -208,9 +243,9 @@ static bool take_section(Elf_Scn *section, const GElf_Shdr *header, const char *
 
 	if (strcmp(name, wanted->name))
 		return true;
-	if (!image_section_bytes(section, header))
+	if (!image_section_bytes(wanted->image, section, header))
 		return false;
-	data = image_section_data(section, header);
+	data = image_section_data(wanted->image, section, header);
 	if (!data || !data->d_buf) {
 		wanted->error = error_set(-EINVAL, "broken section %s", wanted->name);
 		return false;
@@ -226,7 +261,9 @@ static bool take_section(Elf_Scn *section, const GElf_Shdr *header, const char *
 
 int image_section(struct image *image, const char *name, struct image_section *section)
 {
-	struct wanted wanted = { .name = name, .section = section, .error = -ENOENT };
+	struct wanted wanted = {
+		.image = image, .name = name, .section = section, .error = -ENOENT
+	};
 
 	image_sections(image, take_section, &wanted);
 	return wanted.error == -ENOENT ? error_set(-ENOENT, "no section %s", name) : wanted.error;

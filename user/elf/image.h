@@ -14,6 +14,7 @@
 
 enum {
 	IMAGE_SECTION_MAX = 512 << 20, /* bytes, uncompressed: more is taken as broken */
+	IMAGE_LOADED_MAX = 1 << 30, /* of all sections that are read: they may be one place's */
 	IMAGE_SEGMENTS_MAX = 16,
 	IMAGE_BUILD_ID_MAX = 64,
 	IMAGE_NAME_MAX = 256,
@@ -77,13 +78,13 @@ uint64_t image_section_address(struct image *image, const char *name);
 /*
  * The readers of elf/ itself. Walks over all sections with a name, until visit returns false; the
  * bytes that a section's contents take, decompressed; its contents, decompressed (NULL: none,
- * broken or larger than IMAGE_SECTION_MAX).
+ * broken, larger than IMAGE_SECTION_MAX or beyond IMAGE_LOADED_MAX).
  */
 typedef bool (*image_section_fn)(Elf_Scn *section, const GElf_Shdr *header, const char *name,
 				 void *context);
 void image_sections(struct image *image, image_section_fn visit, void *context);
-uint64_t image_section_bytes(Elf_Scn *section, const GElf_Shdr *header);
-const Elf_Data *image_section_data(Elf_Scn *section, const GElf_Shdr *header);
+uint64_t image_section_bytes(struct image *image, Elf_Scn *section, const GElf_Shdr *header);
+const Elf_Data *image_section_data(struct image *image, Elf_Scn *section, const GElf_Shdr *header);
 
 /* Copies up to count bytes from an address in a segment; returns how many the file has there. */
 size_t image_read(struct image *image, uint64_t address, void *buffer, size_t count);

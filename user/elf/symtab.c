@@ -8,7 +8,7 @@
 #include "base/vec.h"
 
 enum {
-	SYMBOLS_MAX = 16 << 20,
+	SYMBOLS_MAX = 4 << 20, /* three times as many as the largest program has */
 	VERSION_HIDDEN = 0x8000, /* not the default version of its name */
 	ENCLOSING_MAX = 64, /* symbols before an address that are looked at for one around it */
 };
@@ -23,22 +23,24 @@ struct table {
 };
 
 struct tables {
-	Elf *elf;
+	struct image *image;
 	struct table dynamic, full;
 	Elf_Data *versions;
 	VEC(uint64_t) code_end; /* by section index: where it ends, 0: not code */
 };
 
-static void take_table(struct table *table, Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static void take_table(struct table *table, struct image *image, Elf_Scn *section,
+		       const GElf_Shdr *header)
 {
-	const Elf_Data *symbols = image_section_data(section, header), *names;
+	const Elf_Data *symbols = image_section_data(image, section, header), *names;
+	Elf *elf = image_elf(image);
 	Elf_Scn *name_section = elf_getscn(elf, header->sh_link);
 	GElf_Shdr name_header;
 
 	if (!symbols || !name_section || !gelf_getshdr(name_section, &name_header) ||
 	    name_header.sh_type != SHT_STRTAB)
 		return;
-	names = image_section_data(name_section, &name_header);
+	names = image_section_data(image, name_section, &name_header);
 	/* An unterminated last name would be read beyond its end: no table at all. */
 	if (!names || !names->d_buf || ((const char *)names->d_buf)[names->d_size - 1])
 		return;
@@ -65,17 +67,17 @@ static bool take_section(Elf_Scn *section, const GElf_Shdr *header, const char *
 	*vec_add(&tables->code_end) =
 		header->sh_flags & SHF_EXECINSTR ? header->sh_addr + header->sh_size : 0;
 	if (header->sh_type == SHT_DYNSYM && !tables->dynamic.symbols)
-		take_table(&tables->dynamic, tables->elf, section, header);
+		take_table(&tables->dynamic, tables->image, section, header);
 	else if (header->sh_type == SHT_SYMTAB && choice->full && !tables->full.symbols)
-		take_table(&tables->full, tables->elf, section, header);
-	else if (header->sh_type == SHT_GNU_versym && !tables->dynamic.versions)
-		tables->versions = (Elf_Data *)image_section_data(section, header);
+		take_table(&tables->full, tables->image, section, header);
+	else if (header->sh_type == SHT_GNU_versym && !tables->versions)
+		tables->versions = (Elf_Data *)image_section_data(tables->image, section, header);
 	return true;
 }
 
 static struct tables read_tables(struct image *image, bool full)
 {
-	struct tables tables = { .elf = image_elf(image) };
+	struct tables tables = { .image = image };
 	struct choice choice = { .tables = &tables, .full = full };
 
 	image_sections(image, take_section, &choice);

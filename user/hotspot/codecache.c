@@ -195,6 +195,22 @@ int codecache_layout(struct hotspot_layout *layout, struct memory *memory,
 	return 0;
 }
 
+void codecache_visit(struct memory *memory, const struct vmstructs *vm, codecache_visit_fn visit,
+		     void *context)
+{
+	uint64_t addresses[HOTSPOT_HEAPS_MAX];
+	uint32_t count = heap_addresses(memory, vm, addresses);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const uint64_t spaces[] = { addresses[i] + vm->heap_memory,
+					    addresses[i] + vm->heap_segment_map };
+
+		for (size_t k = 0; k < 2; k++)
+			visit(memory_u64(memory, spaces[k] + vm->space_low_boundary),
+			      memory_u64(memory, spaces[k] + vm->space_high_boundary), context);
+	}
+}
+
 uint64_t codecache_state(struct memory *memory, const struct vmstructs *vm)
 {
 	uint64_t addresses[HOTSPOT_HEAPS_MAX], hash = 0xcbf29ce484222325;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
+#include "hotspot/areas.h"
 #include "hotspot/codecache.h"
 #include "hotspot/method.h"
 
@@ -18,12 +19,16 @@ struct hotspot {
 	struct hotspot_layout layout;
 };
 
-int hotspot_open(struct hotspot **out, struct image *image, uint64_t bias, int memory)
+int hotspot_open(struct hotspot **out, struct image *image, uint64_t bias, int memory, int pagemap)
 {
 	struct hotspot *hotspot = mem_alloc(sizeof(*hotspot));
 	int error;
 
 	hotspot->memory.fd = fcntl(memory, F_DUPFD_CLOEXEC, 3);
+	hotspot->memory.resident_only = pagemap >= 0;
+	hotspot->memory.pagemap_fd = pagemap >= 0 ? fcntl(pagemap, F_DUPFD_CLOEXEC, 3) : -1;
+	hotspot->memory.image = pagemap >= 0 ? image : NULL;
+	hotspot->memory.bias = bias;
 	error = hotspot->memory.fd < 0
 			? error_set(-errno, "cannot keep the JVM's memory: %s", strerror(errno))
 			: vmstructs_read(&hotspot->vm, &hotspot->memory, image, bias);
@@ -41,6 +46,8 @@ void hotspot_free(struct hotspot *hotspot)
 		return;
 	if (hotspot->memory.fd >= 0)
 		close(hotspot->memory.fd);
+	if (hotspot->memory.pagemap_fd >= 0)
+		close(hotspot->memory.pagemap_fd);
 	mem_free(hotspot);
 }
 
@@ -54,6 +61,12 @@ int hotspot_layout(struct hotspot *hotspot, struct hotspot_layout *layout)
 		hotspot->layout.heap_count = 0;
 	*layout = hotspot->layout;
 	return error;
+}
+
+void hotspot_areas(struct hotspot *hotspot, hotspot_area_fn area, void *context)
+{
+	memory_refresh(&hotspot->memory);
+	areas_read(&hotspot->memory, &hotspot->vm, area, context);
 }
 
 uint64_t hotspot_code_state(struct hotspot *hotspot)
@@ -125,6 +138,7 @@ void hotspot_names(struct hotspot *hotspot, const struct hotspot_place *places, 
 		   hotspot_frame_fn frame, void *context)
 {
 	memory_refresh(&hotspot->memory);
+	hotspot->memory.reads_left += count * MEMORY_READS_EACH;
 	for (size_t i = 0; i < count; i++) {
 		struct answer to = { .frame = frame, .i = i, .context = context };
 		struct blob blob = { 0 };

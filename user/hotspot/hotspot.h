@@ -34,13 +34,38 @@ struct hotspot_layout {
 
 /*
  * image is libjvm's, mapped bias above its addresses in the process whose /proc/PID/mem is memory.
- * A duplicate of memory is kept. Returns 0, -ENOENT (no HotSpot) or -EINVAL with a sentence.
+ * A duplicate of memory is kept. With its pagemap (-1: none), which is kept, too, no page is read
+ * that is not there; image must then live as long. Returns 0, -ENOENT (no HotSpot) or -EINVAL with
+ * a sentence.
  */
-int hotspot_open(struct hotspot **hotspot, struct image *image, uint64_t bias, int memory);
+int hotspot_open(struct hotspot **hotspot, struct image *image, uint64_t bias, int memory,
+		 int pagemap);
 void hotspot_free(struct hotspot *hotspot); /* NULL is legal */
 
 /* Returns 0; -EAGAIN: the JVM has yet to set itself up; -EINVAL: broken. */
 int hotspot_layout(struct hotspot *hotspot, struct hotspot_layout *layout);
+
+/* What a range of a JVM's memory is for. */
+enum hotspot_area_kind {
+	HOTSPOT_AREA_HEAP,
+	HOTSPOT_AREA_CODE, /* code heaps, and their indices */
+	HOTSPOT_AREA_CARDS,
+	HOTSPOT_AREA_ARCHIVE, /* CDS */
+	/* An address in one, whose bounds are not to be known: start is end. */
+	HOTSPOT_AREA_METASPACE,
+	HOTSPOT_AREA_CLASS_SPACE, /* where a Klass lies; without compressed ones in metaspace, too
+				   */
+	HOTSPOT_AREA_GC, /* where something begins that the collector's objects refer to */
+};
+
+struct hotspot_area {
+	enum hotspot_area_kind kind;
+	uint64_t start, end;
+};
+
+/* Calls area for each, in the order of the kinds. What cannot be read is left out. */
+typedef void (*hotspot_area_fn)(const struct hotspot_area *area, void *context);
+void hotspot_areas(struct hotspot *hotspot, hotspot_area_fn area, void *context);
 
 /* A number that changes when code comes or goes: answers to older places may differ then. */
 uint64_t hotspot_code_state(struct hotspot *hotspot);

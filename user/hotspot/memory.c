@@ -6,25 +6,54 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elf/image.h"
+
 void memory_refresh(struct memory *memory)
 {
 	memory->failed = false;
+	memory->reads_left = MEMORY_READS_MAX;
 	for (size_t i = 0; i < MEMORY_PAGES; i++)
 		memory->pages[i].number = 0;
+}
+
+/* pagemap's 64 bits for each page: Documentation/admin-guide/mm/pagemap.rst */
+#define PAGE_PRESENT (1ULL << 63)
+#define PAGE_SWAPPED (1ULL << 62)
+
+static bool read_page(const struct memory *memory, uint64_t number, uint8_t *bytes)
+{
+	ssize_t got;
+
+	do {
+		got = pread(memory->fd, bytes, MEMORY_PAGE, (off_t)(number * MEMORY_PAGE));
+	} while (got < 0 && errno == EINTR);
+	return got == MEMORY_PAGE;
+}
+
+/* The same without making the target grow: a page of a file that is neither there nor swapped out
+ * is as the file has it. */
+static bool read_resident(const struct memory *memory, uint64_t number, uint8_t *bytes)
+{
+	uint64_t entry;
+
+	if (pread(memory->pagemap_fd, &entry, sizeof(entry), (off_t)(number * sizeof(entry))) !=
+	    sizeof(entry))
+		return false;
+	if (entry & PAGE_PRESENT)
+		return read_page(memory, number, bytes);
+	return !(entry & PAGE_SWAPPED) && memory->image &&
+	       image_read(memory->image, number * MEMORY_PAGE - memory->bias, bytes, MEMORY_PAGE) ==
+		       MEMORY_PAGE;
 }
 
 static const struct memory_page *page_of(struct memory *memory, uint64_t number)
 {
 	struct memory_page *page = &memory->pages[number % MEMORY_PAGES];
-	ssize_t got;
 
 	if (page->number == number)
 		return page;
 	page->number = 0;
-	do {
-		got = pread(memory->fd, page->bytes, MEMORY_PAGE, (off_t)(number * MEMORY_PAGE));
-	} while (got < 0 && errno == EINTR);
-	if (got != MEMORY_PAGE)
+	if (!(memory->resident_only ? read_resident : read_page)(memory, number, page->bytes))
 		return NULL;
 	page->number = number;
 	return page;
@@ -35,8 +64,10 @@ bool memory_read(struct memory *memory, uint64_t address, void *buffer, size_t b
 	size_t done = 0;
 
 	/* The first page is nobody's: a null pointer with an offset points there. */
-	if (address < MEMORY_PAGE || address > INT64_MAX || bytes > INT64_MAX - address)
+	if (!memory->reads_left || address < MEMORY_PAGE || address > INT64_MAX ||
+	    bytes > INT64_MAX - address)
 		goto failed;
+	memory->reads_left--;
 	while (done < bytes) {
 		uint64_t at = address + done, offset = at % MEMORY_PAGE;
 		size_t part = MEMORY_PAGE - offset;

@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MEMORY_PAGE = 4096, MEMORY_PAGES = 64 };
+enum {
+	MEMORY_PAGE = 4096,
+	MEMORY_PAGES = 64,
+	MEMORY_READS_MAX = 16 << 20, /* for one request, and for each place that it names */
+	MEMORY_READS_EACH = 16 << 10,
+};
 
 /* Structures lie close together, and a read costs the same for 8 bytes as for a page. */
 struct memory_page {
@@ -19,13 +24,22 @@ struct memory_page {
 	uint8_t bytes[MEMORY_PAGE];
 };
 
+struct image;
+
 struct memory {
 	int fd;
+	/* Set: pages that are not there are not brought in. What was never written to is read from
+	 * the image instead, mapped bias above its addresses. */
+	bool resident_only;
+	int pagemap_fd;
+	struct image *image; /* NULL: none */
+	uint64_t bias;
 	bool failed;
+	uint64_t reads_left; /* all its loops are bounded, and yet they may multiply to hours */
 	struct memory_page pages[MEMORY_PAGES];
 };
 
-/* From now on, what is read is what stands there now. Clears failed, too. */
+/* From now on, what is read is what stands there now. Clears failed, and counts reads anew. */
 void memory_refresh(struct memory *memory);
 
 /* False, failed is set and buffer zeroed, where any of it is unreadable. */

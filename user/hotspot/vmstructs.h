@@ -22,6 +22,10 @@ struct vmstructs {
 	uint64_t code_cache_heap; /* CodeHeap*, 8 */
 	uint64_t interpreter_code; /* StubQueue* */
 	uint64_t vm_major_version;
+	uint64_t collected_heap; /* CollectedHeap* */
+	uint64_t barrier_set; /* BarrierSet*, 10+ */
+	uint64_t shared_base, shared_top; /* void*: the mapped CDS archive, 11+ */
+	uint64_t loader_data_head; /* ClassLoaderData*, 8+ */
 
 	uint16_t array_length, array_data; /* GrowableArray */
 	uint16_t heap_memory, heap_segment_map, heap_segment_log2, heap_bytes;
@@ -52,6 +56,11 @@ struct vmstructs {
 	uint16_t symbol_length; /* u2 */
 	uint16_t symbol_length_high; /* in the upper half of an int, 11 to 16 */
 	uint16_t symbol_body;
+
+	uint16_t heap_reserved, region_start, region_words; /* CollectedHeap, MemRegion */
+	uint16_t barrier_card_table, card_map, card_map_bytes; /* CardTable */
+	uint16_t loader_next, loader_klasses; /* ClassLoaderData */
+	uint16_t klass_next, klass_constants;
 
 	uint32_t has_line_numbers; /* bit of the flags */
 	uint32_t version; /* 8, 11, 17, 21 … */

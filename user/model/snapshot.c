@@ -23,6 +23,7 @@ void snapshot_free(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	vec_free(&snapshot->processes);
+	vec_free(&snapshot->epochs);
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
 	vec_free(&snapshot->notes);
@@ -155,6 +156,11 @@ double snapshot_stacks_complete(const struct snapshot *snapshot)
 	if (bytes > 0)
 		return complete_bytes / bytes;
 	return snapshot->sites.count ? (double)complete / snapshot->sites.count : 1.0;
+}
+
+bool snapshot_is_estimated(const struct snapshot *snapshot)
+{
+	return snapshot->mode && strcmp(snapshot->mode, "exact");
 }
 
 uint64_t snapshot_losses(const struct snapshot *snapshot)

@@ -52,6 +52,10 @@ struct site {
 	uint64_t young_bytes, young_blocks; /* the part younger than the snapshot's min_age_ns */
 	uint64_t preexisting_bytes; /* the part that is a block from before the attach, grown */
 	uint64_t min_age_ns, max_age_ns; /* of the outstanding blocks; 0 where there are none */
+	/* windowed: bytes and blocks are estimates */
+	uint64_t standard_error_bytes;
+	uint64_t sampled_blocks, sampled_live_blocks; /* old enough to be judged */
+	uint64_t unverified_bytes, unverified_blocks; /* seen alive before a gap: not in bytes */
 	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
 	const struct frame *frames; /* leaf first */
@@ -91,6 +95,13 @@ struct mapping_totals {
 	uint64_t preexisting_unmapped_bytes; /* of mappings from before the attach */
 };
 
+/* A part of the window in which heap calls were traced in one way. */
+struct epoch {
+	const char *mode; /* "exact"; "windowed": now and then; "stopped": not at all */
+	uint64_t begin_ns, end_ns; /* since the window opened */
+	uint64_t windows, on_ns; /* windowed: how many there were, and how long in all */
+};
+
 struct cost {
 	uint64_t hits; /* probe hits in the target */
 	uint64_t hits_cpu_ns; /* BPF time of these; 0: not measured */
@@ -99,16 +110,20 @@ struct cost {
 	uint64_t tool_cpu_ns; /* CPU time of this tool */
 	uint64_t tool_rss_bytes; /* its peak memory */
 	uint64_t kernel_map_bytes; /* its maps in the kernel */
+	double budget_share; /* of the target's time; 0: no limit */
+	double used_share, worst_share; /* in all, and in any 5 s; known only with a limit */
+	double hit_ns; /* what one probe hit is taken to cost */
 	uint64_t attach_ns; /* from the start to the last probe */
 };
 
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
-	const char *mode; /* "exact" */
+	const char *mode; /* "exact", or "windowed" where any epoch was */
 	uint64_t start_unix_ns, window_ns;
 	uint64_t min_age_ns; /* what young_bytes was measured against */
 	bool heap, mapping; /* which events were traced */
 	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
+	VEC(struct epoch) epochs; /* heap: one after another */
 	VEC(struct process) processes;
 	struct heap_totals heap_totals;
 	struct mapping_totals mapping_totals;
@@ -149,6 +164,9 @@ const char *frame_type_name(enum frame_type type);
 /* The share, by outstanding bytes (by count where nothing is outstanding), of sites whose stack
  * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. */
 double snapshot_stacks_complete(const struct snapshot *snapshot);
+
+/* Are the sites of the heap estimates? */
+bool snapshot_is_estimated(const struct snapshot *snapshot);
 
 /* Losses in all. */
 uint64_t snapshot_losses(const struct snapshot *snapshot);

@@ -161,22 +161,26 @@ enum cgroup_hierarchy cgroup_own(pid_t init)
 	return CGROUP_HIERARCHIES;
 }
 
+void cgroup_pids(char *text, struct pid_list *list)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n"))) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid > 0 && pid <= INT32_MAX) /* 0: of another pid namespace */
+			*vec_add(&list->pids) = (pid_t)pid;
+	}
+}
+
 static void add_processes(const char *folder, struct pid_list *list)
 {
 	cleanup_free char *path = mem_printf("%s/cgroup.procs", folder);
 	cleanup_free char *text = NULL;
-	char *rest, *line;
 
 	/* EOPNOTSUPP: a threaded v2 group; the one above lists its processes. */
-	if (file_read(path, FILE_MAX_STATE, &text, NULL))
-		return;
-	rest = text;
-	while ((line = strsep(&rest, "\n"))) {
-		long pid = strtol(line, NULL, 10);
-
-		if (pid > 0) /* 0: of another pid namespace */
-			*vec_add(&list->pids) = (pid_t)pid;
-	}
+	if (file_read(path, FILE_MAX_STATE, &text, NULL) == 0)
+		cgroup_pids(text, list);
 }
 
 static void add_folders(struct file_list *folders, const char *folder)

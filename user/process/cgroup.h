@@ -38,5 +38,6 @@ void cgroup_processes(const char *folder, struct pid_list *list);
 /* The parsers behind them, for text that was read elsewhere. */
 char *cgroup_parse(const char *text, enum cgroup_hierarchy hierarchy);
 char *cgroup_place(const char *mountinfo, enum cgroup_hierarchy hierarchy, const char *path);
+void cgroup_pids(char *text, struct pid_list *list); /* of cgroup.procs; text is written to */
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* /proc/PID/maps, read and parsed. */
-#include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -13,18 +11,30 @@
 /* Room for some 2 million mappings: 30 times the kernel's default limit. */
 enum { MAPS_MAX_BYTES = 256 << 20 };
 
-/* A number that ends in the character end; *text then points behind it. */
-static bool number(char **text, int base, char end, uint64_t *value)
+/* The value of a digit, or 16. */
+static unsigned int digit_of(char c)
 {
-	char *rest;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
+}
 
-	if (!isxdigit((unsigned char)**text)) /* strtoull would take blanks and signs */
+/* A number that ends in the character end; *text then points behind it. No strtoull: smaps has
+ * tens of thousands of them. */
+static bool number(char **text, unsigned int base, char end, uint64_t *value)
+{
+	const char *p = *text;
+	uint64_t sum = 0;
+
+	for (; digit_of(*p) < base; p++) {
+		if (sum > (UINT64_MAX - digit_of(*p)) / base)
+			return false;
+		sum = sum * base + digit_of(*p);
+	}
+	if (p == *text || *p != end)
 		return false;
-	errno = 0;
-	*value = strtoull(*text, &rest, base);
-	if (errno || *rest != end)
-		return false;
-	*text = rest + 1;
+	*text += p + 1 - *text;
+	*value = sum;
 	return true;
 }
 
@@ -47,7 +57,7 @@ static bool permissions(char **text, struct map *map)
 	return true;
 }
 
-static bool parse_line(char *line, struct map *map)
+bool map_parse(struct map *map, char *line)
 {
 	uint64_t major, minor;
 
@@ -61,10 +71,12 @@ static bool parse_line(char *line, struct map *map)
 	/* The kernel pads a path, and prints a blank behind the inode where there is none. */
 	if (!number(&line, 10, ' ', &map->inode) && !number(&line, 10, '\0', &map->inode))
 		return false;
+	map->path = NULL;
 	if (line[-1] == '\0')
 		return true;
 	line += strspn(line, " ");
-	map->path = *line ? mem_string(line) : NULL;
+	if (*line)
+		map->path = line;
 	return true;
 }
 
@@ -83,12 +95,12 @@ static int parse(struct maps *maps, char *text)
 			continue;
 		/* Documentation/filesystems/proc.rst: addresses never go backwards, so no two
 		 * regions overlap, however the process changes them while they are read. */
-		if (!parse_line(line, &map) || map.start < previous_end) {
-			mem_free(map.path);
+		if (!map_parse(&map, line) || map.start < previous_end) {
 			maps_free(maps);
 			return error_set(-EINVAL, "line %zu of the memory map is malformed", row);
 		}
 		previous_end = map.end;
+		map.path = mem_string(map.path);
 		*vec_add(&maps->rows) = map;
 	}
 	return 0;

@@ -74,6 +74,9 @@ int proc_open_map(pid_t pid, const struct map *map);
  */
 int proc_open_file(pid_t pid, const char *path);
 
+/* CPU time that it has used, of all its threads; 0 where it is gone. */
+uint64_t proc_cpu_ns(pid_t pid);
+
 /* Reads bytes of its memory (/proc/PID/mem); 0, or -errno where any of it is unreadable. */
 int proc_read_memory(pid_t pid, uint64_t address, void *buffer, size_t bytes);
 

@@ -12,4 +12,8 @@ int proc_file(pid_t pid, const char *name, size_t max_bytes, char **text);
 int stat_parse(struct proc *proc, char *text);
 int status_parse(struct proc *proc, char *text);
 
+/* One line of maps, without its newline. map->path points into line, or is NULL. False: it is
+ * malformed. */
+bool map_parse(struct map *map, char *line);
+
 #endif

@@ -233,18 +233,29 @@ static const struct {
 	},
 };
 
-static void read_state(struct containers *containers, const struct state *state)
+void runtime_parse(struct containers *containers, const struct place *place, int root_fd,
+		   const char *path, const char *text, size_t bytes)
 {
-	size_t bytes = 0, first = containers->rows.count;
-	cleanup_free char *text = read_below(containers, state->root_fd, state->path, &bytes);
-	json_t *root = text ? json_loadb(text, bytes, 0, NULL) : NULL;
+	struct state state = { .place = place, .root_fd = root_fd, .path = path };
+	size_t first = containers->rows.count;
+	json_t *root = json_loadb(text, bytes, 0, NULL);
 
 	if (!root)
 		return;
-	runtimes[state->place->runtime].parse(containers, state, root);
+	runtimes[place->runtime].parse(containers, &state, root);
 	json_decref(root);
 	for (size_t i = first; i < containers->rows.count; i++)
-		containers->rows.items[i].runtime = runtimes[state->place->runtime].name;
+		containers->rows.items[i].runtime = runtimes[place->runtime].name;
+}
+
+static void read_state(struct containers *containers, const struct place *place, int root_fd,
+		       const char *path)
+{
+	size_t bytes = 0;
+	cleanup_free char *text = read_below(containers, root_fd, path, &bytes);
+
+	if (text)
+		runtime_parse(containers, place, root_fd, path, text, bytes);
 }
 
 void runtime_read(struct containers *containers, const struct place *place, int root_fd)
@@ -254,10 +265,8 @@ void runtime_read(struct containers *containers, const struct place *place, int 
 	if (file_glob(&files, root_fd, place->pattern) == -EACCES)
 		containers->denied = true;
 	vec_for_each (path, &files.paths) {
-		struct state state = { .place = place, .root_fd = root_fd, .path = *path };
-
 		if (containers->rows.count < MAX_CONTAINERS)
-			read_state(containers, &state);
+			read_state(containers, place, root_fd, *path);
 	}
 	file_list_free(&files);
 }

@@ -45,4 +45,8 @@ void places_free(struct places *places);
  */
 void runtime_read(struct containers *containers, const struct place *place, int root_fd);
 
+/* The parser behind it, for the text of the state file at path that was read elsewhere. */
+void runtime_parse(struct containers *containers, const struct place *place, int root_fd,
+		   const char *path, const char *text, size_t bytes);
+
 #endif

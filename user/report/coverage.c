@@ -59,9 +59,12 @@ static void write_before(const struct page *page, const struct snapshot *snapsho
 					     snapshot->mapping_totals.preexisting_unmapped_bytes));
 }
 
+enum { UNTRACED_MAX = 8 }; /* processes that are named */
+
 static void write_not_traced(const struct page *page, const struct snapshot *snapshot)
 {
 	const char *label = "not traced";
+	size_t count = 0;
 
 	if (!snapshot->heap) {
 		page_item(page, label, "heap blocks (see --events)");
@@ -72,12 +75,14 @@ static void write_not_traced(const struct page *page, const struct snapshot *sna
 		label = "";
 	}
 	vec_for_each (process, &snapshot->processes) {
-		if (process->allocator || !snapshot->heap)
+		if (process->allocator || !snapshot->heap || ++count > UNTRACED_MAX)
 			continue;
 		page_item(page, label, "blocks of pid %d (%s): no known allocator in it",
 			  process->pid, process->comm ? process->comm : "?");
 		label = "";
 	}
+	if (count > UNTRACED_MAX)
+		page_item(page, label, "and of %zu processes more", count - UNTRACED_MAX);
 }
 
 static void write_losses(const struct page *page, const struct snapshot *snapshot)
@@ -125,6 +130,37 @@ static void write_stacks(const struct page *page, const struct snapshot *snapsho
 	mem_free(ends);
 }
 
+/* In which ways heap calls were traced, and by turns. */
+static void write_epochs(const struct page *page, const struct snapshot *snapshot)
+{
+	char begin[UNITS_TEXT_MAX], end[UNITS_TEXT_MAX], on[UNITS_TEXT_MAX];
+	const char *label = "heap";
+
+	if (!snapshot->heap || snapshot->epochs.count < 2)
+		return;
+	vec_for_each (epoch, &snapshot->epochs) {
+		units_format_time(begin, epoch->begin_ns);
+		units_format_time(end, epoch->end_ns);
+		if (epoch->windows)
+			page_item(page, label, "%s to %s: %s, %" PRIu64 " windows, %s in all",
+				  begin, end, epoch->mode, epoch->windows,
+				  units_format_time(on, epoch->on_ns));
+		else
+			page_item(page, label, "%s to %s: %s", begin, end, epoch->mode);
+		label = "";
+	}
+}
+
+static void write_budget(const struct page *page, const struct cost *cost)
+{
+	if (cost->budget_share > 0)
+		page_item(page, "budget",
+			  "%.1f%% of the target's time; probes took %.1f%%, and at most %.1f%% "
+			  "in any 5 s",
+			  100 * cost->budget_share, 100 * cost->used_share,
+			  100 * cost->worst_share);
+}
+
 static void write_cost(const struct page *page, const struct snapshot *snapshot)
 {
 	const struct cost *cost = &snapshot->cost;
@@ -157,11 +193,13 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 {
 	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
 	write_window(page, snapshot);
+	write_epochs(page, snapshot);
 	write_command(page, snapshot->command_status);
 	write_before(page, snapshot);
 	write_not_traced(page, snapshot);
 	write_losses(page, snapshot);
 	write_stacks(page, snapshot);
+	write_budget(page, &snapshot->cost);
 	write_cost(page, snapshot);
 	vec_for_each (note, &snapshot->notes)
 		page_item(page, "note", "%s", *note);

@@ -45,7 +45,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 	json_uint(json, "blocks", row->blocks);
 	json_uint(json, "allocated_bytes", site->allocated_bytes);
 	json_uint(json, "allocated_blocks", site->allocated_blocks);
-	json_uint(json, "standard_error_bytes", 0);
+	json_uint(json, "standard_error_bytes", site->standard_error_bytes);
 	json_uint(json, "young_bytes", site->young_bytes);
 	json_uint(json, "young_blocks", site->young_blocks);
 	json_uint(json, "preexisting_bytes", site->preexisting_bytes);
@@ -60,6 +60,12 @@ static void write_site(struct json *json, const struct selection_row *row)
 	seconds(json, "max_age_seconds", site->max_age_ns);
 	json_text(json, "owner", site->owner);
 	json_text(json, "verdict", site->verdict);
+	if (site->sampled_blocks || site->unverified_blocks) {
+		json_uint(json, "sampled_blocks", site->sampled_blocks);
+		json_uint(json, "sampled_live_blocks", site->sampled_live_blocks);
+		json_uint(json, "unverified_bytes", site->unverified_bytes);
+		json_uint(json, "unverified_blocks", site->unverified_blocks);
+	}
 	write_frames(json, site);
 	json_text(json, "end", site_end_name(site->end));
 	json_end(json);
@@ -173,6 +179,12 @@ static void write_cost(struct json *json, const struct cost *cost)
 	json_uint(json, "tool_rss_bytes", cost->tool_rss_bytes);
 	json_uint(json, "kernel_map_bytes", cost->kernel_map_bytes);
 	json_uint(json, "attach_ns", cost->attach_ns);
+	if (cost->budget_share > 0) {
+		json_double(json, "budget_share", cost->budget_share, 4);
+		json_double(json, "used_share", cost->used_share, 6);
+		json_double(json, "worst_share", cost->worst_share, 6);
+		json_double(json, "hit_ns", cost->hit_ns, 1);
+	}
 	json_end(json);
 }
 
@@ -187,6 +199,21 @@ static void write_coverage(struct json *json, const struct snapshot *snapshot)
 	json_begin_array(json, "notes");
 	vec_for_each (note, &snapshot->notes)
 		json_text(json, NULL, *note);
+	json_end(json);
+}
+
+static void write_epochs(struct json *json, const struct snapshot *snapshot)
+{
+	json_begin_array(json, "epochs");
+	vec_for_each (epoch, &snapshot->epochs) {
+		json_begin_object(json, NULL);
+		json_text(json, "mode", epoch->mode);
+		seconds(json, "begin_seconds", epoch->begin_ns);
+		seconds(json, "end_seconds", epoch->end_ns);
+		json_uint(json, "windows", epoch->windows);
+		seconds(json, "on_seconds", epoch->on_ns);
+		json_end(json);
+	}
 	json_end(json);
 }
 
@@ -219,6 +246,7 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	json_double(&json, "start_unix_seconds", snapshot->start_unix_ns / 1e9, 6);
 	json_text(&json, "ended_by", snapshot->ended_by);
 	json_end(&json);
+	write_epochs(&json, snapshot);
 	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
 	write_heap(&json, snapshot, options);
 	write_mapping(&json, snapshot, options);

@@ -61,7 +61,14 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 	char live[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX],
 		committed[UNITS_TEXT_MAX];
 
-	if (snapshot->heap)
+	if (snapshot->heap && snapshot_is_estimated(snapshot))
+		page_item(page, "heap",
+			  "about %s more outstanding in %s %s, estimated; %s seen allocated",
+			  units_format_bytes(live, heap->live_bytes),
+			  units_format_count(blocks, heap->live_blocks),
+			  label_blocks(SITE_HEAP, heap->live_blocks),
+			  units_format_bytes(in, heap->allocated_bytes));
+	else if (snapshot->heap)
 		page_item(page, "heap", "%s outstanding in %s %s; %s allocated, %s freed",
 			  units_format_bytes(live, heap->live_bytes),
 			  units_format_count(blocks, heap->live_blocks),
@@ -140,6 +147,7 @@ static void format_details(char *text, size_t text_bytes, const struct snapshot 
 {
 	const struct site *site = row->site;
 	char bytes[UNITS_TEXT_MAX];
+	size_t length;
 
 	*text = '\0';
 	if (snapshot->processes.count > 1) {
@@ -161,6 +169,19 @@ static void format_details(char *text, size_t text_bytes, const struct snapshot 
 		       units_format_bytes(bytes, site->preexisting_bytes));
 	if (site->verdict)
 		append(text, text_bytes, "%s", site->verdict);
+	if (site->standard_error_bytes)
+		append(text, text_bytes, "± %s",
+		       units_format_bytes(bytes, site->standard_error_bytes));
+	if (site->sampled_blocks) {
+		units_format_count(bytes, site->sampled_live_blocks);
+		append(text, text_bytes, "%s", bytes);
+		length = strlen(text);
+		snprintf(text + length, text_bytes - length, " of %s samples alive",
+			 units_format_count(bytes, site->sampled_blocks));
+	}
+	if (site->unverified_bytes)
+		append(text, text_bytes, "%s unverified",
+		       units_format_bytes(bytes, site->unverified_bytes));
 }
 
 /* file:line, or the module; empty when the label says it already. */

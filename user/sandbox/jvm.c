@@ -6,6 +6,7 @@
 #include "sandbox/internal.h"
 
 _Static_assert((int)SANDBOX_CODE_HEAPS_MAX == (int)HOTSPOT_HEAPS_MAX, "one number");
+_Static_assert((int)SANDBOX_JVM_GC == (int)HOTSPOT_AREA_GC, "one list");
 
 static struct hotspot *jvm_of(struct sandbox *sandbox, uint32_t id)
 {
@@ -13,11 +14,11 @@ static struct hotspot *jvm_of(struct sandbox *sandbox, uint32_t id)
 }
 
 int sandbox_jvm_open(struct sandbox *sandbox, uint32_t image_id, uint64_t bias, int memory_fd,
-		     uint32_t *id)
+		     int pagemap_fd, uint32_t *id)
 {
 	struct image *image = sandbox_image_of(sandbox, image_id);
 	struct hotspot *jvm;
-	int error = image ? hotspot_open(&jvm, image, bias, memory_fd) : -EBADF;
+	int error = image ? hotspot_open(&jvm, image, bias, memory_fd, pagemap_fd) : -EBADF;
 
 	if (error)
 		return error;
@@ -69,6 +70,30 @@ uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id)
 	struct hotspot *jvm = jvm_of(sandbox, id);
 
 	return jvm ? hotspot_code_state(jvm) : 0;
+}
+
+struct areas {
+	sandbox_jvm_area_fn area;
+	void *context;
+};
+
+static void pass_area(const struct hotspot_area *area, void *context)
+{
+	const struct areas *areas = context;
+
+	areas->area(&(struct sandbox_jvm_area){ (enum sandbox_jvm_area_kind)area->kind, area->start,
+						area->end },
+		    areas->context);
+}
+
+int sandbox_jvm_areas(struct sandbox *sandbox, uint32_t id, sandbox_jvm_area_fn area, void *context)
+{
+	struct hotspot *jvm = jvm_of(sandbox, id);
+
+	if (!jvm)
+		return -EBADF;
+	hotspot_areas(jvm, pass_area, &(struct areas){ area, context });
+	return 0;
 }
 
 struct answer {

@@ -174,15 +174,37 @@ struct sandbox_jvm {
 
 /*
  * Hands over a JVM: image is its libjvm, mapped bias above its addresses, memory_fd its
- * /proc/PID/mem, of which a duplicate is kept. Returns 0 and *id, -ENOENT (no HotSpot) or -EINVAL
- * (broken, unknown) with a sentence.
+ * /proc/PID/mem, of which a duplicate is kept. With its pagemap_fd (-1: none), kept, too, no page
+ * is read that is not there, and image must stay open as long. Returns 0 and *id, -ENOENT (no
+ * HotSpot) or -EINVAL (broken, unknown) with a sentence.
  */
 int sandbox_jvm_open(struct sandbox *sandbox, uint32_t image, uint64_t bias, int memory_fd,
-		     uint32_t *id);
+		     int pagemap_fd, uint32_t *id);
 void sandbox_jvm_close(struct sandbox *sandbox, uint32_t id);
 
 /* Returns 0; -EAGAIN: the JVM has yet to set itself up; -EINVAL: broken. */
 int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm *jvm);
+
+/* As in hotspot/hotspot.h: ranges, or, where start is end, an address in one. */
+enum sandbox_jvm_area_kind {
+	SANDBOX_JVM_HEAP,
+	SANDBOX_JVM_CODE,
+	SANDBOX_JVM_CARDS,
+	SANDBOX_JVM_ARCHIVE,
+	SANDBOX_JVM_METASPACE,
+	SANDBOX_JVM_CLASS_SPACE,
+	SANDBOX_JVM_GC,
+};
+
+struct sandbox_jvm_area {
+	enum sandbox_jvm_area_kind kind;
+	uint64_t start, end;
+};
+
+/* Calls area for each part of the JVM's memory of which it says what it is for. */
+typedef void (*sandbox_jvm_area_fn)(const struct sandbox_jvm_area *area, void *context);
+int sandbox_jvm_areas(struct sandbox *sandbox, uint32_t id, sandbox_jvm_area_fn area,
+		      void *context);
 
 /* A number that changes when its code comes or goes; 0: not to be known. */
 uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id);

@@ -28,7 +28,8 @@ static void append(const char *text, size_t bytes, void *context)
 	size_t room = DEMANGLE_MAX - sizeof(cut) - output->used;
 	bool fits = bytes <= room;
 
-	memcpy(output->buffer + output->used, text, fits ? bytes : room);
+	if (bytes) /* libiberty passes NULL where it has nothing to say */
+		memcpy(output->buffer + output->used, text, fits ? bytes : room);
 	output->used += fits ? bytes : room;
 	if (!fits)
 		longjmp(output->full, 1);

@@ -312,6 +312,7 @@ static const struct {
 };
 
 struct size {
+	struct image *image;
 	uint64_t bytes;
 	bool info, refused;
 };
@@ -319,7 +320,7 @@ struct size {
 static bool add_size(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
 {
 	struct size *size = context;
-	uint64_t bytes = image_section_bytes(section, header);
+	uint64_t bytes = image_section_bytes(size->image, section, header);
 
 	/* The form before SHF_COMPRESSED: no compiler of the last ten years writes it. */
 	if (!strncmp(name, ".zdebug_", 8))
@@ -337,7 +338,7 @@ static bool add_size(Elf_Scn *section, const GElf_Shdr *header, const char *name
 
 static struct size dwarf_size(struct image *image)
 {
-	struct size size = { 0 };
+	struct size size = { .image = image };
 
 	image_sections(image, add_size, &size);
 	return size;

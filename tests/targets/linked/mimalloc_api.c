@@ -39,10 +39,10 @@ SITE static long long leak_new(size_t size)
 	       keep(mi_new_aligned(size, 64), size) + keep(mi_new_n(2, size), 2 * size);
 }
 
+static mi_heap_t *heap;
+
 SITE static long long leak_heap(size_t size)
 {
-	mi_heap_t *heap = mi_heap_get_default();
-
 	return keep(mi_heap_malloc(heap, size), size) + keep(mi_heap_zalloc(heap, size), size) +
 	       keep(mi_heap_calloc(heap, 2, size), 2 * size);
 }
@@ -77,6 +77,7 @@ int main(void)
 	enum { SITES = sizeof(sites) / sizeof(*sites) };
 	long long bytes[SITES] = {};
 
+	heap = mi_heap_new();
 	wait_for_go();
 	for (size_t round = 1; round <= ROUNDS; round++) {
 		for (int i = 0; i < SITES; i++)

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The verdict of unfreed heap: the right one for heaps whose story is known, and what its remedy would
+give back is what it does give back."""
+
+import glob
+import json
+import subprocess
+import sys
+
+import lib
+from lib import case, expect, expect_equal
+
+MIB = 1 << 20
+CASES = {"arenas": 1, "trim": 2, "late trim": 3, "leak": 4, "cache": 5, "fragments": 6}
+
+
+class Heap(lib.Target):
+    """A heap of one kind, with environment variables of its own."""
+
+    def __init__(self, what, **environment):
+        self.environment = environment
+        super().__init__("verdicts", "--case", CASES[what])
+
+    def start(self, arguments):
+        return ["env", *(f"{name}={value}" for name, value in self.environment.items()),
+                *super().start(arguments)]
+
+    def rss(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) << 10
+
+    def verdict(self, *options):
+        done = subprocess.run([lib.UNFREED, "heap", "-p", str(self.pid), "--json", *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+        expect(done.returncode == 0, f"status {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)["verdict"]
+
+
+def expect_gain(verdict, given_back):
+    print(f"# {verdict['rule']}: {verdict['gain_bytes'] / MIB:.1f} MiB to be had back, "
+          f"{given_back / MIB:.1f} were")
+    expect(abs(verdict["gain_bytes"] - given_back) <= 0.2 * given_back,
+           f"gain {verdict['gain_bytes']}, given back {given_back}")
+
+
+def expect_verdict(verdict, kind, rule, remedy):
+    expect_equal((verdict["kind"], verdict["rule"]), (kind, rule), verdict["evidence"])
+    expect(remedy in verdict["remedy"], f"remedy: {verdict['remedy']}")
+
+
+def judge_and_remedy(what, kind, rule, remedy, *options):
+    """The remedy is the program's own."""
+    with Heap(what) as heap:
+        verdict = heap.verdict(*options)
+        before = heap.rss()
+        heap.go()
+        expect_verdict(verdict, kind, rule, remedy)
+        expect_gain(verdict, before - heap.rss())
+
+
+def judge_and_restart(what, kind, rule, remedy, **environment):
+    """The remedy is another start."""
+    with Heap(what) as heap, Heap(what, **environment) as other:
+        verdict = heap.verdict()
+        expect_verdict(verdict, kind, rule, remedy)
+        expect_gain(verdict, heap.rss() - other.rss())
+
+
+@case()
+def arenas_that_keep_what_threads_freed():
+    judge_and_restart("arenas", "retention", "arenas", "MALLOC_ARENA_MAX=2", MALLOC_ARENA_MAX=2)
+
+
+@case()
+def free_memory_below_a_block_in_use():
+    judge_and_remedy("trim", "retention", "retention", "malloc_trim")
+
+
+@case()
+def thresholds_that_a_large_block_has_moved():
+    judge_and_remedy("late trim", "retention", "late trim", "MALLOC_TRIM_THRESHOLD_")
+
+
+@case()
+def a_leak():
+    judge_and_remedy("leak", "leak", "leak", "unfreed trace", "-d", "2s")
+
+
+@case()
+def a_cache_that_has_its_size():
+    judge_and_remedy("cache", "pool or cache", "plateau", "cache", "-d", "1s")
+
+
+@case()
+def pages_that_small_blocks_keep():
+    library = glob.glob("/usr/lib/*/libjemalloc.so.2")
+    if not library:
+        raise lib.Skip("no libjemalloc")
+    judge_and_restart("fragments", "fragmentation", "fragmentation", "jemalloc",
+                      LD_PRELOAD=library[0], MALLOC_CONF="dirty_decay_ms:0,muzzy_decay_ms:0")
+
+
+@case()
+def one_look_tells_no_leak():
+    with Heap("leak") as heap:
+        expect_equal(heap.verdict()["kind"], "in use", "verdict")
+
+
+if __name__ == "__main__":
+    sys.exit(lib.run_cases())

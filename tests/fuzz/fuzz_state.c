@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* State files of container runtimes; the first byte says of which. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "process/runtime.h"
+
+static void check(const struct container *row)
+{
+	fuzz_expect(row->runtime && row->id && row->bundle_state);
+	fuzz_expect(row->pid >= -1 && row->pid <= 1 << 22);
+	free(container_label(row));
+	fuzz_end("%s %s, pid %d, name %s", row->runtime, row->id, row->pid, row->name ?: "none");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = { data, size };
+	struct containers containers = { 0 };
+	struct place place = { .runtime = (enum runtime)(input_number(&input, 1) % RUNTIMES),
+			       .run = "/none" };
+	const struct container *found;
+	size_t bytes;
+	char *text = (char *)input_bytes(&input, SIZE_MAX, &bytes);
+
+	/* No root: what a state file leads to is not to be had. */
+	runtime_parse(&containers, &place, -1, "/run/states/overlay-containers/x/state.json", text,
+		      bytes);
+	for (size_t i = 0; i < containers.rows.count; i++) {
+		check(&containers.rows.items[i]);
+		containers_find(&containers, containers.rows.items[i].id, &found);
+	}
+	if (!containers.rows.count)
+		fuzz_end("no container");
+	containers_free(&containers);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""10 million inputs for each parser, 200,000 a step: each begins with what the ones before found
+worth to be tried. PARSERS="cfi dwarf" and MILLIONS=n: of these only, and so many."""
+
+import functools
+import glob
+import os
+import re
+import subprocess
+
+import lib
+from lib import expect
+
+STEP = 200000
+MILLIONS = int(os.environ.get("MILLIONS", "10"))
+FUZZ = os.path.join(lib.TOP, "tests/fuzz")
+
+
+@functools.lru_cache(maxsize=None)
+def build():
+    subprocess.run(["make", "-C", lib.TOP, f"O={os.environ.get('O', 'build')}", "programs-fuzz"], check=True)
+
+
+def parsers():
+    known = sorted(os.path.basename(path)[len("fuzz_"):-len(".c")] for path in glob.glob(f"{FUZZ}/fuzz_*.c"))
+    return os.environ.get("PARSERS", " ".join(known)).split()
+
+
+def fuzz(name, seed):
+    build()
+    done = subprocess.run([f"{FUZZ}/run", name], stdout=subprocess.PIPE, text=True, check=False,
+                          env=dict(os.environ, FUZZ_RUNS=str(STEP), FUZZ_SEED=str(seed)))
+    *_, last = done.stdout.splitlines() or [""]
+    expect(done.returncode == 0, next((line for line in done.stdout.splitlines() if line.startswith("not ok")), last))
+    commit = subprocess.run(["git", "-C", lib.TOP, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
+                            text=True, check=True).stdout.strip()
+    return {"inputs": int(re.search(r"(\d+) inputs", last)[1]), "seed": seed, "commit": commit}
+
+
+def steps():
+    # By turns: what is cut short has seen all of them.
+    for seed in range(1, MILLIONS * 1000000 // STEP + 1):
+        for name in parsers():
+            yield f"{name} {seed}", functools.partial(fuzz, name, seed)

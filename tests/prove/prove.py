@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""prove.py [PART [WORD…]]: the proofs that take too long for make check; lists them without PART.
+
+A part is a row of PARTS and a file part_NAME.py beside this one. Its function steps() gives pairs
+of a name and a function, which returns the raw figures of the step (a dictionary) or raises, as the
+cases of tests/e2e do: an AssertionError where it failed, lib.Skip where it cannot run here. With
+WORDs, only steps whose names contain one of them are run.
+
+What each step gave is kept in results/NAME.jsonl as soon as it is known. Run again on the same
+state of the tree, a part goes on with what has not passed; on another state it begins anew. The
+first line says which state, when, and on what machine.
+"""
+
+import datetime
+import hashlib
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, "tests/e2e"))
+import lib  # noqa: E402  (it is found by the line above)
+
+# Rows are added at the end: their numbers stay.
+PARTS = {
+    "roots": "every allocator in roots of Debian 11, 12, 13, sid and of musl, against its truth",
+    "dist": "the static program passes the end-to-end tests inside of those roots",
+    "stress": "30 minutes of threads, forks and dlopens at once: exact at the end",
+    "fuzz": "10 million hostile inputs for each parser of outside data",
+}
+NOT_RESULTS = (".", ":!tests/prove/results")
+
+
+def git(*arguments):
+    return subprocess.run(("git", *arguments), cwd=TOP, stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+
+
+def state():
+    """The last commit that changed more than results; and of what is not committed, a hash."""
+    commit = git("log", "-1", "--format=%h", "--", *NOT_RESULTS).strip()
+    changes = git("diff", "HEAD", "--", *NOT_RESULTS).encode()
+    for name in git("ls-files", "--others", "--exclude-standard", "--", *NOT_RESULTS).splitlines():
+        with open(os.path.join(TOP, name), "rb") as file:
+            changes += name.encode() + file.read()
+    return commit + ("+" + hashlib.sha1(changes).hexdigest()[:7] if changes else "")
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def machine():
+    return {"cores": os.cpu_count(), "memory_bytes": os.sysconf("SC_PAGE_SIZE") *
+            os.sysconf("SC_PHYS_PAGES"), "kernel": platform.release(),
+            "architecture": platform.machine(), "glibc": os.confstr("CS_GNU_LIBC_VERSION")}
+
+
+class Results:
+    """The file of a part's results: a header, then a line for each step that was run."""
+
+    def __init__(self, part):
+        self.path = os.path.join(HERE, "results", part + ".jsonl")
+        self.passed = set()
+        header = {"part": part, "commit": state(), "date": now(), "machine": machine()}
+        rows = self.read()
+        if rows and rows[0]["commit"] == header["commit"]:
+            self.passed = {row["step"] for row in rows[1:] if row["result"] == "passed"}
+            return
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path, "w", encoding="utf-8") as file:
+            print(json.dumps(header), file=file)
+
+    def read(self):
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                return [json.loads(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    def add(self, row):
+        with open(self.path, "a", encoding="utf-8") as file:
+            print(json.dumps(row), file=file)
+
+
+def run_step(name, function):
+    """Runs one, and says so: its row of results."""
+    begin, row = time.monotonic(), {"step": name, "date": now()}
+    try:
+        figures = function()
+        row.update(result="passed")
+        lib.ok(name)
+    except lib.Skip as reason:
+        figures = {"why": str(reason)}
+        row.update(result="skipped")
+        lib.skip(name, reason)
+    except Exception as failure:  # a broken report breaks a step in any way
+        why = str(failure) if isinstance(failure, AssertionError) else repr(failure)
+        figures = {"why": why, **getattr(failure, "figures", {})}
+        row.update(result="failed")
+        lib.not_ok(name, why)
+    row.update(seconds=round(time.monotonic() - begin, 1), **figures or {})
+    return row
+
+
+def run(part, words):
+    why = lib.why_not_here()
+    if why:
+        sys.exit(f"prove: {why}")
+    results = Results(part)
+    for name, function in importlib.import_module("part_" + part).steps():
+        if words and not any(word in name for word in words):
+            continue
+        if name in results.passed:
+            lib.ok(f"{name} (kept)")
+        else:
+            results.add(run_step(name, function))
+    print(f"prove: {os.path.relpath(results.path, TOP)}", file=sys.stderr)
+    return lib.summary()
+
+
+def main():
+    names = list(PARTS)
+    part, *words = sys.argv[1:] or [""]
+    if part.isdigit() and 1 <= int(part) <= len(names):
+        part = names[int(part) - 1]
+    if part not in PARTS:
+        for number, name in enumerate(names, 1):
+            print(f"{number} {name:8} {PARTS[name]}")
+        return 2 if part else 0
+    # What a part mounts goes with its last process.
+    if not os.environ.get("PROVE_INSIDE"):
+        os.environ["PROVE_INSIDE"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable,
+                              *sys.argv])
+    return run(part, words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reads each process's heap, sums it up, and judges it. */
+#include "cmd/heap_sample.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "cmd/interrupt.h"
+#include "glibc/process_reader.h"
+
+#define WALK_MAX_NS (120ULL * 1000000000) /* a heap of 200 GB, or a forged one */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* -- sums -------------------------------------------------------------------------------------- */
+
+static void add_arena(struct heap_sums *sums, const struct walk_arena *arena, uint64_t most[2])
+{
+	uint64_t kept = arena->releasable_bytes + arena->top_resident_bytes + arena->pinned_bytes;
+
+	sums->system_bytes += arena->system_bytes;
+	sums->in_use_bytes += arena->in_use_bytes;
+	sums->in_use_blocks += arena->in_use_blocks;
+	sums->free_bytes += arena->free_bytes;
+	sums->unread_bytes += arena->unread_bytes;
+	sums->binned_bytes += arena->binned_bytes;
+	sums->fastbin_bytes += arena->fastbin_bytes;
+	sums->cached_bytes += arena->cached_bytes;
+	sums->top_bytes += arena->top_bytes;
+	sums->resident_bytes += arena->resident_bytes;
+	sums->swapped_bytes += arena->swapped_bytes;
+	sums->pinned_bytes += arena->pinned_bytes;
+	sums->free_resident_bytes += kept;
+	sums->trimmable_bytes += arena->releasable_bytes;
+	if (arena->main)
+		sums->trimmable_bytes += arena->top_resident_bytes;
+	if (kept > most[0]) {
+		most[1] = most[0];
+		most[0] = kept;
+	} else if (kept > most[1]) {
+		most[1] = kept;
+	}
+}
+
+static void sum_up(struct heap_process *process)
+{
+	uint64_t most[2] = { 0 };
+
+	vec_for_each (arena, &process->walk.arenas)
+		add_arena(&process->sums, arena, most);
+	process->sums.spread_bytes = process->sums.free_resident_bytes - most[0] - most[1];
+}
+
+/* -- one process ------------------------------------------------------------------------------- */
+
+static int walk(struct heap_process *process, const struct heap_options *options,
+		struct process_reader *reader)
+{
+	struct walk_watch watch = {
+		.sizes = options->peek.sizes,
+		.seen = peek_seen,
+		.context = &process->peek,
+	};
+	bool watched = options->peek.wanted && !options->peek.address;
+	uint64_t start_ns = now_ns();
+	int error;
+
+	error = walk_heap(&process->walk, process_reader_of(reader), &process->maps,
+			  process->proc.start_brk, watched ? &watch : NULL);
+	process->walked_ns = now_ns() - start_ns;
+	return error;
+}
+
+static int read_heap(struct heap_process *process, const struct heap_options *options)
+{
+	struct process_reader *reader;
+	int error = process_reader_open(&reader, process->proc.pid, WALK_MAX_NS);
+
+	if (error)
+		return error;
+	process_reader_stop(reader, interrupted);
+	error = walk(process, options, reader);
+	if (!error)
+		sum_up(process);
+	if (options->peek.wanted && (!error || options->peek.address))
+		peek_read(&process->peek, &options->peek, process_reader_of(reader),
+			  process->proc.pid, &process->maps);
+	process_reader_free(reader);
+	return error;
+}
+
+static void sample_process(struct heap_process *process, const struct heap_options *options,
+			   pid_t pid)
+{
+	const char *advice;
+	int error = proc_check(&process->proc, pid);
+
+	process->proc.pid = pid;
+	process->allocator = "none";
+	if (!error)
+		error = maps_read(&process->maps, pid);
+	if (!error) {
+		process->allocator = heap_allocator(pid, &process->maps);
+		error = read_heap(process, options);
+	}
+	advice = heap_allocator_advice(process->allocator);
+	if (advice)
+		process->why = mem_string(advice);
+	else if (error)
+		process->why = mem_string(error_message());
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct heap_process *left = a, *right = b;
+	uint64_t left_bytes = left->sums.system_bytes + left->walk.mmapped.bytes;
+	uint64_t right_bytes = right->sums.system_bytes + right->walk.mmapped.bytes;
+
+	if (left_bytes == right_bytes)
+		return left->proc.pid - right->proc.pid;
+	return left_bytes < right_bytes ? 1 : -1;
+}
+
+void heap_sample(struct heap_report *report, const pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count && !interrupted(); i++)
+		sample_process(vec_add(&report->processes), report->options, pids[i]);
+	if (report->processes.count)
+		qsort(report->processes.items, report->processes.count,
+		      sizeof(*report->processes.items), by_size);
+}
+
+/* -- the verdict ------------------------------------------------------------------------------- */
+
+static const struct heap_process *find(const struct heap_report *report, const struct proc *proc)
+{
+	vec_for_each (process, &report->processes) {
+		if (process->proc.pid == proc->pid &&
+		    process->proc.start_ticks == proc->start_ticks)
+			return process;
+	}
+	return NULL;
+}
+
+static uint64_t blocks_of(const struct walk *walk, uint64_t size_bytes)
+{
+	for (size_t i = 0; i < walk->size_count; i++) {
+		if (walk->sizes[i].size_bytes == size_bytes)
+			return walk->sizes[i].blocks;
+	}
+	return 0;
+}
+
+static uint64_t held(const struct heap_process *process)
+{
+	return process->sums.in_use_bytes + process->walk.mmapped.bytes;
+}
+
+static int rows_by_size(const void *a, const void *b)
+{
+	const struct sizes_row *left = a, *right = b;
+
+	return left->size_bytes < right->size_bytes ? -1 : left->size_bytes > right->size_bytes;
+}
+
+static void find_growth(struct verdict_facts *facts, const struct heap_process *now,
+			const struct heap_process *then, uint64_t watched_ns)
+{
+	struct sizes_row *old = mem_array(then->walk.size_count + 1, sizeof(*old));
+	int64_t most_bytes = 0;
+
+	if (then->walk.size_count) {
+		memcpy(old, then->walk.sizes, then->walk.size_count * sizeof(*old));
+		qsort(old, then->walk.size_count, sizeof(*old), rows_by_size);
+	}
+	facts->has_growth = true;
+	facts->seconds = (double)watched_ns / 1e9;
+	facts->growth_bytes = (int64_t)(held(now) - held(then));
+	for (size_t i = 0; i < now->walk.size_count; i++) {
+		const struct sizes_row *row = &now->walk.sizes[i];
+		const struct sizes_row *before =
+			bsearch(row, old, then->walk.size_count, sizeof(*old), rows_by_size);
+		int64_t blocks = (int64_t)(row->blocks - (before ? before->blocks : 0));
+
+		if (blocks * (int64_t)row->size_bytes <= most_bytes)
+			continue;
+		most_bytes = blocks * (int64_t)row->size_bytes;
+		facts->grown_blocks = blocks;
+		facts->grown_size_bytes = row->size_bytes;
+		facts->grown_size_blocks = row->blocks;
+	}
+	mem_free(old);
+}
+
+static struct verdict_facts facts_of(const struct heap_process *process)
+{
+	const struct walk *walk = &process->walk;
+	const struct heap_sums *sums = &process->sums;
+	struct verdict_facts facts = {
+		.rss_bytes = process->proc.rss_bytes,
+		.heap_resident_bytes = sums->resident_bytes + walk->mmapped.resident_bytes,
+		.in_use_bytes = held(process),
+		.free_resident_bytes = sums->free_resident_bytes,
+		.releasable_bytes = sums->trimmable_bytes,
+		.spread_bytes = sums->spread_bytes,
+		.pinned_bytes = sums->pinned_bytes,
+		.arenas = walk->arenas.count,
+		.trims_late =
+			walk->mmapped.has_settings && walk->mmapped.trim_threshold_bytes > 1 << 20,
+	};
+
+	if (walk->size_count) {
+		facts.top_size_bytes = walk->sizes[0].size_bytes;
+		facts.top_size_blocks = blocks_of(walk, facts.top_size_bytes);
+	}
+	return facts;
+}
+
+void heap_judge(struct heap_report *report, const struct heap_report *before)
+{
+	vec_for_each (process, &report->processes) {
+		const struct heap_process *then = before ? find(before, &process->proc) : NULL;
+		struct verdict_facts facts;
+
+		if (!process->walk.arenas.count)
+			continue;
+		facts = facts_of(process);
+		if (then && then->walk.arenas.count)
+			find_growth(&facts, process, then, report->watched_ns);
+		process->verdict = verdict_of(&facts);
+	}
+}
+
+void heap_report_free(struct heap_report *report)
+{
+	vec_for_each (process, &report->processes) {
+		mem_free(process->why);
+		walk_free(&process->walk);
+		maps_free(&process->maps);
+		peek_free(&process->peek);
+	}
+	vec_free(&report->processes);
+}

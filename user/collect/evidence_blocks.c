@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What allocators and runtimes leave at the start of what they map, told by its shape. The kernel
+ * joins mappings that lie side by side, so that from the start of one, piece after piece is told as
+ * long as each says how long it is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "collect/classify.h"
+#include "collect/evidence.h"
+#include "glibc/recognise.h"
+
+enum { HEAD_BYTES = 64 };
+
+struct head {
+	struct evidence *evidence;
+	uint64_t address, end; /* of what is left of the mapping */
+	uint64_t words[HEAD_BYTES / 8];
+};
+
+/* -- arenas ------------------------------------------------------------------------------------ */
+
+static void claim_heaps(struct evidence *evidence, const struct map *map)
+{
+	const uint64_t step = GLIBC_HEAP_BYTES;
+	uint64_t at = (map->start + step - 1) & ~(step - 1);
+	uint8_t header[RECOGNISE_HEAP_BYTES];
+	struct glibc_heap heap;
+	char name[40];
+
+	for (; at < map->end; at += step) {
+		if (claims_touch(&evidence->claims, at, at + 1) ||
+		    !evidence_read(evidence, at, header, sizeof(header)) ||
+		    !glibc_heap_recognise(&heap, at, header))
+			continue;
+		snprintf(name, sizeof(name), "arena %llx", (unsigned long long)heap.arena);
+		claims_add(&evidence->claims, at, at + step, CLASS_ARENA,
+			   footprint_string(evidence->footprint, name));
+	}
+}
+
+/* -- pieces ------------------------------------------------------------------------------------ */
+
+static uint64_t glibc_block(const struct head *head)
+{
+	return glibc_block_recognise(head->address, (const uint8_t *)head->words,
+				     head->evidence->page_bytes);
+}
+
+/* musl's mallocng (src/malloc/mallocng/meta.h): a group points to its struct meta, whose third word
+ * points back, and whose fifth has the mapping's pages above its low 12 bits. */
+static uint64_t musl_group(const struct head *head)
+{
+	uint64_t meta[5];
+
+	if (head->words[0] % 8 ||
+	    !evidence_read(head->evidence, head->words[0], meta, sizeof(meta)))
+		return 0;
+	return meta[2] == head->address ? meta[4] >> 12 << 12 : 0;
+}
+
+/*
+ * CPython's arenas (Objects/obmalloc.c): pools, the first at the first multiple of a pool's size.
+ * A pool's header has at 36 the index of its size class, and at 44 the offset of its last block.
+ */
+static bool python_pool(struct evidence *evidence, uint64_t address, uint32_t pool_bytes)
+{
+	uint32_t header[12];
+	uint64_t size16, size8;
+
+	if (!evidence_read(evidence, address, header, sizeof(header)) || header[9] >= 64)
+		return false;
+	size16 = (header[9] + 1) * 16;
+	size8 = (header[9] + 1) * 8;
+	return (header[11] == pool_bytes - size16 || header[11] == pool_bytes - size8) &&
+	       header[10] >= 48 && header[10] <= pool_bytes && header[0] <= pool_bytes / 8 &&
+	       header[8] < 1 << 24;
+}
+
+static uint64_t python_arena(const struct head *head)
+{
+	static const struct {
+		uint32_t arena_bytes, pool_bytes;
+	} kinds[] = { { 1 << 20, 16 << 10 }, { 256 << 10, 4 << 10 } }; /* from 3.10 on, before */
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		uint64_t pool = (head->address + kinds[i].pool_bytes - 1) &
+				~(uint64_t)(kinds[i].pool_bytes - 1);
+
+		if (head->end - head->address >= kinds[i].arena_bytes &&
+		    python_pool(head->evidence, pool, kinds[i].pool_bytes))
+			return kinds[i].arena_bytes;
+	}
+	return 0;
+}
+
+/* V8 (src/heap/basic-memory-chunk.h): a chunk, aligned to 256 KiB, begins with its size and, some
+ * words on, the bounds of what objects take of it. */
+static uint64_t v8_chunk(const struct head *head)
+{
+	enum { ALIGNMENT = 256 << 10 };
+	uint64_t bytes = head->words[0];
+
+	if (head->address % ALIGNMENT || bytes < 4096 || bytes > INT64_MAX / 2)
+		return 0;
+	for (size_t i = 2; i + 1 < HEAD_BYTES / 8; i++) {
+		uint64_t from = head->words[i], to = head->words[i + 1];
+
+		if (from > head->address && from < to && to <= head->address + bytes &&
+		    to > head->address + bytes - 4096)
+			return bytes;
+	}
+	return 0;
+}
+
+/* How long the piece is that begins here; 0: it is none of this kind. */
+static const struct {
+	uint64_t (*bytes)(const struct head *head);
+	enum memory_class class;
+	const char *name;
+} kinds[] = {
+	{ glibc_block, CLASS_MMAPPED_BLOCK, NULL },
+	{ python_arena, CLASS_RUNTIME_HEAP, "Python objects" },
+	{ v8_chunk, CLASS_RUNTIME_HEAP, "V8 heap" },
+	{ musl_group, CLASS_MUSL, NULL },
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* Claims the piece at the head; its length, 0: nobody knows it. */
+static uint64_t claim_piece(const struct head *head)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		uint64_t bytes = kinds[i].bytes(head), left = head->end - head->address;
+
+		if (!bytes)
+			continue;
+		/* Where the mapping ends before, part of it is protected otherwise. */
+		if (bytes > left)
+			bytes = left;
+		claims_add(&head->evidence->claims, head->address, head->address + bytes,
+			   kinds[i].class, kinds[i].name);
+		return bytes;
+	}
+	return 0;
+}
+
+static void claim_pieces(struct evidence *evidence, const struct map *map)
+{
+	struct head head = { .evidence = evidence, .address = map->start, .end = map->end };
+
+	while (head.address < map->end) {
+		size_t next = claims_seek(&evidence->claims, head.address);
+		const struct claim *claim = next < evidence->claims.rows.count
+						    ? &evidence->claims.rows.items[next]
+						    : NULL;
+		uint64_t bytes;
+
+		if (claim && claim->start <= head.address) {
+			head.address = claim->end;
+			continue;
+		}
+		head.end = claim && claim->start < map->end ? claim->start : map->end;
+		/* A piece's first page may never have been touched: Python's pools begin later. */
+		if (!evidence_read(evidence, head.address, head.words, sizeof(head.words)))
+			memset(head.words, 0, sizeof(head.words));
+		bytes = claim_piece(&head);
+		if (!bytes)
+			break;
+		head.address += bytes;
+	}
+}
+
+void evidence_blocks(struct evidence *evidence)
+{
+	vec_for_each (smap, &evidence->smaps->rows) {
+		if (!classify_is_plain(&smap->map) || !smap->map.readable || !smap->rss_bytes)
+			continue;
+		claim_heaps(evidence, &smap->map);
+		claim_pieces(evidence, &smap->map);
+	}
+}

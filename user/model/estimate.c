@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "model/estimate.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+enum {
+	FEWEST_SAMPLES = 3, /* no death among k: survival is above 1 - 3/k by 95 % */
+	TAKEN_OVER = 3, /* times the leaks' share of all samples: see judge_taken_over */
+	STAY_PERCENT = 98, /* of a leak's survivors at one age live at two */
+};
+
+const char *estimate_verdict_name(enum estimate_verdict verdict)
+{
+	static const char *const names[] = {
+		[ESTIMATE_NOTHING] = NULL,
+		[ESTIMATE_UNRESOLVED] = "unresolved",
+		[ESTIMATE_CACHE] = "cache-like",
+		[ESTIMATE_LEAK] = "leak",
+	};
+
+	return names[verdict];
+}
+
+static enum estimate_verdict judge(const struct estimate *site)
+{
+	if (!site->live_blocks)
+		return ESTIMATE_NOTHING;
+	if (site->live_blocks * 2 <= site->sampled_blocks && !site->aged_live_blocks)
+		return ESTIMATE_CACHE;
+	if (site->aged_live_blocks * 100 < site->aged_blocks * STAY_PERCENT)
+		return ESTIMATE_CACHE;
+	return site->aged_live_blocks < FEWEST_SAMPLES ? ESTIMATE_UNRESOLVED : ESTIMATE_LEAK;
+}
+
+/*
+ * A block that was freed, and whose address a leak was given while no window was open, looks alive
+ * for ever. Of a site's blocks that are freed, as many end so as leaks have of all allocations.
+ * What survives no oftener cannot be told from that.
+ */
+static void judge_taken_over(struct estimate *sites, size_t count)
+{
+	double sampled = 0, leaked = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		sampled += (double)sites[i].sampled_blocks;
+		if (sites[i].live_blocks * 2 > sites[i].sampled_blocks)
+			leaked += (double)sites[i].live_blocks;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct estimate *site = &sites[i];
+		double expected = sampled > 0 ? leaked / sampled * (double)site->sampled_blocks : 0;
+
+		if (site->live_blocks && site->live_blocks * 2 <= site->sampled_blocks &&
+		    (double)site->live_blocks < TAKEN_OVER * expected + FEWEST_SAMPLES)
+			site->verdict = ESTIMATE_UNRESOLVED;
+	}
+}
+
+static bool grows(const struct estimate *site)
+{
+	return site->verdict == ESTIMATE_LEAK || (site->verdict == ESTIMATE_UNRESOLVED &&
+						  site->live_blocks * 2 > site->sampled_blocks);
+}
+
+/* What does not die grows: leaks, and what may be one. */
+static double growing_bytes(const struct estimate *site)
+{
+	return grows(site) ? (double)site->live_bytes : 0;
+}
+
+/* How often a sampled byte was allocated in truth, a second. */
+static double scale(double sampled_bytes, double seconds, double on_seconds, double growth)
+{
+	/* As if nothing were slowed down: less than this it cannot be. */
+	double least = on_seconds > 0 ? 1 / on_seconds : 0;
+	double grown = sampled_bytes > 0 ? growth / sampled_bytes : 0;
+
+	if (seconds <= 0)
+		return 0;
+	return grown > least ? grown : least;
+}
+
+void estimate_sites(struct estimate *sites, size_t count, double seconds, double on_seconds,
+		    double growth)
+{
+	double sampled = 0, factor;
+
+	for (size_t i = 0; i < count; i++)
+		sites[i].verdict = judge(&sites[i]);
+	judge_taken_over(sites, count);
+	for (size_t i = 0; i < count; i++)
+		sampled += growing_bytes(&sites[i]);
+	factor = scale(sampled, seconds, on_seconds, growth);
+	for (size_t i = 0; i < count; i++) {
+		struct estimate *site = &sites[i];
+
+		site->bytes_per_second = factor * growing_bytes(site);
+		site->standard_error =
+			site->live_blocks ? site->bytes_per_second / sqrt((double)site->live_blocks)
+					  : 0;
+	}
+}

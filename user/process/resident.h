@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The memory of a process, read without making it grow: a page that is not there would be brought
+ * in by the reading, and be charged to the process with its page table. Only what pagemap shows as
+ * present is read.
+ */
+#ifndef UNFREED_PROCESS_RESIDENT_H
+#define UNFREED_PROCESS_RESIDENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct resident;
+
+/* Returns 0 or -errno with a sentence. */
+int resident_open(struct resident **resident, pid_t pid);
+void resident_free(struct resident *resident); /* NULL is legal */
+
+/* Its /proc/PID/mem and pagemap, for readers behind the sandbox; they stay the resident's. */
+int resident_memory_fd(const struct resident *resident);
+int resident_pagemap_fd(const struct resident *resident);
+
+/* False, buffer undefined: some of it is not there. */
+bool resident_read(struct resident *resident, uint64_t address, void *buffer, size_t bytes);
+
+/* Pages of [start, end) that are there, and that are swapped out. */
+struct resident_pages {
+	uint64_t present, swapped;
+};
+struct resident_pages resident_count(struct resident *resident, uint64_t start, uint64_t end);
+
+#endif

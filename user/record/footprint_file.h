@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Footprints that were saved: the documents of unfreed map --save and --json. */
+#ifndef UNFREED_RECORD_FOOTPRINT_FILE_H
+#define UNFREED_RECORD_FOOTPRINT_FILE_H
+
+#include "model/footprint.h"
+
+/*
+ * Reads the document at path, of several lines the last; what is there of target, time, sums and
+ * classes, those of processes included. *footprint is the caller's. Returns 0 or -errno with a
+ * sentence.
+ */
+int footprint_read(struct footprint **footprint, const char *path);
+
+#endif
