@@ -7,10 +7,13 @@
  * again the kernel passes over it for all other threads of that CPU, as if it were recursion. So
  * there are copies, attached one behind the other: the first one that runs does the work. What a
  * copy finds of itself or of one behind it is of an earlier call, the other side of which was lost.
+ * The work is a program of its own, loaded once: nobody is passed over where it is called.
  */
 #include "state.bpf.h"
 
 enum { PROT_EXEC_BIT = 4 };
+
+extern struct tails_map tails SEC(".maps");
 
 /* The number is 32 bits wide, with rubbish above it (struct syscall_tp_t, trace_syscalls.c). */
 static __always_inline enum abi_mapping_call mapping_call(int number)
@@ -79,11 +82,45 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 	return thread->stack_hash;
 }
 
-static __always_inline void leave(const struct trace_event_raw_sys_exit *ctx, __u32 copy)
+SEC("tracepoint")
+int mapping_book(struct trace_event_raw_sys_exit *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid(), stack_id = 0;
-	__u32 tid = (__u32)pid_tgid, call;
+	__u32 tid = (__u32)pid_tgid, call = mapping_call(ctx->id);
 	struct abi_mapping *record;
+	struct thread *thread;
+
+	stay_on_stack(ctx, &tails);
+	thread = bpf_map_lookup_elem(&threads, &tid);
+	if (!thread)
+		return 0;
+	/* Who gives back is not asked: only what is held has a stack. */
+	if (call != CALL_MUNMAP && call != CALL_MADVISE)
+		stack_id = mapping_stack(thread);
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(LOSS_MAPPING_RECORDS, 1);
+		return 0;
+	}
+	record->header.type = RECORD_MAPPING;
+	record->header.tgid = pid_tgid >> 32;
+	record->header.mm = thread->mm;
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->enter_ns = thread->pending.enter_ns;
+	record->stack_id = stack_id;
+	record->result = ctx->ret;
+	for (int i = 0; i < 5; i++)
+		record->args[i] = thread->pending.args[i];
+	record->call = call;
+	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
+	/* Stacks through new code are cut until user space has its rows. */
+	bpf_ringbuf_submit(record, thread->pending.is_code ? BPF_RB_FORCE_WAKEUP : ring_flags());
+	return 0;
+}
+
+static __always_inline void leave(struct trace_event_raw_sys_exit *ctx, __u32 copy)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), call;
 	struct thread *thread;
 
 	thread = bpf_map_lookup_elem(&threads, &tid);
@@ -102,27 +139,8 @@ static __always_inline void leave(const struct trace_event_raw_sys_exit *ctx, __
 	count(COUNTER_SYSCALLS);
 	if ((unsigned long)ctx->ret >= -4095UL)
 		return;
-	/* Who gives back is not asked: only what is held has a stack. */
-	if (call != CALL_MUNMAP && call != CALL_MADVISE)
-		stack_id = mapping_stack(thread);
-	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record) {
-		lose(LOSS_MAPPING_RECORDS, 1);
-		return;
-	}
-	record->header.type = RECORD_MAPPING;
-	record->header.tgid = pid_tgid >> 32;
-	record->header.mm = thread->mm;
-	record->header.time_ns = bpf_ktime_get_ns();
-	record->enter_ns = thread->pending.enter_ns;
-	record->stack_id = stack_id;
-	record->result = ctx->ret;
-	for (int i = 0; i < 5; i++)
-		record->args[i] = thread->pending.args[i];
-	record->call = call;
-	record->allocator = thread->depth ? 1 + thread->calls[0].probe.row : 0;
-	/* Stacks through new code are cut until user space has its rows. */
-	bpf_ringbuf_submit(record, thread->pending.is_code ? BPF_RB_FORCE_WAKEUP : ring_flags());
+	bpf_tail_call(ctx, &tails, 0);
+	lose(LOSS_MAPPING_CALLS, 1);
 }
 
 /* One pair for all of sys_{enter,exit}_{mmap,munmap,mremap,brk,mprotect,madvise}. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The probes at the system calls that give and take address space, and what passed them by. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
 #include "base/vec.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
@@ -43,6 +45,7 @@ static struct bpf_program *find(const struct collect *collect, const char *name)
 void collect_configure_mapping(struct collect *collect)
 {
 	collect->pairs = !collect->options.mapping ? 0 : programs_are_preempted() ? PAIRS : 1;
+	bpf_program__set_autoload(collect->skeleton->progs.mapping_book, collect->options.mapping);
 	for (unsigned int i = 0; i < PAIRS; i++) {
 		bpf_program__set_autoload(find(collect, pairs[i].enter), i < collect->pairs);
 		bpf_program__set_autoload(find(collect, pairs[i].exit), i < collect->pairs);
@@ -68,7 +71,11 @@ static int attach(struct collect *collect, const char *program, const char *side
 int collect_attach_mapping(struct collect *collect)
 {
 	double before_ns = collect_syscall_ns(), tax_ns;
-	int error = 0;
+	uint32_t key = 0, book = (uint32_t)bpf_program__fd(collect->skeleton->progs.mapping_book);
+	int error = bpf_map_update_elem(bpf_map__fd(collect->skeleton->maps.tails), &key, &book, 0);
+
+	if (error)
+		return error_set(error, "cannot call BPF programs: %s", strerror(-error));
 
 	/* Exits first: an exit without its entry is ignored, an entry without its exit would stay.
 	 */
@@ -94,21 +101,18 @@ static uint64_t passed_over(const struct collect *collect, const char *program)
 }
 
 /*
- * A call that is missed on both sides is missed by all: it is not more than the fewest of each
- * side. The kernel counts those of any process.
+ * With copies, a call of which nobody saw a side shows by its other side. Without, the program is
+ * passed over while somebody on that CPU is preempted within a bpf(2) of any kind, so that both
+ * sides may be missed: not more of them than the kernel counts of either, of any process.
  */
 uint64_t collect_missed_mapping_calls(struct collect *collect)
 {
-	uint64_t half_seen = collect_loss(collect, LOSS_MAPPING_CALLS), unseen = UINT64_MAX;
+	uint64_t half_seen = collect_loss(collect, LOSS_MAPPING_CALLS), enters, exits, unseen;
 
-	for (unsigned int i = 0; i < collect->pairs; i++) {
-		uint64_t enters = passed_over(collect, pairs[i].enter);
-		uint64_t exits = passed_over(collect, pairs[i].exit);
-
-		unseen = enters < unseen ? enters : unseen;
-		unseen = exits < unseen ? exits : unseen;
-	}
-	if (!collect->pairs)
-		return 0;
+	if (collect->pairs != 1)
+		return half_seen;
+	enters = passed_over(collect, pairs[0].enter);
+	exits = passed_over(collect, pairs[0].exit);
+	unseen = enters < exits ? enters : exits;
 	return half_seen > unseen ? half_seen : unseen;
 }

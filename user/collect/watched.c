@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "collect/internal.h"
+#include "process/rights.h"
 
 struct watched *watched_new(pid_t pid)
 {
@@ -178,7 +179,9 @@ int watched_read_code(struct watched *watched, struct images *images)
 	int error, news = 0;
 
 	watched->code_read_ns = collect_now_ns();
-	error = maps_read(&maps, watched->pid);
+	error = rights_check_process(watched->pid);
+	if (!error)
+		error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;
 	watched->readings++;
