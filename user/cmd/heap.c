@@ -140,6 +140,7 @@ static int look_again(struct run *run, const struct heap_report *first)
 	uint64_t next_ns = run->start_ns;
 	int error = 0;
 
+	fprintf(stderr, "watching %s: the first look is done\n", run->target.name);
 	do {
 		struct heap_report report;
 

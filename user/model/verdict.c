@@ -292,8 +292,9 @@ static void in_use_evidence(const struct verdict_facts *facts, char *text)
 static const struct rule rules[] = {
 	{ "leak", VERDICT_LEAK, is_leak, leak_gain, leak_evidence,
 	  "find who allocates blocks of this size: unfreed trace; see what is in them: unfreed "
-	  "heap "
-	  "--peek SIZE" },
+	  "heap --peek SIZE; in a JVM, direct buffers are bounded by -XX:MaxDirectMemorySize, and "
+	  "an "
+	  "Inflater or Deflater wants its end()" },
 	{ "growth", VERDICT_LEAK, is_growth, growth_gain, growth_evidence,
 	  "watch for longer (-d 10m); if it goes on, unfreed trace shows who allocates" },
 	{ "page cache", VERDICT_NOT_NATIVE, is_page_cache, page_cache_gain, page_cache_evidence,
