@@ -7,7 +7,7 @@
 ##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
 ## make fuzz        feeds each parser FUZZ_RUNS=20000 hostile inputs, or for FUZZ_SECONDS=n
 ## make golden-refresh  draws the expected reports anew
-## make bench       measures the cost in the target, beside bpftrace's (as root)
+## make bench       measures the cost in the target, beside bpftrace's, and the walk of a heap (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
 ## make prove       lists the long proofs; PART=NAME runs one, or goes on with it (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
@@ -238,7 +238,7 @@ programs-fuzz:
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(O)/tests/targets/mappings
+programs-bench: $(O)/unfreed $(addprefix $(O)/tests/targets/,spin mappings heap_walk)
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
@@ -276,6 +276,7 @@ bench:
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
 	$(Q)python3 bench/map.py $(O)
+	$(Q)python3 bench/heap.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o

@@ -107,7 +107,7 @@ def make_rootfs(root, programs):
     for folder in ("bin", "dev", "etc", "proc", "sys", "tmp", "run"):
         os.makedirs(os.path.join(root, folder), exist_ok=True)
     copy_in(root, busybox, "/bin/busybox")
-    for command in ("sh", "sleep", "mkfifo"):
+    for command in ("sh", "sleep", "mkfifo", "dd", "sync"):
         os.symlink("busybox", os.path.join(root, "bin", command))
     with open(os.path.join(root, "etc/passwd"), "w", encoding="ascii") as passwd:
         passwd.write("root:x:0:0:root:/:/bin/sh\n")

@@ -9,10 +9,11 @@ import subprocess
 import sys
 
 import lib
+import runtimes
 from lib import case, expect, expect_equal
 
 MIB = 1 << 20
-CASES = {"arenas": 1, "trim": 2, "late trim": 3, "leak": 4, "cache": 5, "fragments": 6}
+CASES = {"arenas": 1, "trim": 2, "late trim": 3, "leak": 4, "cache": 5, "fragments": 6, "stacks": 7}
 
 
 class Heap(lib.Target):
@@ -100,6 +101,54 @@ def pages_that_small_blocks_keep():
         raise lib.Skip("no libjemalloc")
     judge_and_restart("fragments", "fragmentation", "fragmentation", "jemalloc",
                       LD_PRELOAD=library[0], MALLOC_CONF="dirty_decay_ms:0,muzzy_decay_ms:0")
+
+
+@case()
+def stacks_of_many_threads():
+    judge_and_remedy("stacks", "outside of malloc", "thread stacks", "fewer threads")
+
+
+def page_cache_of(pid):
+    """What reads the bytes of the memory group that a process is in, and what drops them."""
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as groups:
+        rows = [line.strip().split(":") for line in groups]
+    version_1 = [path for _, kind, path in rows if "memory" in kind.split(",")]
+    folder = f"/sys/fs/cgroup/memory{version_1[0]}" if version_1 else f"/sys/fs/cgroup{rows[0][2]}"
+
+    def drop():
+        name = "memory.force_empty" if version_1 else "memory.reclaim"
+        with open(f"{folder}/{name}", "w", encoding="ascii") as file:
+            file.write("0" if version_1 else "1G")
+
+    def read():
+        with open(f"{folder}/memory.stat", encoding="ascii") as text:
+            stat = dict(line.split() for line in text)
+        return int(stat["total_cache"] if version_1 else stat["file"])
+
+    return read, drop
+
+
+@case()
+def files_that_a_container_has_read():
+    script = "dd if=/dev/zero of=/tmp/file bs=1M count=120 2>/dev/null; sync; exec sleep 1000"
+    with runtimes.workshop() as shop:
+        try:
+            with shop.rig("runc", shop.rootfs()) as rig:
+                judge_page_cache(rig.run("unfreed-cache", ["/bin/sh", "-c", script]))
+        except runtimes.Unavailable as reason:
+            raise lib.Skip(reason) from None
+
+
+def judge_page_cache(container):
+    read, drop = page_cache_of(container.pid)
+    lib.eventually(lambda: read() < 120 * MIB and f"{read()} bytes", "page cache")
+    report = json.loads(subprocess.run(
+        [lib.UNFREED, "heap", "-c", container.name, "--json"], stdout=subprocess.PIPE,
+        timeout=60, check=True).stdout)
+    before = read()
+    drop()
+    expect_verdict(report["verdict"], "not native", "page cache", "page cache")
+    expect_gain(report["verdict"], before - read())
 
 
 @case()

@@ -8,6 +8,7 @@
  *   4 leak       blocks of one size, more and more of them until the next word
  *   5 cache      blocks of one size, replaced until the next word
  *   6 fragments  of each pair of blocks, one small and one larger, the larger one is freed
+ *   7 stacks     threads that were deep in their stacks once, until the next word
  *
  * go: stops what is under way, applies the remedy that the program itself can (frees, then trims).
  */
@@ -31,6 +32,8 @@ enum {
 	PAIRS = 60000,
 	SMALL_BYTES = 40,
 	LARGER_BYTES = 1000,
+	DEEP_THREADS = 60,
+	DEEP_BYTES = 1 << 20,
 	MAX_BLOCKS = 1 << 20,
 };
 
@@ -142,11 +145,45 @@ static void fragment(void)
 		free(blocks[--count]);
 }
 
+static void *go_deep(void *argument)
+{
+	volatile char deep[DEEP_BYTES];
+
+	(void)argument;
+	for (size_t i = 0; i < sizeof(deep); i += 512)
+		deep[i] = 's';
+	atomic_fetch_add(&stands, 1);
+	while (!atomic_load(&stopped))
+		usleep(10000);
+	return NULL;
+}
+
+static void with_stacks(void)
+{
+	pthread_t threads[DEEP_THREADS];
+
+	for (int i = 0; i < DEEP_THREADS; i++) {
+		if (pthread_create(&threads[i], NULL, go_deep, NULL))
+			die("verdicts: no thread\n");
+	}
+	while (atomic_load(&stands) < DEEP_THREADS)
+		usleep(1000);
+	wait_for_go();
+	atomic_store(&stopped, 1);
+	for (int i = 0; i < DEEP_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	say("{}\n");
+	wait_for_quit();
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	long which = option(argc, argv, "--case", 0);
 	size_t size = which == 4 ? LEAKED_BYTES : CACHED_BYTES;
 
+	if (which == 7)
+		with_stacks();
 	if (which == 1)
 		fill_arenas();
 	else if (which == 2)

@@ -23,7 +23,7 @@ enum {
 	IMAGE_HEAP_PAGES = 8,
 	IMAGE_MMAPPED_PAGES = 2,
 	IMAGE_PAGES = IMAGE_LIBC_PAGES + IMAGE_BRK_PAGES + IMAGE_HEAP_PAGES + IMAGE_MMAPPED_PAGES,
-	IMAGE_FETCHED_MAX = 1 << 22, /* pages: then the time is up */
+	IMAGE_FETCHED_MAX = 1 << 20,
 };
 
 /* How a version of glibc lays things out. */
@@ -38,7 +38,7 @@ struct heap_image {
 	struct image_glibc glibc;
 	uint8_t bytes[IMAGE_PAGES][READER_PAGE];
 	uint8_t states[IMAGE_PAGES];
-	uint64_t fetched; /* pages */
+	uint64_t fetched, fetched_max; /* pages; then the time is up */
 	struct maps maps;
 	struct reader *reader;
 	/* Where chunks are put next. */
@@ -99,7 +99,7 @@ static inline bool image_is_over(void *context)
 {
 	const struct heap_image *image = context;
 
-	return image->fetched > IMAGE_FETCHED_MAX;
+	return image->fetched > image->fetched_max;
 }
 
 static inline void image_put(struct heap_image *image, uint64_t address, uint64_t value)
@@ -249,6 +249,7 @@ static inline struct heap_image *image_new(const struct image_glibc *glibc)
 	char text[512];
 
 	image->glibc = *glibc;
+	image->fetched_max = IMAGE_FETCHED_MAX;
 	memset(image->states, PAGE_PRESENT, sizeof(image->states));
 	snprintf(text, sizeof(text),
 		 "%llx-%llx rw-p 00000000 00:00 0 [heap]\n"
@@ -267,6 +268,21 @@ static inline struct heap_image *image_new(const struct image_glibc *glibc)
 	image_put(image, IMAGE_MMAPPED + 8, (IMAGE_MMAPPED_PAGES * READER_PAGE) | 2);
 	return image;
 }
+
+/* What versions there are of it. */
+static const struct image_glibc image_glibcs[] = {
+	{ 104, false, false, 32, 0 }, /* 2.17 */
+	{ 104, true, false, 32, 0 }, /* 2.23 */
+	{ 104, true, false, 32, 0x250 }, /* 2.26 */
+	{ 112, true, false, 32, 0x250 }, /* 2.27 */
+	{ 112, true, false, 32, 0x290 }, /* 2.30 */
+	{ 112, true, true, 32, 0x290 }, /* 2.32 */
+	{ 112, true, true, 48, 0x290 }, /* 2.35 */
+	{ 112, true, true, 48, 0x300 }, /* 2.42 */
+	{ 24, true, true, 48, 0x300 }, /* 2.43 */
+};
+
+enum { IMAGE_GLIBCS = sizeof(image_glibcs) / sizeof(*image_glibcs), IMAGE_GLIBC_2_35 = 6 };
 
 static inline void image_free(struct heap_image *image)
 {

@@ -9,20 +9,6 @@
 
 #include "heap_image.h"
 
-static const struct image_glibc glibcs[] = {
-	{ 104, false, false, 32, 0 }, /* 2.17 */
-	{ 104, true, false, 32, 0 }, /* 2.23 */
-	{ 104, true, false, 32, 0x250 }, /* 2.26 */
-	{ 112, true, false, 32, 0x250 }, /* 2.27 */
-	{ 112, true, false, 32, 0x290 }, /* 2.30 */
-	{ 112, true, true, 32, 0x290 }, /* 2.32 */
-	{ 112, true, true, 48, 0x290 }, /* 2.35 */
-	{ 112, true, true, 48, 0x300 }, /* 2.42 */
-	{ 24, true, true, 48, 0x300 }, /* 2.43 */
-};
-
-enum { GLIBCS = sizeof(glibcs) / sizeof(*glibcs), NEWEST_WITH_FASTBINS = 6 };
-
 static int walk(struct heap_image *image, struct walk *result)
 {
 	image->fetched = 0;
@@ -75,8 +61,8 @@ static void expect_whole(const struct heap_image *image, const struct walk *resu
 
 static void test_layouts(void **state)
 {
-	for (size_t i = 0; i < GLIBCS; i++) {
-		struct heap_image *image = image_new(&glibcs[i]);
+	for (size_t i = 0; i < IMAGE_GLIBCS; i++) {
+		struct heap_image *image = image_new(&image_glibcs[i]);
 		struct walk result;
 
 		assert_int_equal(walk(image, &result), 0);
@@ -90,7 +76,7 @@ static void test_layouts(void **state)
 
 static struct heap_image *image_with(struct walk *result, uint64_t page, enum page_state page_state)
 {
-	struct heap_image *image = image_new(&glibcs[NEWEST_WITH_FASTBINS]);
+	struct heap_image *image = image_new(&image_glibcs[IMAGE_GLIBC_2_35]);
 
 	image->states[image_page(page)] = page_state;
 	assert_int_equal(walk(image, result), 0);
@@ -148,7 +134,7 @@ static void expect_bounded(struct heap_image *image)
 
 static void forge(uint64_t address, uint64_t value)
 {
-	struct heap_image *image = image_new(&glibcs[NEWEST_WITH_FASTBINS]);
+	struct heap_image *image = image_new(&image_glibcs[IMAGE_GLIBC_2_35]);
 
 	image_put(image, address, value);
 	expect_bounded(image);
@@ -174,7 +160,7 @@ static void test_forged_sizes(void **state)
 static void test_forged_loops(void **state)
 {
 	uint64_t main = image_main_arena(), first = IMAGE_BRK + 0x290 + 20 * 512 + 3 * READER_PAGE;
-	struct heap_image *image = image_new(&glibcs[NEWEST_WITH_FASTBINS]);
+	struct heap_image *image = image_new(&image_glibcs[IMAGE_GLIBC_2_35]);
 
 	/* an arena that is its own next, behind the main one; a heap before itself */
 	forge(IMAGE_HEAP + 48 + 112 + 2048, IMAGE_HEAP + 48);
@@ -199,7 +185,7 @@ static void test_forged_loops(void **state)
 /* Self-links without an end: candidates are tried, but not for ever. */
 static void test_forged_bins(void **state)
 {
-	struct heap_image *image = image_new(&glibcs[NEWEST_WITH_FASTBINS]);
+	struct heap_image *image = image_new(&image_glibcs[IMAGE_GLIBC_2_35]);
 	struct walk result;
 
 	for (uint64_t at = IMAGE_LIBC + 8; at < IMAGE_LIBC + IMAGE_LIBC_PAGES * READER_PAGE - 16;
@@ -218,7 +204,7 @@ static void test_forged_at_random(void **state)
 	uint64_t random = 88172645463325252ULL;
 
 	for (int round = 0; round < 1000; round++) {
-		struct heap_image *image = image_new(&glibcs[round % GLIBCS]);
+		struct heap_image *image = image_new(&image_glibcs[round % IMAGE_GLIBCS]);
 
 		for (int i = 0; i < 1 + round % 6; i++) {
 			uint64_t page, address, value;
@@ -248,7 +234,7 @@ static void test_forged_at_random(void **state)
 
 static void test_no_heap(void **state)
 {
-	struct heap_image *image = image_new(&glibcs[0]);
+	struct heap_image *image = image_new(&image_glibcs[0]);
 	struct walk result;
 
 	memset(image->bytes, 0, sizeof(image->bytes));

@@ -91,6 +91,22 @@ static void test_java_heap(void **state)
 	expect(&facts, "retention", VERDICT_RETENTION, 300 * MIB, "System.trim_native_heap");
 }
 
+/* Native, and not malloc's: each by its class of memory. */
+static void test_outside(void **state)
+{
+	struct verdict_facts stacks = plain(), metaspace = plain(), code = plain();
+
+	stacks.rss_bytes = metaspace.rss_bytes = code.rss_bytes = 400 * MIB;
+	stacks.stack_bytes = 200 * MIB;
+	expect(&stacks, "thread stacks", VERDICT_OUTSIDE, 200 * MIB, "fewer threads");
+	metaspace.metaspace_bytes = 150 * MIB;
+	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
+	code.code_cache_bytes = 120 * MIB;
+	expect(&code, "code cache", VERDICT_OUTSIDE, 120 * MIB, "-XX:ReservedCodeCacheSize");
+	code.code_cache_bytes = 20 * MIB;
+	expect(&code, "in use", VERDICT_IN_USE, 0, "-d");
+}
+
 static void test_arenas(void **state)
 {
 	struct verdict_facts facts = plain();
@@ -164,12 +180,12 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_leak),	   cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_page_cache), cmocka_unit_test(test_java_heap),
-		cmocka_unit_test(test_arenas),	   cmocka_unit_test(test_late_trim),
-		cmocka_unit_test(test_retention),  cmocka_unit_test(test_fragmentation),
-		cmocka_unit_test(test_plateau),	   cmocka_unit_test(test_in_use),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_leak),	      cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_page_cache),    cmocka_unit_test(test_java_heap),
+		cmocka_unit_test(test_outside),	      cmocka_unit_test(test_arenas),
+		cmocka_unit_test(test_late_trim),     cmocka_unit_test(test_retention),
+		cmocka_unit_test(test_fragmentation), cmocka_unit_test(test_plateau),
+		cmocka_unit_test(test_in_use),	      cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,12 @@ struct heap_sums {
 	uint64_t spread_bytes; /* free_resident_bytes without those of the two arenas with most */
 };
 
+/* What else the process holds, resident, by classes of unfreed map. */
+struct heap_around {
+	uint64_t java_heap_bytes, metaspace_bytes, code_cache_bytes, stack_bytes;
+	uint64_t allocator_bytes, allocator_resident_bytes; /* of an allocator but glibc's */
+};
+
 /* One process at one moment. */
 struct heap_process {
 	struct proc proc;
@@ -36,6 +42,7 @@ struct heap_process {
 	struct maps maps;
 	struct walk walk;
 	struct heap_sums sums;
+	struct heap_around around;
 	uint64_t walked_ns;
 	struct verdict verdict;
 	struct peek peek;
@@ -45,6 +52,7 @@ struct heap_report {
 	const struct heap_options *options;
 	const char *target;
 	VEC(struct heap_process) processes; /* most heap first */
+	uint64_t page_cache_bytes; /* of the target's control group */
 	uint64_t watched_ns; /* since the first sample; 0: this is it */
 };
 

@@ -69,6 +69,13 @@ static void write_process(struct json *json, const struct heap_process *process)
 		json_uint(json, "trim_threshold_bytes", walk->mmapped.trim_threshold_bytes);
 		json_uint(json, "arena_max", walk->mmapped.arena_max);
 	}
+	if (process->around.allocator_bytes) {
+		json_uint(json, "allocator_mapped_bytes", process->around.allocator_bytes);
+		json_uint(json, "allocator_resident_bytes",
+			  process->around.allocator_resident_bytes);
+	}
+	json_uint(json, "java_heap_resident_bytes", process->around.java_heap_bytes);
+	json_uint(json, "stacks_resident_bytes", process->around.stack_bytes);
 	json_double(json, "walk_seconds", (double)process->walked_ns / 1e9, 6);
 	if (process->peek.blocks.count)
 		peek_json(&process->peek, json);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cmd/interrupt.h"
 #include "glibc/process_reader.h"
+#include "model/footprint.h"
 
 #define WALK_MAX_NS (120ULL * 1000000000) /* a heap of 200 GB, or a forged one */
 
@@ -138,6 +139,39 @@ void heap_sample(struct heap_report *report, const pid_t *pids, size_t count)
 		      sizeof(*report->processes.items), by_size);
 }
 
+/* -- what is around ---------------------------------------------------------------------------- */
+
+static void add_classes(struct heap_around *around, const struct figures *classes)
+{
+	static const enum memory_class allocators[] = { CLASS_JEMALLOC, CLASS_TCMALLOC,
+							CLASS_MIMALLOC, CLASS_MUSL,
+							CLASS_OTHER_ALLOCATOR };
+
+	around->java_heap_bytes = classes[CLASS_JAVA_HEAP].rss_bytes;
+	around->metaspace_bytes =
+		classes[CLASS_METASPACE].rss_bytes + classes[CLASS_CLASS_SPACE].rss_bytes;
+	around->code_cache_bytes = classes[CLASS_CODE_CACHE].rss_bytes;
+	around->stack_bytes = classes[CLASS_THREAD_STACK].rss_bytes;
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++) {
+		around->allocator_bytes += classes[allocators[i]].size_bytes;
+		around->allocator_resident_bytes += classes[allocators[i]].rss_bytes;
+	}
+}
+
+void heap_add_around(struct heap_report *report, const struct footprint *footprint)
+{
+	const struct footprint_group *group = &footprint->group;
+
+	if (group->path && !group->others)
+		report->page_cache_bytes = footprint_reclaimable(group);
+	vec_for_each (process, &report->processes) {
+		vec_for_each (seen, &footprint->processes) {
+			if (seen->pid == process->proc.pid)
+				add_classes(&process->around, seen->classes);
+		}
+	}
+}
+
 /* -- the verdict ------------------------------------------------------------------------------- */
 
 static const struct heap_process *find(const struct heap_report *report, const struct proc *proc)
@@ -206,6 +240,11 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 	const struct heap_sums *sums = &process->sums;
 	struct verdict_facts facts = {
 		.rss_bytes = process->proc.rss_bytes,
+		.java_heap_bytes = process->around.java_heap_bytes,
+		.metaspace_bytes = process->around.metaspace_bytes,
+		.code_cache_bytes = process->around.code_cache_bytes,
+		.stack_bytes = process->around.stack_bytes,
+		.threads = process->proc.threads,
 		.heap_resident_bytes = sums->resident_bytes + walk->mmapped.resident_bytes,
 		.in_use_bytes = held(process),
 		.free_resident_bytes = sums->free_resident_bytes,
@@ -226,6 +265,10 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 
 void heap_judge(struct heap_report *report, const struct heap_report *before)
 {
+	uint64_t rss_bytes = 0;
+
+	vec_for_each (process, &report->processes)
+		rss_bytes += process->proc.rss_bytes;
 	vec_for_each (process, &report->processes) {
 		const struct heap_process *then = before ? find(before, &process->proc) : NULL;
 		struct verdict_facts facts;
@@ -233,6 +276,9 @@ void heap_judge(struct heap_report *report, const struct heap_report *before)
 		if (!process->walk.arenas.count)
 			continue;
 		facts = facts_of(process);
+		/* It is the group's: set it against all that is in there. */
+		if (report->page_cache_bytes > 2 * rss_bytes)
+			facts.page_cache_bytes = report->page_cache_bytes;
 		if (then && then->walk.arenas.count)
 			find_growth(&facts, process, then, report->watched_ns);
 		process->verdict = verdict_of(&facts);

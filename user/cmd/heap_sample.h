@@ -8,6 +8,11 @@
 /* Looks at pids. One that cannot be read is in the report, with why. */
 void heap_sample(struct heap_report *report, const pid_t *pids, size_t count);
 
+struct footprint;
+
+/* Adds to each process what unfreed map says of it. */
+void heap_add_around(struct heap_report *report, const struct footprint *footprint);
+
 /* Gives each process its verdict; before: an earlier report, or NULL. */
 void heap_judge(struct heap_report *report, const struct heap_report *before);
 

@@ -151,6 +151,10 @@ static void print_process(const struct heap_report *report, const struct heap_pr
 		bytes(process->proc.rss_bytes).text, process->walk.arenas.count,
 		bytes(process->sums.system_bytes).text,
 		units_format_time(walked, process->walked_ns));
+	if (process->around.allocator_bytes)
+		fprintf(stream, "  %-11s %s mapped, %s of it resident\n", process->allocator,
+			bytes(process->around.allocator_bytes).text,
+			bytes(process->around.allocator_resident_bytes).text);
 	if (process->why)
 		paragraph(stream, "note", process->why);
 	if (process->walk.arenas.count) {

@@ -58,7 +58,7 @@ static bool has_bins(struct reader *reader, uint64_t bins, size_t least_empty)
 /* Follows next until it comes back; 0: it does not, else how many arenas there are. */
 static size_t ring_length(struct reader *reader, uint64_t bins, uint16_t distance)
 {
-	uint64_t first = bins - distance, at = first;
+	uint64_t first = bins - distance, at = first, mark = 0;
 
 	for (size_t count = 1; count <= ARENAS_MAX; count++) {
 		uint64_t next;
@@ -68,6 +68,11 @@ static size_t ring_length(struct reader *reader, uint64_t bins, uint16_t distanc
 			return 0;
 		if (next == first)
 			return count;
+		/* A ring without the first one comes back to a mark, set at each power of two. */
+		if (next == mark)
+			return 0;
+		if (!(count & (count - 1)))
+			mark = next;
 		if (!has_bins(reader, next + distance, 0))
 			return 0;
 		at = next;

@@ -40,7 +40,7 @@ typedef VEC(struct free_chunk) found_chunks;
 static bool follow(found_chunks *found, struct reader *reader, const struct arenas *arenas,
 		   const struct list *list, bool mangled)
 {
-	uint64_t at = list->head;
+	uint64_t at = list->head, mark = 0;
 
 	found->count = 0;
 	while (at) {
@@ -48,6 +48,11 @@ static bool follow(found_chunks *found, struct reader *reader, const struct aren
 		const struct heap_span *span = arenas_span(arenas, memory - LINK);
 		uint64_t bytes;
 
+		/* A ring comes back to a mark that is set at each power of two. */
+		if (at == mark)
+			return false;
+		if (!(found->count & (found->count - 1)))
+			mark = at;
 		if (!span || at % 16 || found->count >= list->most ||
 		    !reader_read(reader, memory - 8, words, sizeof(words)))
 			return false;

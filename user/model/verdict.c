@@ -78,6 +78,65 @@ static void java_heap_evidence(const struct verdict_facts *facts, char *text)
 	    size(facts->rss_bytes).text, size(facts->heap_resident_bytes).text);
 }
 
+/* -- native, and not malloc's --------------------------------------------------------------------
+ */
+
+/* More than anything that malloc could give back, and a good part of all. */
+static bool is_large_part(const struct verdict_facts *facts, uint64_t bytes)
+{
+	return bytes > WORTH_BYTES && share(bytes, facts->rss_bytes) > 0.25 &&
+	       bytes > facts->free_resident_bytes && bytes > facts->heap_resident_bytes / 2;
+}
+
+static bool is_stacks(const struct verdict_facts *facts)
+{
+	return is_large_part(facts, facts->stack_bytes);
+}
+
+static uint64_t stacks_gain(const struct verdict_facts *facts)
+{
+	return facts->stack_bytes;
+}
+
+static void stacks_evidence(const struct verdict_facts *facts, char *text)
+{
+	SAY("the stacks of %llu threads hold %s of %s resident, malloc %s",
+	    (unsigned long long)facts->threads, size(facts->stack_bytes).text,
+	    size(facts->rss_bytes).text, size(facts->heap_resident_bytes).text);
+}
+
+static bool is_metaspace(const struct verdict_facts *facts)
+{
+	return is_large_part(facts, facts->metaspace_bytes);
+}
+
+static uint64_t metaspace_gain(const struct verdict_facts *facts)
+{
+	return facts->metaspace_bytes;
+}
+
+static void metaspace_evidence(const struct verdict_facts *facts, char *text)
+{
+	SAY("metaspace and class space hold %s of %s resident", size(facts->metaspace_bytes).text,
+	    size(facts->rss_bytes).text);
+}
+
+static bool is_code_cache(const struct verdict_facts *facts)
+{
+	return is_large_part(facts, facts->code_cache_bytes);
+}
+
+static uint64_t code_cache_gain(const struct verdict_facts *facts)
+{
+	return facts->code_cache_bytes;
+}
+
+static void code_cache_evidence(const struct verdict_facts *facts, char *text)
+{
+	SAY("the code cache holds %s of %s resident", size(facts->code_cache_bytes).text,
+	    size(facts->rss_bytes).text);
+}
+
 /* -- leak ----------------------------------------------------------------------------------------
  */
 
@@ -233,14 +292,22 @@ static void in_use_evidence(const struct verdict_facts *facts, char *text)
 static const struct rule rules[] = {
 	{ "leak", VERDICT_LEAK, is_leak, leak_gain, leak_evidence,
 	  "find who allocates blocks of this size: unfreed trace; see what is in them: unfreed "
-	  "heap "
-	  "--peek SIZE" },
+	  "heap --peek SIZE; in a JVM, direct buffers are bounded by -XX:MaxDirectMemorySize, and "
+	  "an "
+	  "Inflater or Deflater wants its end()" },
 	{ "growth", VERDICT_LEAK, is_growth, growth_gain, growth_evidence,
 	  "watch for longer (-d 10m); if it goes on, unfreed trace shows who allocates" },
 	{ "page cache", VERDICT_NOT_NATIVE, is_page_cache, page_cache_gain, page_cache_evidence,
 	  "none is needed: the kernel drops page cache at the limit, before it kills" },
 	{ "java heap", VERDICT_NOT_NATIVE, is_java_heap, no_gain, java_heap_evidence,
 	  "look inside of the Java heap (jmap -histo), or bound it: -Xmx" },
+	{ "thread stacks", VERDICT_OUTSIDE, is_stacks, stacks_gain, stacks_evidence,
+	  "use fewer threads: a pool with a bound; a stack keeps what its deepest call once took" },
+	{ "metaspace", VERDICT_OUTSIDE, is_metaspace, metaspace_gain, metaspace_evidence,
+	  "find class loaders that stay (jcmd PID VM.classloader_stats); bound it: "
+	  "-XX:MaxMetaspaceSize" },
+	{ "code cache", VERDICT_OUTSIDE, is_code_cache, code_cache_gain, code_cache_evidence,
+	  "bound it: -XX:ReservedCodeCacheSize" },
 	{ "arenas", VERDICT_RETENTION, is_spread, spread_gain, spread_evidence,
 	  "start it with MALLOC_ARENA_MAX=2, or with jemalloc; at once, for most of it: "
 	  "malloc_trim(0)" },
@@ -269,6 +336,7 @@ const char *verdict_name(enum verdict_kind kind)
 		[VERDICT_RETENTION] = "retention",
 		[VERDICT_FRAGMENTATION] = "fragmentation",
 		[VERDICT_POOL] = "pool or cache",
+		[VERDICT_OUTSIDE] = "outside of malloc",
 		[VERDICT_NOT_NATIVE] = "not native",
 		[VERDICT_IN_USE] = "in use",
 	};

@@ -15,9 +15,10 @@ enum { VERDICT_TEXT_MAX = 320 };
 /* Figures of a process; what is not known is 0. */
 struct verdict_facts {
 	uint64_t rss_bytes;
-	uint64_t java_heap_bytes; /* resident: of a JVM's own heap */
+	/* Resident, of a JVM's own and of threads. */
+	uint64_t java_heap_bytes, metaspace_bytes, code_cache_bytes, stack_bytes;
+	uint64_t threads;
 	uint64_t page_cache_bytes; /* of its control group: files, not part of the RSS */
-	bool is_jvm;
 
 	/* The native heap: arenas, and blocks with a mapping of their own. */
 	uint64_t heap_resident_bytes; /* all of it */
@@ -44,6 +45,7 @@ enum verdict_kind {
 	VERDICT_RETENTION,
 	VERDICT_FRAGMENTATION,
 	VERDICT_POOL,
+	VERDICT_OUTSIDE, /* native, and not malloc's */
 	VERDICT_NOT_NATIVE,
 	VERDICT_IN_USE, /* one moment does not tell a leak from what is needed */
 };
