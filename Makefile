@@ -161,7 +161,7 @@ $(O)/dist/unfreed: $(objects) $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
-		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lc -liberty
+		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lm -lc -liberty
 
 $(packages) &: $(O)/dist/unfreed $(man_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))

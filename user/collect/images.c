@@ -123,7 +123,8 @@ static int open_debuglink(pid_t pid, const struct image *image)
 {
 	static const char *const formats[] = { "%.*s/%s", "%.*s/.debug/%s",
 					       "/usr/lib/debug%.*s/%s" };
-	int directory = (int)(image_name(image) - image->path) - 1;
+	const char *own = proc_path(pid, image->path);
+	int directory = (int)(image_name(image) - own) - 1;
 	int fd = -ENOENT;
 
 	if (!image->info.debuglink[0] || directory < 0 || strchr(image->info.debuglink, '/'))
@@ -133,9 +134,9 @@ static int open_debuglink(pid_t pid, const struct image *image)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		path = mem_printf(formats[i], directory, image->path, image->info.debuglink);
+		path = mem_printf(formats[i], directory, own, image->info.debuglink);
 #pragma GCC diagnostic pop
-		if (strcmp(path, image->path))
+		if (strcmp(path, own))
 			fd = open_debug_path(pid, path);
 		mem_free(path);
 	}

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -21,6 +23,19 @@ static int open_root(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+const char *proc_path(pid_t pid, const char *path)
+{
+	char link[32], root[PATH_MAX];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", pid);
+	length = readlink(link, root, sizeof(root));
+	if (length < 2 || length == sizeof(root) || strncmp(path, root, (size_t)length) ||
+	    path[length] != '/')
+		return path;
+	return path + length;
 }
 
 int proc_open_file(pid_t pid, const char *path)
@@ -67,7 +82,7 @@ static int open_map_file(pid_t pid, const struct map *map)
  */
 static int open_path(pid_t pid, const struct map *map)
 {
-	int fd = proc_open_file(pid, map->path);
+	int fd = proc_open_file(pid, proc_path(pid, map->path));
 	struct stat status;
 
 	if (fd < 0)

@@ -69,6 +69,12 @@ int proc_check(struct proc *proc, pid_t pid);
 int proc_open_map(pid_t pid, const struct map *map);
 
 /*
+ * The path of a mapping, which maps shows as we see it, as the process sees it: without the root of
+ * a chroot. Points into path.
+ */
+const char *proc_path(pid_t pid, const char *path);
+
+/*
  * Opens path as the process sees it (RESOLVE_IN_ROOT below /proc/PID/root, no magic links, regular
  * files only, O_NONBLOCK so that a FIFO cannot hang us). Returns an open file or -errno, without a
  * sentence: callers probe with it.
