@@ -212,6 +212,8 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
 
+bench_programs := $(O)/bench/walks $(O)/bench/walks.o $(O)/tests/targets/deep $(O)/tests/targets/deep-nofp
+
 # What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
 sanitized_suites := san-unit san-golden san-unwind san-e2e
@@ -222,7 +224,7 @@ programs-unwind: $(unwind_programs)
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(O)/tests/targets/spin
+programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(bench_programs)
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(uses:%=programs-%) bpf-arm64:
@@ -268,6 +270,21 @@ check-vm:
 check-fresh:
 	$(Q)contrib/deps.sh fresh
 	$(Q)tests/fresh
+
+# What a walk costs, by itself: walks.bpf.c with the tool's own walk.
+$(O)/bench/walks.bpf.o: bench/walks.bpf.c $(O)/flags
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_$(ARCH)) -Ibpf -MMD -MP -c $< -o $@
+
+$(O)/bench/walks.o: $(O)/bpf/state.bpf.o $(O)/bpf/unwind.bpf.o $(O)/bench/walks.bpf.o
+	$(call say,LINKBPF,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(O)/bench/walks: bench/walks.c $(O)/flags
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_cflags) $(all_ldflags) -o $@ $< $(libraries)
 
 # -- the house --------------------------------------------------------------------------------------
 
