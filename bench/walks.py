@@ -42,7 +42,7 @@ class JavaStacks:
     def __init__(self):
         self.function = "inflateInit2_"
         self.target = lib.Target("/usr/bin/java", "-XX:+PreserveFramePointer", "-XX:+UseSerialGC",
-                                 "-Xmx64m", "-cp", test_java.compile_target("JavaTruth"),
+                                 "-Xmx64m", "-cp", jvms.compile_target("JavaTruth"),
                                  "JavaTruth", JAVA_WARM)
         with open(f"/proc/{self.target.pid}/maps", encoding="utf-8") as maps:
             self.path = re.search(r"(/\S*/libz\.so\S*)", maps.read())[1]
@@ -151,8 +151,8 @@ def main():
 
 os.environ["O"] = os.path.relpath(sys.argv[1], os.path.dirname(HERE)) if len(sys.argv) > 1 else "build"
 sys.path.insert(0, os.path.join(HERE, "../tests/e2e"))
+import jvms  # noqa: E402
 import lib  # noqa: E402  (it reads O)
-import test_java  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())
