@@ -6,7 +6,7 @@
 ## make lint        runs this suite alone; likewise unit, golden, unwind, e2e, and, built with
 ##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
 ## make golden-refresh  draws the expected reports anew
-## make bench       measures the cost in the target, beside bpftrace's (as root)
+## make bench       measures the cost in the target, of a walk, and of an attach (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
@@ -212,7 +212,7 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
 
-bench_programs := $(O)/bench/walks $(O)/bench/walks.o $(O)/tests/targets/deep $(O)/tests/targets/deep-nofp
+bench_programs := $(addprefix $(O)/bench/,walks walks.o) $(addprefix $(O)/tests/targets/,deep deep-nofp)
 
 # What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
@@ -224,7 +224,7 @@ programs-unwind: $(unwind_programs)
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(bench_programs)
+programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(O)/tests/targets/many_blocks $(bench_programs)
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(uses:%=programs-%) bpf-arm64:
@@ -254,6 +254,8 @@ bench:
 	$(Q)contrib/deps.sh build bench
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
+	$(Q)python3 bench/walks.py $(O)
+	$(Q)python3 bench/latency.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
@@ -312,4 +314,4 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/bench/walks.bpf.d $(O)/tests/vm/verify.d $(O)/tests/golden/render.d

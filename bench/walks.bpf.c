@@ -107,8 +107,7 @@ int walk_twice(struct pt_regs *ctx)
 	registers.fresh = 1;
 	walk(thread, &registers);
 	count(thread);
-	if (hash != thread->stack_hash || frames != thread->stack.count ||
-	    end != thread->stack.end)
+	if (hash != thread->stack_hash || frames != thread->stack.count || end != thread->stack.end)
 		__sync_fetch_and_add(&seen.different, 1);
 	return 0;
 }

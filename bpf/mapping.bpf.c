@@ -43,9 +43,9 @@ int mapping_enter(struct trace_event_raw_sys_enter *ctx)
 	thread->pending.call = mapping_call(ctx->id);
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
-	thread->pending.is_code = (thread->pending.call == CALL_MMAP ||
-				   thread->pending.call == CALL_MPROTECT) &&
-				  thread->pending.args[2] & PROT_EXEC_BIT;
+	thread->pending.is_code =
+		(thread->pending.call == CALL_MMAP || thread->pending.call == CALL_MPROTECT) &&
+		thread->pending.args[2] & PROT_EXEC_BIT;
 	return 0;
 }
 

@@ -281,13 +281,17 @@ def expect_no_losses(report):
 # -- what is attached ------------------------------------------------------------------------------
 
 
-def ids(kind):
-    """Ids of all BPF objects of the machine: "prog", "link" or "map"."""
+def rows(kind):
+    """What bpftool says of all BPF objects of the machine: "prog", "link" or "map"."""
     tool = next((path for path in ("/usr/sbin/bpftool", "/usr/local/sbin/bpftool")
                  if os.path.exists(path)), "bpftool")
     output = subprocess.run([tool, "-j", kind, "list"], stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, check=True, text=True).stdout
-    return {row["id"] for row in json.loads(output or "[]")}
+    return json.loads(output or "[]")
+
+
+def ids(kind):
+    return {row["id"] for row in rows(kind)}
 
 
 def bpf_objects(pid):

@@ -9,6 +9,7 @@ starts}, "maps": text}.
 import json
 import os
 import re
+import signal
 
 import gdb
 
@@ -107,6 +108,7 @@ def main():
     code = (min(row[0] for row in executable), max(row[1] for row in executable))
     print("watching", flush=True)
     gdb.execute("continue", to_string=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
     alive = gdb.selected_inferior().pid
     result = {"hits": hits, "stacks": list(stacks), "starts": starts,
               "maps": read_maps() if alive else text}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * deep [--frames 24] [--paths 1] [--calls 1000]: calls churn_mark at the end of so many frames, main's
- * included, by so many different ways (up to 16,384, which differ in the lowest seven), as often.
+ * deep [--frames 24] [--paths 1] [--calls 1000]: calls churn_mark at the end of so many frames,
+ * main's included, by so many different ways (up to 16,384, which differ in the lowest seven), as
+ * often.
  *
  * Truth: sites (nothing is held); calls.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * handler [--rounds 100]: blocks that are asked for where stacks are hard to follow: in signal handlers,
- * on the stack that was interrupted and on another one, and below a hundred frames.
+ * handler [--rounds 100]: blocks that are asked for where stacks are hard to follow: in signal
+ * handlers, on the stack that was interrupted and on another one, and below a hundred frames.
  *
  * Truth: sites.
  */

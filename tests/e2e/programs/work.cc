@@ -4,7 +4,10 @@ namespace made
 {
 template <typename T, int n> struct array {
 	T items[n];
-	constexpr const T &operator[](int i) const { return items[i]; }
+	constexpr const T &operator[](int i) const
+	{
+		return items[i];
+	}
 };
 template <int n> struct factorial {
 	static constexpr long value = n * factorial<n - 1>::value;
@@ -28,9 +31,12 @@ struct base {
 };
 struct square : base {
 	long side = 3;
-	long area() const override { return side * side; }
+	long area() const override
+	{
+		return side * side;
+	}
 };
-}
+} // namespace made
 static_assert(made::factorial<12>::value == 479001600);
 constexpr made::array<int, 4> numbers{ { 1, 2, 3, 4 } };
 int main(int argc, char **argv)

@@ -12,8 +12,13 @@ namespace
 std::vector<std::map<std::string, long>> kept;
 
 struct counter {
-	explicit counter(std::map<std::string, long> &counts) : counts(counts) {}
-	void operator()(int i) { counts["a name too long to be kept within " + std::to_string(i)]++; }
+	explicit counter(std::map<std::string, long> &counts) : counts(counts)
+	{
+	}
+	void operator()(int i)
+	{
+		counts["a name too long to be kept within " + std::to_string(i)]++;
+	}
 	std::map<std::string, long> &counts;
 };
 
@@ -26,7 +31,7 @@ long count(int depth)
 		kept.clear();
 	return (long)kept.size();
 }
-}
+} // namespace
 
 extern "C" JNIEXPORT jlong JNICALL Java_JavaNative_leakBlocks(JNIEnv *env, jclass type, jint depth)
 {
