@@ -7,7 +7,7 @@
 ##                  sanitizers, san-unit, san-golden, san-unwind, san-e2e
 ## make fuzz        feeds each parser FUZZ_RUNS=20000 hostile inputs, or for FUZZ_SECONDS=n
 ## make golden-refresh  draws the expected reports anew
-## make bench       measures the cost in the target, beside bpftrace's, and the walk of a heap (as root)
+## make bench       measures the cost in the target, of a walk, of an attach, and the walk of a heap (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
 ## make prove       lists the long proofs; PART=NAME runs one, or goes on with it (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
@@ -226,6 +226,8 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
 
+bench_programs := $(addprefix $(O)/bench/,walks walks.o) $(addprefix $(O)/tests/targets/,deep deep-nofp)
+
 # What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
 sanitized_suites := san-unit san-golden san-unwind san-e2e
@@ -238,7 +240,8 @@ programs-fuzz:
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(addprefix $(O)/tests/targets/,spin mappings heap_walk)
+programs-bench: $(O)/unfreed $(bench_programs) \
+	$(addprefix $(O)/tests/targets/,spin mappings heap_walk many_blocks)
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
@@ -277,6 +280,8 @@ bench:
 	$(Q)python3 bench/bench.py $(O)
 	$(Q)python3 bench/map.py $(O)
 	$(Q)python3 bench/heap.py $(O)
+	$(Q)python3 bench/walks.py $(O)
+	$(Q)python3 bench/latency.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
@@ -305,6 +310,21 @@ check-fresh:
 	$(Q)contrib/deps.sh fresh
 	$(Q)tests/fresh
 
+# What a walk costs, by itself: walks.bpf.c with the tool's own walk.
+$(O)/bench/walks.bpf.o: bench/walks.bpf.c $(O)/flags
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_$(ARCH)) -Ibpf -MMD -MP -c $< -o $@
+
+$(O)/bench/walks.o: $(O)/bpf/state.bpf.o $(O)/bpf/unwind.bpf.o $(O)/bench/walks.bpf.o
+	$(call say,LINKBPF,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(O)/bench/walks: bench/walks.c $(O)/flags
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(all_cflags) $(all_ldflags) -o $@ $< $(libraries)
+
 # -- the house --------------------------------------------------------------------------------------
 
 .PHONY: deps install uninstall format clean help
@@ -332,4 +352,4 @@ help:
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
 	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d \
-	$(O)/tests/golden/footprint.d
+	$(O)/tests/golden/footprint.d $(O)/bench/walks.bpf.d

@@ -23,7 +23,7 @@ enum {
 /* Goes to the caller's frame. Its pc was read from below its sp. */
 static __always_inline int arrive(struct walk *walk, __u64 sp, __u64 bp, __u64 pc)
 {
-	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+	for (int i = 0; i < ABI_MAX_OPEN_CALLS && walk->has_taken; i++) {
 		if (walk->taken[i].slot == sp - 8)
 			pc = walk->taken[i].return_address;
 	}
@@ -187,7 +187,8 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	walk->fresh = registers->fresh;
 	walk->found_jvm = 0;
 	walk->span_bytes = 0;
-	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+	walk->has_taken = thread->depth > 0;
+	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS && walk->has_taken; i++) {
 		bool is_open = i < thread->depth;
 
 		walk->taken[i].slot = is_open ? thread->calls[i].slot : 0;

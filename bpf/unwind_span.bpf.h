@@ -12,7 +12,8 @@ enum {
 	WALK_SLOTS = 4, /* walks that may have preempted one another on a CPU */
 	SPAN_WORDS = 512,
 	SPAN_PAGE = 4096, /* what is readable is so up to a multiple of it */
-	SPAN_MIN = 1024, /* bytes wanted of a page, or else some of the next one too */
+	SPAN_MIN = 512, /* bytes wanted of a page, or else some of the next one too */
+	SPAN_NEXT = 1024,
 };
 
 struct walk {
@@ -31,6 +32,7 @@ struct walk {
 	__u8 follows_bp; /* the frame was reached by a frame pointer */
 	__u8 fresh; /* take no cached rules */
 	__u8 found_jvm; /* a rule was searched for in a JVM's code */
+	__u8 has_taken; /* there is something in: */
 	struct {
 		__u64 slot;
 		__u64 return_address;
@@ -87,7 +89,7 @@ static __always_inline void walk_release(struct walk *walk)
 __noinline int unwind_fill(__u32 slot, __u64 address)
 {
 	__u64 in_page = SPAN_PAGE - (address & (SPAN_PAGE - 8));
-	__u64 bytes = SPAN_MIN;
+	__u64 bytes = in_page < SPAN_MIN ? SPAN_NEXT : in_page;
 	struct walk *walk = walk_at(slot);
 
 	if (!walk)

@@ -8,7 +8,6 @@ coming off), eventually() asks until a deadline.
 
 import contextlib
 import functools
-import glob
 import json
 import os
 import re
@@ -133,15 +132,6 @@ def why_not_here():
     except (OSError, subprocess.CalledProcessError, ValueError) as error:
         return f"no BPF here: {error}"
     return None
-
-
-def jvms(root="/"):
-    """Path below root of each java that is installed there, by the name of its folder."""
-    found = {}
-    for folder in sorted(glob.glob(os.path.join(root, "usr/lib/jvm/*"))):
-        if os.path.exists(os.path.join(folder, "bin/java")) and not os.path.islink(folder):
-            found[os.path.basename(folder)] = "/" + os.path.relpath(folder, root) + "/bin/java"
-    return found
 
 
 # In the order of their bits (capabilities(7)).

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """unfreed trace of HotSpot JVMs: stacks are complete, and say what the JVM itself says."""
 
-import glob
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import lib
+from jvms import JVMS, ROOT, compile_target
 from lib import case, expect, expect_equal
 
 INFLATER = "java.util.zip.Inflater.<init>"
@@ -24,30 +23,6 @@ MODES = {
     "mixed": (WARM,),
     "frame pointers": (WARM, "-XX:+PreserveFramePointer"),
 }
-
-
-ROOT = os.environ.get("JAVA_ROOT", "/")  # where JVMs are looked for: perhaps another system's root
-
-
-JVMS = lib.jvms(ROOT)
-
-
-def compile_target(name):
-    """The folder with a target's classes."""
-    folder = os.path.join(lib.BUILD, "tests/targets/java")
-    source = os.path.join(lib.TOP, f"tests/targets/{name}.java")
-    made = os.path.join(folder, f"{name}.class")
-    if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
-        try:
-            subprocess.run(["javac", "-nowarn", "--release", "8", "-d", folder, source],
-                           check=True, stderr=subprocess.PIPE, text=True)
-        except FileNotFoundError as error:
-            raise lib.Skip("no javac") from error
-    if ROOT == "/":
-        return folder
-    for path in glob.glob(os.path.join(folder, "*.class")):
-        shutil.copy(path, os.path.join(ROOT, "tmp"))
-    return "/tmp"
 
 
 def java_frames(site):

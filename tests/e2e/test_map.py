@@ -21,6 +21,7 @@ import time
 
 import lib
 import runtimes
+from jvms import JVMS
 from lib import case, expect, expect_equal
 
 SECONDS = 60
@@ -77,7 +78,6 @@ console.log("ready"); process.stdin.resume();
 """
 
 FOLDER = None
-JVMS = lib.jvms()
 
 
 # -- programs --------------------------------------------------------------------------------------
