@@ -31,7 +31,8 @@ BREAKPOINTS = 4  # that x86-64 has in hardware
 # Code without call frame information: gdb guesses from there on. unfreed follows frame pointers, which
 # V8 keeps (its frame-constants.h).
 GUESSED = re.compile(r"Builtins_|\[anonymous\]")
-WARMS_UP = {"node"}  # does much but once: of its stacks, those that two traces have seen
+# These do much but once, filling caches: of their stacks, those that two traces have seen.
+WARMS_UP = {"node", "postgres"}
 ROUNDS = 2  # of work under gdb: not all of it happens each time
 INTERRUPT_SECONDS = 3
 SECONDS = 600  # for one program under gdb
