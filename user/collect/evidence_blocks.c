@@ -54,7 +54,7 @@ static uint64_t musl_group(const struct head *head)
 {
 	uint64_t meta[5];
 
-	if (head->words[0] % 8 ||
+	if (head->words[0] < head->evidence->page_bytes || head->words[0] % 8 ||
 	    !evidence_read(head->evidence, head->words[0], meta, sizeof(meta)))
 		return 0;
 	return meta[2] == head->address ? meta[4] >> 12 << 12 : 0;
