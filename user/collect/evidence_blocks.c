@@ -54,7 +54,7 @@ static uint64_t musl_group(const struct head *head)
 {
 	uint64_t meta[5];
 
-	if (head->words[0] % 8 ||
+	if (head->words[0] < head->evidence->page_bytes || head->words[0] % 8 ||
 	    !evidence_read(head->evidence, head->words[0], meta, sizeof(meta)))
 		return 0;
 	return meta[2] == head->address ? meta[4] >> 12 << 12 : 0;
@@ -176,6 +176,34 @@ static void claim_pieces(struct head *head, const struct map *map)
 	}
 }
 
+/* -- PartitionAlloc ---------------------------------------------------------------------------- */
+
+enum { SUPER_PAGE_BYTES = 2 << 20, PAYLOAD_OFFSET = 16 << 10 };
+
+static bool is_plain_at(const struct smap *smap, uint64_t start, uint64_t end, bool writable)
+{
+	return classify_is_plain(&smap->map) && smap->map.start >= start && smap->map.end == end &&
+	       smap->map.writable == writable && (writable || !smap->map.readable);
+}
+
+/*
+ * Chromium's PartitionAlloc says nothing at the start of its memory; its super pages have a shape
+ * of their own (partition_alloc_constants.h): aligned to 2 MiB, a guard, a page about the slots,
+ * another guard, and 16 KiB on the slots themselves.
+ */
+static void claim_super_page(struct evidence *evidence, const struct smap *smap)
+{
+	uint64_t start = smap->map.start - PAYLOAD_OFFSET, end = start + SUPER_PAGE_BYTES;
+
+	if (smap->map.start % SUPER_PAGE_BYTES != PAYLOAD_OFFSET || !smap->map.writable ||
+	    !is_plain_at(&smap[-1], start, smap->map.start, false) ||
+	    !is_plain_at(&smap[-2], start, smap[-1].map.start, true))
+		return;
+	/* One that is larger than a super page is a single block. */
+	claims_add(&evidence->claims, start, smap->map.end > end ? smap->map.end : end,
+		   CLASS_OTHER_ALLOCATOR, "PartitionAlloc");
+}
+
 static bool is_candidate(const struct smap *smap)
 {
 	return classify_is_plain(&smap->map) && smap->map.readable && smap->rss_bytes;
@@ -205,6 +233,8 @@ void evidence_blocks(struct evidence *evidence)
 		claim_heaps(evidence, &smap->map);
 		claim_pieces(&heads[used++], &smap->map);
 	}
+	for (size_t i = 2; i < count; i++)
+		claim_super_page(evidence, &evidence->smaps->rows.items[i]);
 	mem_free(heads);
 	mem_free(pieces);
 }

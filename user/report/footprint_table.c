@@ -406,6 +406,8 @@ static void write_head(const struct page *page, const struct footprint *footprin
 		  units_format_count(count, footprint->processes.count),
 		  units_format_bytes(rss, footprint->total.rss_bytes),
 		  units_format_bytes(pss, footprint->total.pss_bytes));
+	page_item(page, "stall", "%s at most: so long may a mapping call have waited for this",
+		  units_format_time(count, footprint->longest_stall_ns));
 	vec_for_each (note, &footprint->notes)
 		page_item(page, "note", "%s", *note);
 }
