@@ -161,7 +161,7 @@ $(O)/dist/unfreed: $(objects) $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
-		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lc -liberty
+		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lm -lc -liberty
 
 $(packages) &: $(O)/dist/unfreed $(man_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))
@@ -188,7 +188,7 @@ $(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
 
-$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/libunfreed.a
+$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/tests/golden/footprint.o $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
@@ -238,7 +238,7 @@ programs-fuzz:
 programs-golden: $(O)/tests/golden/render
 programs-e2e: $(O)/unfreed $(target_programs)
 programs-demo: $(O)/unfreed $(O)/tests/targets/leaker
-programs-bench: $(O)/unfreed $(O)/tests/targets/spin $(O)/tests/targets/heap_walk
+programs-bench: $(O)/unfreed $(addprefix $(O)/tests/targets/,spin mappings heap_walk)
 programs-dist: $(packages)
 bpf-arm64: $(arm64_objects)
 $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
@@ -275,6 +275,7 @@ bench:
 	$(Q)contrib/deps.sh build bench
 	$(Q)+$(MAKE) -j$(jobs) programs-bench
 	$(Q)python3 bench/bench.py $(O)
+	$(Q)python3 bench/map.py $(O)
 	$(Q)python3 bench/heap.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
@@ -285,7 +286,8 @@ $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
 $(O)/tests/vm/verify.o: | $(skeleton)
 
 check-vm:
-	$(Q)contrib/deps.sh build vm
+	$(Q)contrib/deps.sh build
+	$(Q)contrib/deps.sh vm || echo 'check-vm: goes on with what is there' >&2
 	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
 	$(Q)O=$(O) tests/vm/run $(KERNELS)
 
@@ -329,4 +331,5 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d \
+	$(O)/tests/golden/footprint.d

@@ -162,6 +162,7 @@ enum abi_loss {
 	LOSS_FAR_ADDRESSES, /* blocks above 2^48: there is no room for such in a key */
 	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
+	LOSS_MAPPING_CALLS, /* mapping calls of which the kernel showed only an end, or none */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
 	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */

@@ -409,18 +409,6 @@ struct no_programs_map {
 struct no_programs_map no_programs SEC(".maps");
 struct no_programs_map no_session_programs SEC(".maps");
 
-/*
- * Keeps the program's variables on the stack of its thread. Since 6.13 (e00931c02568) those of a
- * program with much of them lie in memory of the CPU, which the next thread overwrites that hits a
- * uprobe there: on a preemptible kernel a probe may be preempted. That kernel oopses (seen on
- * 7.3.4). A program with a tail call is left alone, also when it is never run.
- */
-static __always_inline void stay_on_stack(void *ctx, void *empty)
-{
-	if (run_config.never)
-		bpf_tail_call(ctx, empty, 0);
-}
-
 /* bpf_get_attach_cookie: since 5.15, 7adfc6c9b315. */
 static __always_inline struct abi_probe probe_of(struct pt_regs *ctx, __u64 mm)
 {

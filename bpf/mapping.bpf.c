@@ -2,10 +2,18 @@
 /*
  * The system calls that give and take address space. Each successful one of a target becomes a
  * record in the ring, its stack sent before it; user space keeps the intervals.
+ *
+ * From 7.2 on (trace_call_bpf_faultable) a program here can be preempted, and until its thread runs
+ * again the kernel passes over it for all other threads of that CPU, as if it were recursion. So
+ * there are copies, attached one behind the other: the first one that runs does the work. What a
+ * copy finds of itself or of one behind it is of an earlier call, the other side of which was lost.
+ * The work is a program of its own, loaded once: nobody is passed over where it is called.
  */
 #include "state.bpf.h"
 
 enum { PROT_EXEC_BIT = 4 };
+
+extern struct tails_map tails SEC(".maps");
 
 /* The number is 32 bits wide, with rubbish above it (struct syscall_tp_t, trace_syscalls.c). */
 static __always_inline enum abi_mapping_call mapping_call(int number)
@@ -27,26 +35,28 @@ static __always_inline enum abi_mapping_call mapping_call(int number)
 	return 0;
 }
 
-/* One program for all of sys_enter_{mmap,munmap,mremap,brk,mprotect,madvise}. */
-SEC("tracepoint")
-int mapping_enter(struct trace_event_raw_sys_enter *ctx)
+static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx, __u32 copy)
 {
 	__u64 mm = current_mm();
 	struct thread *thread;
 
 	if (frozen || !bpf_map_lookup_elem(&targets, &mm))
-		return 0;
-	count(COUNTER_SYSCALLS);
+		return;
 	thread = thread_get(mm);
 	if (!thread)
-		return 0;
+		return;
+	if (thread->pending.enters >= copy) {
+		lose(LOSS_MAPPING_CALLS, 1);
+		thread->pending.enters = 0;
+	}
+	thread->pending.enters |= copy;
+	thread->pending.exits = 0;
 	thread->pending.call = mapping_call(ctx->id);
 	thread->pending.enter_ns = bpf_ktime_get_ns();
 	bpf_probe_read_kernel(thread->pending.args, sizeof(thread->pending.args), ctx->args);
-	thread->pending.is_code = (thread->pending.call == CALL_MMAP ||
-				   thread->pending.call == CALL_MPROTECT) &&
-				  thread->pending.args[2] & PROT_EXEC_BIT;
-	return 0;
+	thread->pending.is_code =
+		(thread->pending.call == CALL_MMAP || thread->pending.call == CALL_MPROTECT) &&
+		thread->pending.args[2] & PROT_EXEC_BIT;
 }
 
 /* Books the caller's stack; 0: it could not be kept. */
@@ -73,19 +83,16 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 }
 
 SEC("tracepoint")
-int mapping_exit(struct trace_event_raw_sys_exit *ctx)
+int mapping_book(struct trace_event_raw_sys_exit *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid(), stack_id = 0;
-	__u32 tid = (__u32)pid_tgid, call;
+	__u32 tid = (__u32)pid_tgid, call = mapping_call(ctx->id);
 	struct abi_mapping *record;
 	struct thread *thread;
 
+	stay_on_stack(ctx, &tails);
 	thread = bpf_map_lookup_elem(&threads, &tid);
-	if (frozen || !thread)
-		return 0;
-	call = thread->pending.call;
-	thread->pending.call = 0;
-	if (!call || call != mapping_call(ctx->id) || (unsigned long)ctx->ret >= -4095UL)
+	if (!thread)
 		return 0;
 	/* Who gives back is not asked: only what is held has a stack. */
 	if (call != CALL_MUNMAP && call != CALL_MADVISE)
@@ -110,5 +117,52 @@ int mapping_exit(struct trace_event_raw_sys_exit *ctx)
 	bpf_ringbuf_submit(record, thread->pending.is_code ? BPF_RB_FORCE_WAKEUP : ring_flags());
 	return 0;
 }
+
+static __always_inline void leave(struct trace_event_raw_sys_exit *ctx, __u32 copy)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), call;
+	struct thread *thread;
+
+	thread = bpf_map_lookup_elem(&threads, &tid);
+	if (frozen || !thread)
+		return;
+	call = thread->pending.call;
+	thread->pending.call = 0;
+	thread->pending.enters = 0;
+	if (thread->pending.exits >= copy) {
+		lose(LOSS_MAPPING_CALLS, 1);
+		thread->pending.exits = 0;
+	}
+	thread->pending.exits |= copy;
+	if (!call || call != mapping_call(ctx->id))
+		return;
+	count(COUNTER_SYSCALLS);
+	if ((unsigned long)ctx->ret >= -4095UL)
+		return;
+	bpf_tail_call(ctx, &tails, 0);
+	lose(LOSS_MAPPING_CALLS, 1);
+}
+
+/* One pair for all of sys_{enter,exit}_{mmap,munmap,mremap,brk,mprotect,madvise}. */
+#define MAPPING_PAIR(number, suffix)                                     \
+	SEC("tracepoint")                                                \
+	int mapping_enter##suffix(struct trace_event_raw_sys_enter *ctx) \
+	{                                                                \
+		enter(ctx, 1 << number);                                 \
+		return 0;                                                \
+	}                                                                \
+	SEC("tracepoint")                                                \
+	int mapping_exit##suffix(struct trace_event_raw_sys_exit *ctx)   \
+	{                                                                \
+		leave(ctx, 1 << number);                                 \
+		return 0;                                                \
+	}
+
+MAPPING_PAIR(0, )
+MAPPING_PAIR(1, _2)
+MAPPING_PAIR(2, _3)
+MAPPING_PAIR(3, _4)
+MAPPING_PAIR(4, _5)
+MAPPING_PAIR(5, _6)
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

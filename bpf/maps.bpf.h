@@ -45,6 +45,13 @@ MAP_ARRAY(losses_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64); /* by enum abi_loss 
 MAP_ARRAY(code_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_code);
 MAP_ARRAY(rows_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_row);
 
+struct tails_map {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
 struct ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);

@@ -14,6 +14,7 @@ struct sites_map sites SEC(".maps");
 struct counters_map counters SEC(".maps");
 struct losses_map losses SEC(".maps");
 struct ring_map ring SEC(".maps");
+struct tails_map tails SEC(".maps");
 struct code_map code_table SEC(".maps");
 struct rows_map rows SEC(".maps");
 

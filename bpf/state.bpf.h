@@ -33,8 +33,21 @@ static __always_inline void lose(enum abi_loss loss, __u64 n)
 	__u32 key = loss;
 	__u64 *sum = bpf_map_lookup_elem(&losses, &key);
 
+	/* Two threads of one CPU may be at it: programs are preempted. */
 	if (sum)
-		*sum += n;
+		__sync_fetch_and_add(sum, n);
+}
+
+/*
+ * Keeps the program's variables on the stack of its thread. Since 6.13 (e00931c02568) those of a
+ * program with much of them lie in memory of the CPU, which the next thread overwrites that gets
+ * there while this one is preempted: in a uprobe, or behind a tail call. That kernel oopses (seen
+ * on 7.3.4). A program with a tail call is left alone, also when it is never run.
+ */
+static __always_inline void stay_on_stack(void *ctx, void *empty)
+{
+	if (run_config.never)
+		bpf_tail_call(ctx, empty, 0);
 }
 
 /* The state of the current thread, if its calls are of this epoch. */

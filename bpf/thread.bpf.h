@@ -32,6 +32,8 @@ struct pending_call {
 	__u64 args[5];
 	__u32 call; /* enum abi_mapping_call, 0: none */
 	__u32 is_code; /* it maps something executable */
+	__u32 enters,
+		exits; /* a bit for each copy of our programs that saw it, see mapping.bpf.c */
 };
 
 struct thread {

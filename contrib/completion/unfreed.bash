@@ -10,25 +10,28 @@ _unfreed() {
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
 	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --format --json --output --fail-over --help' ;;
+	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
+	diff) options='--format --json --output --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
 	check) options='--json --help' ;;
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace heap check --help --version'
+		words='trace map heap diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
 			words='table json folded svg'
-			[ "${COMP_WORDS[1]}" = heap ] && words='table json'
+			[ "${COMP_WORDS[1]}" = trace ] || words='table json'
 			;;
 		--events) words='heap mapping heap,mapping' ;;
+		--by) words='class process mapping' ;;
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='1% 2% 5% 10% off' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
-		-o | --output | --cgroup | --host-root)
+		-o | --output | --save | --cgroup | --host-root)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return

@@ -176,7 +176,13 @@ def target(place, program, variant, *arguments):
 
 def traced_like_untraced(place, program, variant, *arguments):
     """(report, truth) of a traced run that said and did what an untraced one does."""
-    with target(place, program, variant, *arguments) as running:
+    try:
+        untraced = target(place, program, variant, *arguments)
+    except AssertionError as failure:  # jemalloc in a static program of glibc 2.31 crashes
+        if variant.link and "-static" in variant.link:
+            raise Skip(f"not even untraced: {failure}") from failure
+        raise
+    with untraced as running:
         said, status = running.go(), running.quit()
     with target(place, program, variant, *arguments) as running:
         with lib.Trace("-p", running.pid) as trace:

@@ -8,6 +8,7 @@ coming off), eventually() asks until a deadline.
 
 import contextlib
 import functools
+import glob
 import json
 import os
 import re
@@ -132,6 +133,30 @@ def why_not_here():
     except (OSError, subprocess.CalledProcessError, ValueError) as error:
         return f"no BPF here: {error}"
     return None
+
+
+def jvms(root="/"):
+    """Path below root of each java that is installed there, by the name of its folder."""
+    found = {}
+    for folder in sorted(glob.glob(os.path.join(root, "usr/lib/jvm/*"))):
+        if os.path.exists(os.path.join(folder, "bin/java")) and not os.path.islink(folder):
+            found[os.path.basename(folder)] = "/" + os.path.relpath(folder, root) + "/bin/java"
+    return found
+
+
+# In the order of their bits (capabilities(7)).
+CAPABILITIES = """chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap
+    linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module
+    sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time
+    sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog
+    wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore""".split()
+
+
+def own_capabilities():
+    """The names of what this process may."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+        bits = int(re.search(r"^CapPrm:\s*(\w+)", status.read(), re.M)[1], 16)
+    return [name for bit, name in enumerate(CAPABILITIES) if bits >> bit & 1]
 
 
 # -- targets ---------------------------------------------------------------------------------------

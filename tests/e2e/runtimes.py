@@ -268,7 +268,7 @@ class Runc(Rig):
     def tool(self, *argv):
         return run(self.name, *argv)
 
-    def launch(self, name, argv, memory, user=0):
+    def launch(self, name, argv, memory, user=0, change=lambda spec: None):
         bundle = self.path(name)
         for folder in ("upper", "overlay", "rootfs"):
             os.makedirs(os.path.join(bundle, folder))
@@ -282,6 +282,7 @@ class Runc(Rig):
         spec["root"]["readonly"] = False
         spec["hostname"] = name
         spec["linux"]["resources"]["memory"] = {"limit": bytes_of(memory)}
+        change(spec)
         with open(os.path.join(bundle, "config.json"), "w", encoding="utf-8") as file:
             json.dump(spec, file)
         # Its output outlives runc: a pipe of ours would be waited for.

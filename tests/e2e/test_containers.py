@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """unfreed trace -c: programs of known truth in containers of every runtime that works here.
 
-Usage: test_containers.py [RUNTIME…]
+Usage: test_containers.py [RUNTIME…] [WORD…]: of these runtimes, the cases with one of the words
 """
 
 import contextlib
@@ -44,8 +44,13 @@ def trace(key, *options):
 
 def trace_while(key, action):
     """Traces the container while action() runs: the report, and what action returned."""
-    process = subprocess.Popen([lib.UNFREED, "trace", "-c", key, *WINDOW], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    return run_while([lib.UNFREED, "trace", "-c", key, *WINDOW], action)
+
+
+def run_while(command, action):
+    """The same by a command that traces."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL, text=True)
     try:
         seen = []
         for line in process.stderr:
@@ -170,13 +175,79 @@ def case_neighbour(rig):
         expect(report["heap"]["allocated_blocks"] == 0, f"{report['heap']}")
 
 
+# -- unfreed in a container ------------------------------------------------------------------------
+
+def privileged(host_pid):
+    """What changes in a container's configuration: all rights, the host's files at /host."""
+    def change(spec):
+        allowed = ["CAP_" + name.upper() for name in lib.own_capabilities()]
+        spec["process"]["capabilities"] = {kind: allowed for kind in
+                                           ("bounding", "effective", "permitted")}
+        spec["process"]["noNewPrivileges"] = False
+        spec["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
+        for key in ("maskedPaths", "readonlyPaths", "seccomp"):
+            spec["linux"].pop(key, None)
+        spec["mounts"] = [mount for mount in spec["mounts"]
+                          if mount["destination"] not in ("/sys", "/sys/fs/cgroup")]
+        spec["mounts"] += [{"destination": "/sys", "type": "none", "source": "/sys",
+                            "options": ["rbind"]},
+                           {"destination": "/host", "type": "none", "source": "/",
+                            "options": ["rbind", "rslave"]}]
+        if host_pid:
+            spec["linux"]["namespaces"] = [row for row in spec["linux"]["namespaces"]
+                                           if row["type"] != "pid"]
+    return change
+
+
+def inside(rig, container, *arguments):
+    """The command that runs unfreed in a container."""
+    return [rig.name, "exec", container.name, "/bin/unfreed", *arguments]
+
+
+def run_inside(rig, container, *arguments):
+    return subprocess.run(inside(rig, container, *arguments), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                          timeout=SECONDS)
+
+
+def case_daemon_set(rig):
+    """unfreed in a privileged container with the host's pids traces another container"""
+    place = rig.run("unfreed-place", ["/bin/sleep", "1000"], change=privileged(host_pid=True))
+    done = run_inside(rig, place, "check")
+    expect(done.returncode == 0, f"check: {done.stdout}{done.stderr}")
+    container = rig.run("unfreed-beside-place", COMMAND)
+    with contextlib.closing(Program(container)) as program:
+        report, truth = run_while(inside(rig, place, "trace", "-c", container.name,
+                                         "--host-root", "/host", *WINDOW), program.truth)
+    compare(report, truth)
+    expect(container.pid in pids_of(report), f"no pid {container.pid} in {pids_of(report)}")
+
+
+def case_own_pids(rig):
+    """unfreed in a privileged container with pids of its own traces those, and says what it misses"""
+    container = rig.run("unfreed-own", COMMAND, change=privileged(host_pid=False))
+    other = rig.run("unfreed-other", ["/bin/sleep", "1000"])
+    with contextlib.closing(Program(container)) as program:
+        for options, remedy in (((), "--host-root"), (("--host-root", "/host"), "--pid=host")):
+            done = run_inside(rig, container, "trace", "-c", other.name, "-d", "1s", *options)
+            expect(done.returncode == 1, f"status {done.returncode}: {done.stderr}")
+            expect(len(done.stderr.splitlines()) == 1 and remedy in done.stderr, done.stderr)
+        report, truth = run_while(inside(rig, container, "trace", "-p", "1", *WINDOW),
+                                  program.truth)
+    compare(report, truth)
+    expect(1 in pids_of(report), f"{pids_of(report)}: not its own pids")
+
+
 CASES = (case_known_truth, case_id_prefix, case_entered, case_stopped, case_several, case_neighbour)
+PLACES = (case_daemon_set, case_own_pids)  # by runc alone
 
 
-def check_runtime(shop, name, rootfs):
+def check_runtime(shop, name, rootfs, words):
     try:
         with shop.rig(name, rootfs) as rig:
-            for case in CASES:
+            for case in CASES + (PLACES if name == "runc" else ()):
+                if words and not any(word in case.__doc__ for word in words):
+                    continue
                 title = f"{name}: {case.__doc__}"
                 begin = time.monotonic()
                 try:
@@ -193,11 +264,12 @@ def check_runtime(shop, name, rootfs):
 
 
 def main():
-    names = sys.argv[1:] or list(runtimes.RIGS)
+    names = [word for word in sys.argv[1:] if word in runtimes.RIGS] or list(runtimes.RIGS)
+    words = [word for word in sys.argv[1:] if word not in runtimes.RIGS]
     with runtimes.workshop() as shop:
-        rootfs = shop.rootfs([TARGET])
+        rootfs = shop.rootfs([TARGET, lib.UNFREED])
         for name in names:
-            check_runtime(shop, name, rootfs)
+            check_runtime(shop, name, rootfs, words)
     done = trace("unfreed-no-such-container", "-d", "1s")
     title = "a container that does not exist is one line and status 1"
     if done.returncode == 1 and "no container 'unfreed-no-such-container'" in done.stderr:

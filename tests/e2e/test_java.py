@@ -29,16 +29,7 @@ MODES = {
 ROOT = os.environ.get("JAVA_ROOT", "/")  # where JVMs are looked for: perhaps another system's root
 
 
-def jvms():
-    """Path in ROOT of each java that is installed, by the name of its folder."""
-    found = {}
-    for folder in sorted(glob.glob(os.path.join(ROOT, "usr/lib/jvm/*"))):
-        if os.path.exists(os.path.join(folder, "bin/java")) and not os.path.islink(folder):
-            found[os.path.basename(folder)] = "/" + os.path.relpath(folder, ROOT) + "/bin/java"
-    return found
-
-
-JVMS = jvms()
+JVMS = lib.jvms(ROOT)
 
 
 def compile_target(name):

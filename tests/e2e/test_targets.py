@@ -213,6 +213,17 @@ def command_of_another_loader():
     expect_equal(report["command"], {"exit_status": 5}, "status")
 
 
+@case()
+def empty_name_is_wrong_usage():
+    # Without a privilege: an empty path that were taken for the root of all groups harms nobody.
+    for option in ("-p", "-c", "--pod", "--cgroup", "-n"):
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--clear-groups", "--bounding-set=-all", lib.UNFREED,
+             "trace", option, "", *SHORT], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+        expect_refused(done, USAGE, "empty")
+
+
 # -- names -----------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 import lib
-from lib import case, compare, expect, expect_no_losses
+from lib import case, compare, expect, expect_equal, expect_no_losses
 
 
 @case("session session", "session perf", "multi perf")
@@ -207,8 +207,13 @@ class Gdb:
         """Lets the target run, as long as nothing stops it."""
         return self.say("continue &")
 
+    def stop(self):
+        print("interrupt", file=self.process.stdin, flush=True)
+        expect(any("received signal SIGINT" in line for line in self.process.stdout),
+               "gdb does not stop the target")
+
     def detach(self):
-        self.say("interrupt")
+        self.stop()
         self.process.communicate("delete\ndetach\nquit\n", timeout=60)
 
     def __enter__(self):
@@ -217,6 +222,75 @@ class Gdb:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
+
+
+def probed_places(pid):
+    """Addresses of the probes that are on now."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        base = next(int(line.split("-")[0], 16) for line in maps if "/libc.so" in line)
+    return [base + int(place.split("+")[1], 16) for place in lib.changed_code(pid)
+            if place.startswith("libc.so")]
+
+
+def traced_under(gdb, target, meanwhile=None):
+    """(report, truth) of a target that runs under gdb."""
+    gdb.go_on()
+    with lib.Trace("-p", target.pid) as trace:
+        if meanwhile:
+            meanwhile()
+        truth = target.go()
+        report = trace.stop()
+    return report, truth
+
+
+def expect_told(report, gdb):
+    expect(any(f"traced by pid {gdb.process.pid}" in note for note in report["notes"]),
+           f"no word of the debugger: {report['notes']}")
+
+
+@case("attached", "with breakpoints on all probes", "stopped and continued")
+def beside_gdb(how):
+    with lib.Target("heap_truth", "--operations", 300) as target:
+        with lib.Trace("-p", target.pid) as trace:
+            places = probed_places(target.pid)
+            trace.stop()
+        expect(len(places) > 5, f"probes: {places}")
+        lib.eventually(lambda: lib.changed_code(target.pid), "probes left")
+        with Gdb(target.pid) as gdb:
+            if how != "attached":
+                gdb.say(*(f"break *{place}" for place in places))
+                gdb.say(*(f"ignore {i + 1} 1000000" for i in range(len(places))))
+            stop = (lambda: (gdb.stop(), gdb.go_on())) if "stopped" in how else None
+            report, truth = traced_under(gdb, target, stop)
+            gdb.detach()
+        lib.eventually(lambda: lib.changed_code(target.pid), "probes or breakpoints left")
+        expect_equal(target.quit(), 0, "exit status of the target")
+    compare(report, truth["sites"])
+    expect_no_losses(report)
+    expect_told(report, gdb)
+
+
+@case()
+def probes_that_gdb_takes_away_are_told():
+    with lib.Target("heap_truth", "--operations", 300) as target:
+        with lib.Trace("-p", target.pid) as trace:
+            places = probed_places(target.pid)
+            trace.stop()
+        lib.eventually(lambda: lib.changed_code(target.pid), "probes left")
+        with Gdb(target.pid) as gdb:
+            gdb.say(*(f"break *{place}" for place in places[:3]))
+
+            def take_away():
+                gdb.stop()
+                gdb.say("delete")
+                gdb.go_on()
+
+            report, _ = traced_under(gdb, target, take_away)
+            gdb.detach()
+        lib.eventually(lambda: lib.changed_code(target.pid), "probes or breakpoints left")
+        expect_equal(target.quit(), 0, "exit status of the target")
+    expect_equal(report["losses"]["probes_gone"], 3, "probes that are gone")
+    expect_told(report, gdb)
 
 
 if __name__ == "__main__":

@@ -568,7 +568,39 @@ def dwarf_parts(data, **other):
     return result
 
 
+# unit: low, high; namespace with children: sibling; function: low, high, origin; inlined: the same
+ABBREVIATIONS = bytes((1, 0x11, 1, 0x11, 0x01, 0x12, 0x07, 0, 0, 2, 0x39, 1, 0x01, 0x13, 0, 0,
+                       3, 0x2e, 1, 0x11, 0x01, 0x12, 0x07, 0x31, 0x13, 0, 0,
+                       4, 0x1d, 1, 0x11, 0x01, 0x12, 0x07, 0x31, 0x13, 0, 0, 0))
+UNIT, FIRST = 11, 28  # places of entries
+
+
+def dwarf_loop(title, *entries):
+    """A unit of version 4 around entries of the kinds above, their words behind them."""
+    info = u(4, 2) + u(0, 4) + b"\x08" + b"\x01" + u(0x1000, 8) + u(0x200, 8)
+    for kind, *words in entries:
+        info += u(kind, 1) + b"".join(u(word, size) for word, size in words)
+    info = u(len(info), 4) + info
+    sample("dwarf", title, b"".join(u(i, 1) + u(len(part), 2) + part for i, part in enumerate((info, ABBREVIATIONS))))
+
+
+def dwarf_loops():
+    def code(origin):
+        return (0x1000, 8), (0x200, 8), (origin, 4)
+
+    dwarf_loop("sibling-is-itself", (2, (FIRST, 4)), (0,), (0,))
+    dwarf_loop("sibling-is-the-unit", (2, (UNIT, 4)), (0,), (0,))
+    dwarf_loop("siblings-that-go-round", (2, (FIRST + 6, 4)), (0,), (2, (FIRST, 4)), (0,), (0,))
+    dwarf_loop("sibling-in-the-header", (2, (1, 4)), (0,), (0,))
+    dwarf_loop("sibling-behind-the-unit", (2, (0xfffffff0, 4)), (0,), (0,))
+    dwarf_loop("origin-is-itself", (3, *code(FIRST)), (0,), (0,))
+    dwarf_loop("origins-that-go-round", (3, *code(FIRST + 22)), (0,), (3, *code(FIRST)), (0,), (0,))
+    dwarf_loop("inlined-into-itself-without-end", (3, *code(FIRST)), *((4, *code(FIRST)) for _ in range(300)))
+    dwarf_loop("namespaces-without-end", *((2, (0x7000, 4)) for _ in range(300)))
+
+
 def dwarf(folder):
+    dwarf_loops()
     for version in 3, 4, 5:
         image = read(compiled(folder, f"-gdwarf-{version}"))
         sample("dwarf", f"version-{version}", dwarf_parts(image))

@@ -439,6 +439,8 @@ static const struct {
 	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	{ "bulk", scene_bulk },
 };
 
+int footprint_main(int argc, char **argv); /* footprint.c */
+
 int main(int argc, char **argv)
 {
 	struct report_options options = { .top = 20, .min_age_ns = S(5) };
@@ -446,6 +448,8 @@ int main(int argc, char **argv)
 	struct snapshot *snapshot;
 	size_t i;
 
+	if (argc > 2 && !strcmp(argv[1], "footprint"))
+		return footprint_main(argc, argv);
 	for (i = 3; i < (size_t)argc; i++) {
 		options.shape_all |= !strcmp(argv[i], "shaped");
 		options.color |= !strcmp(argv[i], "color");
@@ -460,6 +464,8 @@ int main(int argc, char **argv)
 		snapshot_free(snapshot);
 		return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
-	fprintf(stderr, "usage: render java|services|empty|hostile|bulk FORMAT [shaped] [color]\n");
+	fprintf(stderr,
+		"usage: render java|services|empty|hostile|bulk|footprint FORMAT [shaped] "
+		"[color]\n");
 	return 2;
 }

@@ -40,7 +40,7 @@ def end_to_end(suite, test):
     if not os.path.exists(PROGRAM):
         raise lib.Skip(f"no {PROGRAM}: make dist")
     root, versions = ready_root(suite)
-    environment = {"HOME": "/root", "LC_ALL": "C.UTF-8", "O": INSIDE,
+    environment = {"HOME": "/root", "LC_ALL": "C.UTF-8", "O": INSIDE, "PYTHONDONTWRITEBYTECODE": "1",
                    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                    "UNFREED": os.path.join("/src", os.path.relpath(PROGRAM, lib.TOP))}
     done = subprocess.run(["chroot", root, "python3", f"/src/tests/e2e/test_{test}.py"],

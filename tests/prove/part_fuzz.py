@@ -18,11 +18,13 @@ FUZZ = os.path.join(lib.TOP, "tests/fuzz")
 
 @functools.lru_cache(maxsize=None)
 def build():
-    subprocess.run(["make", "-C", lib.TOP, f"O={os.environ.get('O', 'build')}", "programs-fuzz"], check=True)
+    out = os.environ.get("O", "build")
+    subprocess.run(["make", "-C", lib.TOP, f"O={out}", "programs-fuzz"], check=True)
 
 
 def parsers():
-    known = sorted(os.path.basename(path)[len("fuzz_"):-len(".c")] for path in glob.glob(f"{FUZZ}/fuzz_*.c"))
+    known = sorted(os.path.basename(path)[len("fuzz_"):-len(".c")]
+                   for path in glob.glob(f"{FUZZ}/fuzz_*.c"))
     return os.environ.get("PARSERS", " ".join(known)).split()
 
 
@@ -30,11 +32,12 @@ def fuzz(name, seed):
     build()
     done = subprocess.run([f"{FUZZ}/run", name], stdout=subprocess.PIPE, text=True, check=False,
                           env=dict(os.environ, FUZZ_RUNS=str(STEP), FUZZ_SEED=str(seed)))
-    *_, last = done.stdout.splitlines() or [""]
-    expect(done.returncode == 0, next((line for line in done.stdout.splitlines() if line.startswith("not ok")), last))
-    commit = subprocess.run(["git", "-C", lib.TOP, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
-                            text=True, check=True).stdout.strip()
-    return {"inputs": int(re.search(r"(\d+) inputs", last)[1]), "seed": seed, "commit": commit}
+    lines = done.stdout.splitlines() or ["no output"]
+    failed = [line for line in lines if line.startswith("not ok")]
+    expect(done.returncode == 0, (failed or lines)[-1])
+    commit = subprocess.run(["git", "-C", lib.TOP, "rev-parse", "--short", "HEAD"],
+                            stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    return {"inputs": int(re.search(r"(\d+) inputs", lines[-1])[1]), "seed": seed, "commit": commit}
 
 
 def steps():

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* unfreed check: says what this kernel and these privileges allow, and what to do about the rest.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 
@@ -11,31 +10,25 @@
 #include "cmd/cmd.h"
 #include "collect/feature.h"
 #include "process/container.h"
+#include "process/rights.h"
 
-struct result {
-	const struct feature *feature;
-	bool works;
-	char *why;
-	const char *remedy;
-};
-
-static void print_table(const struct result *results, const char *kernel, size_t containers)
+static void print_table(const struct finding *findings, const char *kernel, size_t containers)
 {
 	printf("kernel %s, %zu containers found\n\n", kernel, containers);
 	for (size_t i = 0; i < feature_count; i++) {
-		const struct feature *feature = results[i].feature;
+		const struct finding *finding = &findings[i];
 
 		printf("%-7s %-20s %s\n",
-		       results[i].works	   ? "ok"
-		       : feature->required ? "MISSING"
+		       finding->works	   ? "ok"
+		       : finding->required ? "MISSING"
 					   : "no",
-		       feature->name, feature->text);
-		if (!results[i].works)
-			printf("        %s\n        -> %s\n", results[i].why, results[i].remedy);
+		       finding->feature->name, finding->feature->text);
+		if (!finding->works)
+			printf("        %s\n        -> %s\n", finding->why, finding->remedy);
 	}
 }
 
-static void print_json(const struct result *results, const char *kernel, size_t containers)
+static void print_json(const struct finding *findings, const char *kernel, size_t containers)
 {
 	struct json json;
 
@@ -46,12 +39,19 @@ static void print_json(const struct result *results, const char *kernel, size_t 
 	json_uint(&json, "containers", containers);
 	json_begin_array(&json, "features");
 	for (size_t i = 0; i < feature_count; i++) {
+		uint64_t missing = findings[i].missing;
+		const char *name;
+
 		json_begin_object(&json, NULL);
-		json_text(&json, "name", results[i].feature->name);
-		json_bool(&json, "works", results[i].works);
-		json_bool(&json, "required", results[i].feature->required);
-		json_text(&json, "why", results[i].why);
-		json_text(&json, "remedy", results[i].works ? NULL : results[i].remedy);
+		json_text(&json, "name", findings[i].feature->name);
+		json_bool(&json, "works", findings[i].works);
+		json_bool(&json, "required", findings[i].required);
+		json_text(&json, "why", findings[i].why);
+		json_text(&json, "remedy", findings[i].remedy);
+		json_begin_array(&json, "missing_capabilities");
+		while ((name = rights_next(&missing)))
+			json_text(&json, NULL, name);
+		json_end(&json);
 		json_end(&json);
 	}
 	json_end(&json);
@@ -73,28 +73,15 @@ static size_t count_containers(void)
 
 static int check_all(bool as_json)
 {
-	struct result *results = mem_array(feature_count, sizeof(*results));
-	int status = EXIT_DONE, error;
+	struct finding *findings = mem_array(feature_count, sizeof(*findings));
+	bool possible = features_try(findings);
 	struct utsname kernel;
 
 	uname(&kernel);
-	for (size_t i = 0; i < feature_count; i++) {
-		results[i].feature = &features[i];
-		error = features[i].try();
-		results[i].works = !error;
-		results[i].remedy = features[i].by_bpf && (error == -EPERM || error == -EACCES)
-					    ? feature_rights
-					    : features[i].remedy;
-		if (!results[i].works)
-			results[i].why = mem_string(error_message());
-		if (!results[i].works && features[i].required)
-			status = EXIT_FAILED;
-	}
-	(as_json ? print_json : print_table)(results, kernel.release, count_containers());
-	for (size_t i = 0; i < feature_count; i++)
-		mem_free(results[i].why);
-	mem_free(results);
-	return status;
+	(as_json ? print_json : print_table)(findings, kernel.release, count_containers());
+	findings_free(findings);
+	mem_free(findings);
+	return possible ? EXIT_DONE : EXIT_FAILED;
 }
 
 int cmd_check(int argc, char **argv)

@@ -23,6 +23,9 @@ int cmd_check(int argc, char **argv);
 /* Prints "unfreed: sentence" to stderr; the sentence is error_message(). Returns status. */
 int cmd_fail(int status);
 
+/* An option_row's parse for commands with two formats: "json" sets the bool at json. */
+int cmd_parse_format(const char *argument, void *json);
+
 /*
  * Parses argv of a command. --help prints usage, about and rows, and sets *status to EXIT_DONE.
  * Returns the index of the first word that is no option, or -1: the command ends with *status.

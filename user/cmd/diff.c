@@ -40,7 +40,10 @@ int cmd_diff(int argc, char **argv)
 {
 	struct diff_options options = { 0 };
 	const struct option_row rows[] = {
-		{ "json", 0, NULL, "as JSON", OPTION_FLAG, &options.as_json, NULL, NULL },
+		{ "format", 'f', "FORMAT", "table, json (table)", OPTION_CALL, &options.as_json,
+		  cmd_parse_format, NULL },
+		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &options.as_json, NULL,
+		  NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &options.output,
 		  NULL, NULL },
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &options.help, NULL, NULL },

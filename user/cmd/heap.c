@@ -17,16 +17,6 @@
 
 enum { POLL_MS = 100 };
 
-static int parse_format(const char *argument, void *value)
-{
-	bool *json = value;
-
-	*json = !strcmp(argument, "json");
-	return *json || !strcmp(argument, "table")
-		       ? 0
-		       : error_set(-EINVAL, "no format '%s': table, json", argument);
-}
-
 static int take_options(struct heap_options *options, int argc, char **argv, int *status)
 {
 	const struct option_row rows[] = {
@@ -40,7 +30,7 @@ static int take_options(struct heap_options *options, int argc, char **argv, int
 		{ "peek", 0, "SIZE|ADDRESS", "show what is in blocks of a size, or in one",
 		  OPTION_CALL, &options->peek, peek_parse, NULL },
 		{ "format", 'f', "FORMAT", "table, json (table)", OPTION_CALL, &options->json,
-		  parse_format, NULL },
+		  cmd_parse_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &options->json, NULL, NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING,
 		  &options->output, NULL, NULL },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The table of commands, and what they share. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,14 @@ int cmd_fail(int status)
 {
 	fprintf(stderr, "unfreed: %s\n", error_message());
 	return status;
+}
+
+int cmd_parse_format(const char *argument, void *json)
+{
+	*(bool *)json = !strcmp(argument, "json");
+	if (*(bool *)json || !strcmp(argument, "table"))
+		return 0;
+	return error_set(-EINVAL, "no format '%s': table, json", argument);
 }
 
 int cmd_options(const struct option_row *rows, const char *usage, const char *about, int argc,

@@ -14,6 +14,14 @@ int target_options_given(const struct target_spec *spec)
 
 int target_options_check(const struct target_spec *spec)
 {
+	const char *const names[] = { spec->pids, spec->container, spec->pod, spec->cgroup,
+				      spec->comm };
+
+	/* Empty, a control group's path would be that of the whole machine. */
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i] && !*names[i])
+			return error_set(-EINVAL, "the target has an empty name");
+	}
 	if (spec->pids && spec->pids[strspn(spec->pids, "0123456789,")])
 		return error_set(-EINVAL, "--pid: '%s' is not a list of pids", spec->pids);
 	return 0;

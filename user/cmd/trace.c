@@ -52,6 +52,21 @@ static void progress(const struct run *run, bool done)
 			units_format_time(end, trace->duration_ns));
 }
 
+/* While the names are looked up. */
+static void show_fetching(const char *name)
+{
+	char text[256];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (!name) {
+		fputs("\r\033[K", stderr);
+		return;
+	}
+	text_escape(text, sizeof(text), name);
+	fprintf(stderr, "\rfetching debug information of %s\033[K", text);
+}
+
 /* -- the report -------------------------------------------------------------------------------- */
 
 static int write_report(struct run *run, bool last, const char *ended_by)
@@ -192,6 +207,7 @@ static int start(struct run *run)
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
 	options.members = &run->target;
+	options.fetching = show_fetching;
 	return collect_start(&run->collect, &options);
 }
 

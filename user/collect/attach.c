@@ -227,6 +227,52 @@ int watched_attach(struct watched *watched, const struct watched_programs *progr
 	return error;
 }
 
+/* Where the code is again what its file has. What cannot be read is not known to be gone. */
+static bool probe_is_gone(const struct watched *watched, const struct code *code,
+			  const struct sandbox_probe *probe)
+{
+	uint64_t address = code->bias + probe->function_address + probe->skip_bytes;
+	uint8_t in_file, in_memory;
+
+	return address >= code->start && address < code->end &&
+	       pread(code->image->fd, &in_file, 1, (off_t)probe->probe_offset) == 1 &&
+	       !proc_read_memory(watched->pid, address, &in_memory, 1) && in_file == in_memory;
+}
+
+/* Between windows they are meant to be gone. */
+static bool is_on(const struct watched *watched, const struct image *image)
+{
+	vec_for_each (attached, &watched->attached) {
+		if (attached->image == image)
+			return attached->on;
+	}
+	return false;
+}
+
+/* Of several names of one address. */
+static bool is_first(const struct image *image, const struct placed *placed)
+{
+	const struct placed *first = image->probes.items;
+
+	while (first->probe.probe_offset != placed->probe.probe_offset)
+		first++;
+	return first == placed;
+}
+
+uint32_t watched_probes_gone(const struct watched *watched)
+{
+	uint32_t gone = 0;
+
+	vec_for_each (code, &watched->code) {
+		if (!code->image || !is_on(watched, code->image))
+			continue;
+		vec_for_each (placed, &code->image->probes)
+			gone += is_first(code->image, placed) &&
+				probe_is_gone(watched, code, &placed->probe);
+	}
+	return gone;
+}
+
 bool watched_has_allocator(const struct watched *watched)
 {
 	vec_for_each (code, &watched->code) {

@@ -18,6 +18,8 @@
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
 
+enum { NOTES_MAX = 64 }; /* thousands of processes must not fill the report */
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -55,12 +57,15 @@ void collect_note(struct collect *collect, const char *format, ...)
 		if (!strcmp(*note, text))
 			return;
 	}
-	*vec_add(&collect->notes) = mem_string(text);
+	if (collect->notes.count < NOTES_MAX)
+		*vec_add(&collect->notes) = mem_string(text);
+	else
+		collect->notes_left_out++;
 }
 
 /* -- starting ---------------------------------------------------------------------------------- */
 
-static int keep_link(struct collect *collect, int fd)
+int collect_keep_link(struct collect *collect, int fd)
 {
 	if (fd < 0)
 		return fd;
@@ -82,35 +87,9 @@ static int attach_process_events(struct collect *collect)
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !error; i++)
-		error = keep_link(collect, link_raw_tracepoint(bpf_program__fd(rows[i].program),
-							       rows[i].name));
-	return error;
-}
-
-static int attach_mapping(struct collect *collect)
-{
-	static const char *const calls[] = { "mmap", "munmap",	 "mremap",
-					     "brk",  "mprotect", "madvise" };
-	struct unfreed *skeleton = collect->skeleton;
-	double before_ns = collect_syscall_ns(), tax_ns;
-	int error = 0;
-
-	/* Exits first: an exit without its entry is ignored, an entry without its exit would stay.
-	 */
-	for (size_t i = 0; i < 2 * sizeof(calls) / sizeof(calls[0]) && !error; i++) {
-		bool enter = i % 2;
-		char name[32];
-
-		snprintf(name, sizeof(name), "sys_%s_%s", enter ? "enter" : "exit", calls[i / 2]);
-		error = keep_link(
-			collect,
-			link_tracepoint(bpf_program__fd(enter ? skeleton->progs.mapping_enter
-							      : skeleton->progs.mapping_exit),
-					"syscalls", name));
-	}
-	/* Below zero by noise, or because another tracer has left: too little to be seen. */
-	tax_ns = collect_syscall_ns() - before_ns;
-	collect->syscall_tax_ns = tax_ns > 0 ? tax_ns : 0;
+		error = collect_keep_link(collect,
+					  link_raw_tracepoint(bpf_program__fd(rows[i].program),
+							      rows[i].name));
 	return error;
 }
 
@@ -119,7 +98,7 @@ static int attach_counting(struct collect *collect)
 	int error = 0;
 
 	if (collect->options.mapping)
-		error = attach_mapping(collect);
+		error = collect_attach_mapping(collect);
 	if (!error && collect->options.heap)
 		error = collect_attach_heap(collect);
 	if (error)
@@ -296,6 +275,9 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	governor_report(collect, snapshot);
 	vec_for_each (note, &collect->notes)
 		snapshot_note(snapshot, "%s", *note);
+	if (collect->notes_left_out)
+		snapshot_note(snapshot, "%llu times more there was something to note",
+			      (unsigned long long)collect->notes_left_out);
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;

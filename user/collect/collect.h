@@ -27,6 +27,8 @@ struct collect_options {
 	double budget_share; /* of the target's time that probes may take; 0: no limit */
 	uint64_t min_age_ns; /* what counts as young in snapshots */
 	bool frame_pointers_only; /* no unwind tables */
+	void (*fetching)(
+		const char *name); /* a debug file is waited for; NULL: no more. May be NULL */
 	bool method_given; /* else the best that works */
 	enum link_method method;
 };

@@ -146,38 +146,65 @@ static uint64_t claim_piece(const struct head *head)
 	return 0;
 }
 
-static void claim_pieces(struct evidence *evidence, const struct map *map)
+/* From the start of a mapping, whose first bytes are in the head. */
+static void claim_pieces(struct head *head, const struct map *map)
 {
-	struct head head = { .evidence = evidence, .address = map->start, .end = map->end };
+	struct evidence *evidence = head->evidence;
 
-	while (head.address < map->end) {
-		size_t next = claims_seek(&evidence->claims, head.address);
+	head->address = map->start;
+	while (head->address < map->end) {
+		size_t next = claims_seek(&evidence->claims, head->address);
 		const struct claim *claim = next < evidence->claims.rows.count
 						    ? &evidence->claims.rows.items[next]
 						    : NULL;
 		uint64_t bytes;
 
-		if (claim && claim->start <= head.address) {
-			head.address = claim->end;
-			continue;
+		if (claim && claim->start <= head->address) {
+			head->address = claim->end;
+			bytes = 0;
+		} else {
+			head->end = claim && claim->start < map->end ? claim->start : map->end;
+			bytes = claim_piece(head);
+			if (!bytes)
+				break;
 		}
-		head.end = claim && claim->start < map->end ? claim->start : map->end;
+		head->address += bytes;
 		/* A piece's first page may never have been touched: Python's pools begin later. */
-		if (!evidence_read(evidence, head.address, head.words, sizeof(head.words)))
-			memset(head.words, 0, sizeof(head.words));
-		bytes = claim_piece(&head);
-		if (!bytes)
-			break;
-		head.address += bytes;
+		if (head->address < map->end &&
+		    !evidence_read(evidence, head->address, head->words, sizeof(head->words)))
+			memset(head->words, 0, sizeof(head->words));
 	}
+}
+
+static bool is_candidate(const struct smap *smap)
+{
+	return classify_is_plain(&smap->map) && smap->map.readable && smap->rss_bytes;
 }
 
 void evidence_blocks(struct evidence *evidence)
 {
+	size_t count = evidence->smaps->rows.count, used = 0;
+	struct resident_piece *pieces = mem_array(count, sizeof(*pieces));
+	struct head *heads = mem_array(count, sizeof(*heads));
+
 	vec_for_each (smap, &evidence->smaps->rows) {
-		if (!classify_is_plain(&smap->map) || !smap->map.readable || !smap->rss_bytes)
+		if (!is_candidate(smap))
 			continue;
-		claim_heaps(evidence, &smap->map);
-		claim_pieces(evidence, &smap->map);
+		heads[used].evidence = evidence;
+		pieces[used] = (struct resident_piece){ smap->map.start, heads[used].words,
+							HEAD_BYTES, false };
+		used++;
 	}
+	resident_read_all(evidence->resident, pieces, used);
+	used = 0;
+	vec_for_each (smap, &evidence->smaps->rows) {
+		if (!is_candidate(smap))
+			continue;
+		if (!pieces[used].is_read)
+			memset(heads[used].words, 0, HEAD_BYTES);
+		claim_heaps(evidence, &smap->map);
+		claim_pieces(&heads[used++], &smap->map);
+	}
+	mem_free(heads);
+	mem_free(pieces);
 }

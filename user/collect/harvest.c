@@ -105,27 +105,35 @@ static const char *probed_symbol(const struct stack_frame *frame)
 
 typedef VEC(struct frame) frame_list;
 
+/* Java's own methods are in none. */
+static const char *module_of(const struct stack_frame *from, const struct named *named)
+{
+	if (from->image && named != from->made)
+		return from->image->path;
+	return from->image || from->path ? "[perf map]" : NULL;
+}
+
 static void add_frames(struct harvest *harvest, const struct stack_frame *from, frame_list *frames)
 {
 	struct snapshot *snapshot = harvest->snapshot;
 	const struct named *named;
 	struct frame *frame;
 
-	if (!from->image && !from->java) {
+	named = from->made;
+	if (from->image && (!named || !named->frames.count))
+		named = names_get(harvest->collect->names, from->image, from->address);
+	if (!named || !named->frames.count) {
 		frame = vec_add(frames);
 		frame->module = snapshot_string(snapshot, from->path);
 		frame->offset = from->address;
 		return;
 	}
-	named = from->java;
-	if (!named)
-		named = names_get(harvest->collect->names, from->image, from->address);
-	for (size_t i = 0; named && i < named->frames.count; i++) {
+	for (size_t i = 0; i < named->frames.count; i++) {
 		const struct named_frame *one = &named->frames.items[i];
 
 		frame = vec_add(frames);
 		frame->name = snapshot_string(snapshot, one->name);
-		frame->module = snapshot_string(snapshot, from->image ? from->image->path : NULL);
+		frame->module = snapshot_string(snapshot, module_of(from, named));
 		frame->offset = from->address;
 		frame->file = snapshot_string(snapshot, one->file);
 		frame->line = one->line;
@@ -302,6 +310,14 @@ static void want_names(struct names *names, struct watched *watched)
 	}
 }
 
+/* While a window is open, the ring must be emptied: there is no time to wait for a server. */
+static void resolve_names(struct collect *collect)
+{
+	if (collect->frozen)
+		collect_fetch(collect);
+	names_resolve(collect->names);
+}
+
 static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
 {
 	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
@@ -320,7 +336,7 @@ static void add_running(struct harvest *harvest)
 		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
 		want_names(collect->names, watched);
 	}
-	names_resolve(collect->names);
+	resolve_names(collect);
 	vec_for_each (watched, &collect->watched) {
 		serving_reset(*watched);
 		add_sites(harvest, *watched, harvest->moment.now_ns);
@@ -338,7 +354,7 @@ static void add_ended(struct harvest *harvest)
 		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
 		want_names(collect->names, *watched);
 	}
-	names_resolve(collect->names);
+	resolve_names(collect);
 	vec_for_each (watched, &collect->ended)
 		add_sites(harvest, *watched, (*watched)->end_ns);
 }
@@ -369,8 +385,14 @@ static void add_process(struct snapshot *snapshot, const struct watched *watched
 	process->state = states[watched->state];
 	process->exit = exit_text(snapshot, watched);
 	process->allocator = snapshot_string(snapshot, allocators);
-	if (watched->state == WATCHED_RUNNING && !proc_read(&proc, watched->pid))
-		process->rss_bytes = proc.rss_bytes;
+	if (watched->state != WATCHED_RUNNING || proc_read(&proc, watched->pid))
+		return;
+	process->rss_bytes = proc.rss_bytes;
+	if (proc.tracer)
+		snapshot_note(snapshot,
+			      "pid %d (%s) is traced by pid %u: a debugger's breakpoint where a "
+			      "probe is may outlast both, and end the process",
+			      (int)watched->pid, watched->comm, proc.tracer);
 }
 
 /* Of processes without an allocator, one is named for all. */
@@ -435,15 +457,17 @@ static void note_ended(struct harvest *harvest)
 
 	if (ended && !all_ended(collect))
 		snapshot_note(harvest->snapshot,
-			      "%llu processes ended in the window: what they held is given back, "
-			      "and not in the sums",
-			      (unsigned long long)ended);
+			      "%llu process%s ended in the window: what %s held is given back, and "
+			      "not in the sums",
+			      (unsigned long long)ended, ended == 1 ? "" : "es",
+			      ended == 1 ? "it" : "they");
 }
 
 /* Where calls were lost or their order was, only the maps know what is still mapped. */
 static void correct_ledgers(struct collect *collect)
 {
-	uint64_t lost = collect_loss(collect, LOSS_MAPPING_RECORDS);
+	uint64_t lost =
+		collect_loss(collect, LOSS_MAPPING_RECORDS) + collect_missed_mapping_calls(collect);
 
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING &&

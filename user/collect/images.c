@@ -10,13 +10,24 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "collect/allocators.h"
+#include "unwind/stubs.h"
 
-enum { VDSO_BYTES_MAX = 64 * 1024 };
+enum { VDSO_BYTES_MAX = 64 * 1024, PAGE_BYTES = 4096 };
+
+struct rows_place {
+	uint32_t first, count;
+};
 
 struct images {
 	struct sandbox *sandbox;
 	struct tables *tables;
 	VEC(struct image *) all;
+	struct abi_row stubs; /* the row of the last that were found */
+	uint32_t stubs_at; /* its place in the table */
+	size_t open; /* that the sandbox knows */
+	size_t open_max;
+	bool rows_full;
+	VEC(struct rows_place) dropped; /* not free yet */
 };
 
 struct images *images_new(struct sandbox *sandbox, struct tables *tables)
@@ -25,6 +36,7 @@ struct images *images_new(struct sandbox *sandbox, struct tables *tables)
 
 	images->sandbox = sandbox;
 	images->tables = tables;
+	images->open_max = IMAGES_OPEN_MAX;
 	return images;
 }
 
@@ -51,6 +63,7 @@ void images_free(struct images *images)
 	vec_for_each (image, &images->all)
 		image_free(*image);
 	vec_free(&images->all);
+	vec_free(&images->dropped);
 	mem_free(images);
 }
 
@@ -110,7 +123,8 @@ static int open_debuglink(pid_t pid, const struct image *image)
 {
 	static const char *const formats[] = { "%.*s/%s", "%.*s/.debug/%s",
 					       "/usr/lib/debug%.*s/%s" };
-	int directory = (int)(image_name(image) - image->path) - 1;
+	const char *own = proc_path(pid, image->path);
+	int directory = (int)(image_name(image) - own) - 1;
 	int fd = -ENOENT;
 
 	if (!image->info.debuglink[0] || directory < 0 || strchr(image->info.debuglink, '/'))
@@ -120,9 +134,9 @@ static int open_debuglink(pid_t pid, const struct image *image)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		path = mem_printf(formats[i], directory, image->path, image->info.debuglink);
+		path = mem_printf(formats[i], directory, own, image->info.debuglink);
 #pragma GCC diagnostic pop
-		if (strcmp(path, image->path))
+		if (strcmp(path, own))
 			fd = open_debug_path(pid, path);
 		mem_free(path);
 	}
@@ -144,6 +158,14 @@ static void find_debug_file(struct images *images, struct image *image, pid_t pi
 		close(fd);
 	fd = open_debuglink(pid, image);
 	image->debug = fd >= 0 && !sandbox_debug(images->sandbox, image->info.id, fd, -1);
+}
+
+int images_debug(struct images *images, struct image *image, int fd)
+{
+	int error = sandbox_debug(images->sandbox, image->info.id, fd, -1);
+
+	image->debug |= !error;
+	return error;
 }
 
 /* -- probes and rows --------------------------------------------------------------------------- */
@@ -268,12 +290,44 @@ static void load_rows(struct images *images, struct image *image)
 	if (sandbox_rows(images->sandbox, image->info.id, &rows))
 		return;
 	if (tables_add_rows(images->tables, rows.rows, rows.count, &image->rows_first)) {
-		image->rows_left_out = true;
+		image->rows_left_out = images->rows_full = true;
 	} else {
 		image->rows_count = (uint32_t)rows.count;
 		image->rows_base = rows.base;
+		image->rows_left_out = false;
 	}
 	free(rows.rows);
+}
+
+static bool add_stubs(struct images *images, const struct abi_row *row, uint64_t start,
+		      struct stubs_list *list)
+{
+	if (memcmp(row, &images->stubs, sizeof(*row))) {
+		if (tables_add_rows(images->tables, row, 1, &images->stubs_at))
+			return false;
+		images->stubs = *row;
+	}
+	*vec_add(list) = (struct stubs){ start, start + STUBS_BYTES, images->stubs_at };
+	return true;
+}
+
+void images_stubs(struct images *images, pid_t pid, const struct map *map, struct stubs_list *list)
+{
+	uint64_t bytes = map->end - map->start, at = 0;
+	cleanup_free uint8_t *code = NULL;
+	struct abi_row row;
+
+	if (bytes > IMAGES_STUBS_MAX)
+		bytes = IMAGES_STUBS_MAX;
+	code = mem_alloc(bytes);
+	if (bytes < STUBS_BYTES || proc_read_memory(pid, map->start, code, bytes))
+		return;
+	while (at + STUBS_BYTES <= bytes) {
+		bool is_stubs = unwind_stubs(code + at, &row) &&
+				add_stubs(images, &row, map->start + at, list);
+
+		at += is_stubs ? (uint64_t)STUBS_BYTES : PAGE_BYTES;
+	}
 }
 
 /* -- opening ----------------------------------------------------------------------------------- */
@@ -314,6 +368,7 @@ static struct image *image_open(struct images *images, pid_t pid, const struct m
 		find_families(images, image);
 		find_probes(images, image);
 		load_rows(images, image);
+		images->open++;
 	}
 	*vec_add(&images->all) = image;
 	return image;
@@ -324,9 +379,80 @@ struct image *images_get(struct images *images, pid_t pid, const struct map *map
 	if (!map->path || (!map->inode && !is_vdso(map)))
 		return NULL;
 	vec_for_each (image, &images->all) {
-		if ((*image)->inode == map->inode && (*image)->major == map->major &&
-		    (*image)->minor == map->minor && (map->inode || is_vdso(map)))
+		if (!(*image)->dropped && (*image)->inode == map->inode &&
+		    (*image)->major == map->major && (*image)->minor == map->minor &&
+		    (map->inode || is_vdso(map)))
 			return *image;
 	}
 	return image_open(images, pid, map);
+}
+
+/* -- dropping ---------------------------------------------------------------------------------- */
+
+bool images_crowded(const struct images *images)
+{
+	return images->open > images->open_max || images->rows_full;
+}
+
+void images_each(struct images *images, void (*visit)(struct image *image, void *context),
+		 void *context)
+{
+	vec_for_each (image, &images->all)
+		visit(*image, context);
+}
+
+bool image_is_idle(const struct image *image)
+{
+	return !image->used && !image->dropped && !image->probes.count;
+}
+
+static void drop(struct images *images, struct image *image)
+{
+	image->dropped = true;
+	if (image->usable) {
+		sandbox_close(images->sandbox, image->info.id);
+		images->open--;
+	}
+	image->usable = false;
+	if (image->fd >= 0)
+		close(image->fd);
+	image->fd = -1;
+	if (image->rows_count)
+		*vec_add(&images->dropped) =
+			(struct rows_place){ image->rows_first, image->rows_count };
+	image->rows_count = 0;
+}
+
+void images_drop(struct images *images, void (*visit)(const struct image *image, void *context),
+		 void *context)
+{
+	size_t kept = 0;
+
+	vec_for_each (item, &images->all) {
+		struct image *image = *item;
+
+		if (image_is_idle(image))
+			drop(images, image);
+		if (image->dropped && !image->named) {
+			visit(image, context);
+			image_free(image);
+		} else {
+			images->all.items[kept++] = image;
+		}
+	}
+	images->all.count = kept;
+	/* Where most are in use, looking for others again soon would be in vain. */
+	images->open_max = 2 * images->open > IMAGES_OPEN_MAX ? 2 * images->open : IMAGES_OPEN_MAX;
+}
+
+void images_settle(struct images *images)
+{
+	vec_for_each (place, &images->dropped)
+		tables_drop_rows(images->tables, place->first, place->count);
+	images->dropped.count = 0;
+	vec_for_each (image, &images->all) {
+		if ((*image)->rows_left_out && (*image)->usable)
+			load_rows(images, *image);
+	}
+	images->rows_full = false;
 }

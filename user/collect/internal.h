@@ -19,7 +19,7 @@ struct ring_buffer;
 /* A frame as it was when its stack arrived: mappings may change later. */
 struct stack_frame {
 	struct image *image; /* NULL: address is raw */
-	const struct named *java; /* of code in a JVM's code cache, else NULL */
+	const struct named *made; /* of code that was made at run time, else NULL */
 	uint64_t address; /* in the image, of the call: not of the return */
 	const char *path; /* of an anonymous mapping, or NULL; lives as long as collect */
 };
@@ -68,8 +68,10 @@ struct collect {
 	struct governor governor;
 	struct survivors *survivors; /* NULL: there were no windows */
 	uint64_t look_bytes; /* taken from the ring by this look into it */
-	uint64_t lost_mappings; /* records, by the time that the ledgers were corrected */
+	unsigned int pairs; /* of programs at mapping calls */
+	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
+	uint64_t notes_left_out; /* some of them more than once */
 	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
 	uint32_t probes;
 	uint32_t generation; /* of the last table of mappings: rules of older ones are void */
@@ -102,6 +104,15 @@ void collect_follow(struct collect *collect);
 
 /* Reads the code of a process again and publishes it to the kernel side. */
 int collect_refresh_code(struct collect *collect, struct watched *watched);
+
+/* Publishes the code of a process to the kernel side, as it was read last. */
+int collect_publish_code(struct collect *collect, struct watched *watched);
+
+/* drop.c: where there are too many images, lets go of those that nothing maps any more. */
+void collect_drop_images(struct collect *collect);
+
+/* fetch.c: asks debuginfod for the debug files of what is to be named, where that is wanted. */
+void collect_fetch(struct collect *collect);
 
 /* A sentence for the user, once. */
 void collect_note(struct collect *collect, const char *format, ...)
@@ -139,6 +150,15 @@ void collect_drop_code(struct collect *collect, struct watched *watched);
 
 bool collect_fill_site(struct site *site, const struct sums *sums, const struct stack *stack,
 		       uint64_t now_ns);
+/* Keeps a link until the end; negative: an error, which it returns. */
+int collect_keep_link(struct collect *collect, int fd);
+
+/* mapping.c: chooses the programs before they are loaded; attaches them. */
+void collect_configure_mapping(struct collect *collect);
+int collect_attach_mapping(struct collect *collect);
+
+/* How many calls of targets passed the programs by, or may have. */
+uint64_t collect_missed_mapping_calls(struct collect *collect);
 
 /* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
 int collect_harvest(struct collect *collect, struct snapshot *snapshot);

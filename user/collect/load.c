@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Sizes the maps, chooses the programs that this kernel takes, and loads them. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "process/rights.h"
 
 enum {
 	MAX_THREADS = 65536,
@@ -56,6 +58,21 @@ static int choose_method(struct collect *collect)
 	return 0;
 }
 
+static int not_permitted(void)
+{
+	uint64_t missing;
+	struct rights rights;
+	cleanup_free char *names = NULL;
+
+	rights_read(&rights);
+	missing = rights_missing(&rights, RIGHT(BPF) | RIGHT(PERFMON), RIGHT(SYS_ADMIN));
+	names = rights_names(missing ?: RIGHT(SYS_ADMIN));
+	return error_set(-EPERM,
+			 "not permitted to load and attach BPF programs: run as root, or with %s "
+			 "(see 'unfreed check')",
+			 names);
+}
+
 static int load_error(int error)
 {
 	char *end = strchr(last_warning, '\n');
@@ -63,9 +80,7 @@ static int load_error(int error)
 	if (end)
 		*end = '\0';
 	if (error == -EPERM) /* EACCES is the verifier's */
-		return error_set(error,
-				 "not permitted to load and attach BPF programs: run as root (see "
-				 "'unfreed check')");
+		return not_permitted();
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		return error_set(-ENOTSUP,
 				 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must "
@@ -135,8 +150,7 @@ static void configure(struct collect *collect)
 	bpf_program__set_autoload(skeleton->progs.heap_session, options->heap && session);
 	bpf_program__set_autoload(skeleton->progs.heap_return, options->heap && !session);
 	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);
-	bpf_program__set_autoload(skeleton->progs.mapping_enter, options->mapping);
-	bpf_program__set_autoload(skeleton->progs.mapping_exit, options->mapping);
+	collect_configure_mapping(collect);
 	if (collect->method == LINK_PERF)
 		return;
 	bpf_program__set_expected_attach_type(skeleton->progs.heap_session,

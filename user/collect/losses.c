@@ -50,6 +50,7 @@ static const struct counted loss_rows[LOSS_MAX] = {
 				 0 },
 	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
 	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
+	[LOSS_MAPPING_CALLS] = { "mapping_calls", "mapping calls that the kernel did not show", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
 	[LOSS_TARGETS_FULL] = { "targets_full", "processes not followed: too many at once", 0 },
 	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
@@ -58,16 +59,19 @@ static const struct counted loss_rows[LOSS_MAX] = {
 void collect_losses(struct collect *collect, struct snapshot *snapshot)
 {
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
-	uint64_t overlaps = collect->forgotten.overlaps;
+	uint64_t overlaps = collect->forgotten.overlaps, gone = 0;
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
 		struct counted *loss = vec_add(&snapshot->losses);
 
 		*loss = loss_rows[i];
-		loss->count = collect_loss(collect, i);
+		loss->count = i == LOSS_MAPPING_CALLS ? collect_missed_mapping_calls(collect)
+						      : collect_loss(collect, i);
 	}
-	vec_for_each (watched, &collect->watched)
+	vec_for_each (watched, &collect->watched) {
 		overlaps += ledger_sums((*watched)->ledger).overlaps;
+		gone += watched_probes_gone(*watched);
+	}
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "mapping_overlaps", "mapping calls whose order could not be told",
 				  overlaps };
@@ -83,6 +87,9 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
 				  collect->lost_stacks };
+	*vec_add(&snapshot->losses) = (struct counted){
+		"probes_gone", "probes that a debugger took away: calls are missed since", gone
+	};
 	*vec_add(&snapshot->losses) = (struct counted){
 		"forgotten",
 		"ended processes, whose sites were let go to make room: they are in the sums alone",

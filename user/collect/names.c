@@ -123,6 +123,25 @@ static void add_frame(size_t i, const struct sandbox_frame *frame, void *context
 	named->type = frame->inlined ? FRAME_INLINED : FRAME_NATIVE;
 }
 
+void names_forget(struct names *names, const struct image *image)
+{
+	struct entry *entry, *next;
+
+	HASH_ITER (hh, names->entries, entry, next) {
+		if (entry->key.image != image)
+			continue;
+		HASH_DEL(names->entries, entry);
+		entry_free(entry);
+	}
+}
+
+void names_images(const struct names *names, void (*visit)(struct image *image, void *context),
+		  void *context)
+{
+	vec_for_each (batch, &names->wanted)
+		visit(batch->image, context);
+}
+
 void names_resolve(struct names *names)
 {
 	vec_for_each (batch, &names->wanted) {

@@ -27,6 +27,13 @@ void names_free(struct names *names); /* NULL is legal */
 /* Notes that an image address will be asked for. */
 void names_want(struct names *names, struct image *image, uint64_t address);
 
+/* Forgets the names of an image that is to be freed. */
+void names_forget(struct names *names, const struct image *image);
+
+/* Calls visit for each image of which something is wanted. */
+void names_images(const struct names *names, void (*visit)(struct image *image, void *context),
+		  void *context);
+
 /* Resolves all that is wanted and not known yet. */
 void names_resolve(struct names *names);
 

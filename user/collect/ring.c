@@ -4,8 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "model/classes.h"
 
 /* The target's, as the kernel takes them. */
 enum { PROT_EXEC_BIT = 4, MAP_STACK_BIT = 0x20000 };
@@ -38,6 +40,11 @@ static void resolve(struct collect *collect, struct watched *watched, uint64_t a
 	frame->address = address;
 	if (!code)
 		return;
+	if (!code->image || !code->image->usable) {
+		if (!watched->jit)
+			watched->jit = jit_new(collect->sandbox, watched->pid);
+		frame->made = jit_want(watched->jit, address);
+	}
 	frame->image = code->image;
 	if (code->image)
 		frame->address = address - code->bias;
@@ -63,11 +70,11 @@ static size_t take_frames(struct collect *collect, struct watched *watched,
 			frame->address = word & ~ABI_FRAME_METHOD;
 			i++;
 			if (watched->java)
-				frame->java = java_want(watched->java, frame->address,
+				frame->made = java_want(watched->java, frame->address,
 							i < words ? record->frames[i] : 0, true);
 		} else if (watched->java && java_holds(watched->java, word - 1)) {
 			frame->address = word;
-			frame->java = java_want(watched->java, word, 0, false);
+			frame->made = java_want(watched->java, word, 0, false);
 		} else {
 			resolve(collect, watched, word - !exact, record->header.time_ns, frame);
 		}
@@ -150,7 +157,7 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		stack->allocated_bytes += mapped_bytes;
 		stack->allocated_blocks += mapped_bytes != 0;
 		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
-			stack->owner = "thread stack";
+			stack->owner = class_name(CLASS_THREAD_STACK);
 	}
 	if (is_new_code(watched, record))
 		collect_refresh_code(collect, watched);
@@ -192,4 +199,9 @@ void collect_look(struct collect *collect)
 {
 	collect->look_bytes = 0;
 	ring_buffer__consume(collect->ring);
+	vec_for_each (watched, &collect->watched) {
+		if ((*watched)->jit && jit_resolve((*watched)->jit))
+			collect_note(collect, "pid %d: names of run-time code are missing: %s",
+				     (int)(*watched)->pid, error_message());
+	}
 }

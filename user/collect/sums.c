@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "base/vec.h"
+#include "model/classes.h"
 
 struct sums *sums_find(struct sums *table, uint64_t stack_id)
 {
@@ -114,10 +115,10 @@ struct visit {
 static const char *interval_owner(const struct ledger_interval *interval)
 {
 	if (interval->arena)
-		return "glibc arena";
+		return class_name(CLASS_ARENA);
 	if (interval->brk)
-		return "main heap (brk)";
-	return interval->allocator ? "mmapped block" : NULL;
+		return class_name(CLASS_MAIN_HEAP);
+	return interval->allocator ? class_name(CLASS_MMAPPED_BLOCK) : NULL;
 }
 
 static void take_interval(const struct ledger_interval *interval, void *context)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -11,7 +12,7 @@
 
 enum { ROWS_SPARE = 384 * 1024 }; /* 3 MiB for what is loaded later: a JVM takes 1.7 */
 
-/* The mappings of one process: a part of the array. */
+/* A part of an array: the mappings of one process, or a hole. */
 struct run {
 	size_t first, count;
 };
@@ -19,7 +20,8 @@ struct run {
 struct tables {
 	VEC(struct abi_row) rows; /* until bound */
 	struct abi_row *mapped_rows;
-	size_t rows_entries, rows_used;
+	size_t rows_entries, rows_used; /* with holes */
+	VEC(struct run) holes; /* dropped rows, sorted; of what is left of one, count may be 0 */
 	struct abi_code *mapped_code;
 	VEC(struct run) runs; /* in use */
 	size_t code_next; /* behind the run stored last */
@@ -36,6 +38,7 @@ void tables_free(struct tables *tables)
 		return;
 	vec_free(&tables->rows);
 	vec_free(&tables->runs);
+	vec_free(&tables->holes);
 	if (tables->mapped_rows)
 		munmap(tables->mapped_rows, tables->rows_entries * sizeof(struct abi_row));
 	if (tables->mapped_code)
@@ -74,22 +77,66 @@ int tables_bind(struct tables *tables, int rows_fd, uint32_t rows_entries, int c
 	return 0;
 }
 
+/* Room among dropped rows; the first that fits. */
+static bool reuse(struct tables *tables, size_t count, uint32_t *first)
+{
+	vec_for_each (hole, &tables->holes) {
+		if (hole->count < count)
+			continue;
+		*first = (uint32_t)hole->first;
+		hole->first += count;
+		hole->count -= count;
+		return true;
+	}
+	return false;
+}
+
 int tables_add_rows(struct tables *tables, const struct abi_row *rows, size_t count,
 		    uint32_t *first)
 {
-	*first = (uint32_t)tables->rows_used;
-	if (tables->rows_used + count > 1U << ABI_MAX_ROWS_LOG2)
-		return -ENOSPC;
-	if (tables->mapped_rows) {
-		if (tables->rows_used + count > tables->rows_entries)
+	size_t most = tables->mapped_rows ? tables->rows_entries : 1U << ABI_MAX_ROWS_LOG2;
+
+	if (!reuse(tables, count, first)) {
+		if (tables->rows_used + count > most)
 			return -ENOSPC;
-		memcpy(tables->mapped_rows + tables->rows_used, rows, count * sizeof(*rows));
-	} else {
-		for (size_t i = 0; i < count; i++)
-			*vec_add(&tables->rows) = rows[i];
+		*first = (uint32_t)tables->rows_used;
+		tables->rows_used += count;
 	}
-	tables->rows_used += count;
+	if (tables->mapped_rows) {
+		memcpy(tables->mapped_rows + *first, rows, count * sizeof(*rows));
+		return 0;
+	}
+	while (tables->rows.count < tables->rows_used)
+		vec_add(&tables->rows);
+	if (count)
+		memcpy(tables->rows.items + *first, rows, count * sizeof(*rows));
 	return 0;
+}
+
+static int by_first(const void *left, const void *right)
+{
+	const struct run *a = left, *b = right;
+
+	return a->first < b->first ? -1 : a->first > b->first;
+}
+
+void tables_drop_rows(struct tables *tables, uint32_t first, size_t count)
+{
+	size_t kept = 0;
+
+	*vec_add(&tables->holes) = (struct run){ first, count };
+	qsort(tables->holes.items, tables->holes.count, sizeof(*tables->holes.items), by_first);
+	vec_for_each (hole, &tables->holes) {
+		struct run *last = kept ? &tables->holes.items[kept - 1] : NULL;
+
+		if (!hole->count)
+			continue;
+		if (last && last->first + last->count == hole->first)
+			last->count += hole->count;
+		else
+			tables->holes.items[kept++] = *hole;
+	}
+	tables->holes.count = kept;
 }
 
 static const struct run *overlapping(const struct tables *tables, size_t first, size_t count)

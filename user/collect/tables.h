@@ -28,6 +28,9 @@ int tables_bind(struct tables *tables, int rows_fd, uint32_t rows_entries, int c
 int tables_add_rows(struct tables *tables, const struct abi_row *rows, size_t count,
 		    uint32_t *first);
 
+/* Their place may be taken by others from now on: the kernel side reads them no more. */
+void tables_drop_rows(struct tables *tables, uint32_t first, size_t count);
+
 /*
  * Stores the mappings of one process, sorted by start; *first is their place, theirs until it is
  * dropped. Returns 0 or -ENOSPC.

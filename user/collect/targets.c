@@ -115,7 +115,7 @@ static bool is_gone(struct collect *collect, const struct watched *watched)
 	       target.space != watched->space;
 }
 
-static int publish_code(struct collect *collect, struct watched *watched)
+int collect_publish_code(struct collect *collect, struct watched *watched)
 {
 	struct abi_target target = { .tgid = watched->tgid,
 				     .generation = ++collect->generation,
@@ -152,7 +152,7 @@ int collect_refresh_code(struct collect *collect, struct watched *watched)
 {
 	int news = watched_read_code(watched, collect->images);
 
-	return news > 0 ? publish_code(collect, watched) : news;
+	return news > 0 ? collect_publish_code(collect, watched) : news;
 }
 
 /* Takes what the kernel side has found of one process. */
@@ -174,7 +174,7 @@ static void take_space(struct collect *collect, struct watched *watched)
 	know(collect, watched);
 	/* What it executes from now on is told, what it has since its code was read was not. */
 	watched_renew(watched, collect->images);
-	publish_code(collect, watched);
+	collect_publish_code(collect, watched);
 }
 
 /* Its address space is to be found yet. */
@@ -364,7 +364,7 @@ static void follow(struct collect *collect, struct watched *watched)
 {
 	if (watched->java ? java_code_changed(watched->java)
 			  : watched->java_tries && watched->java_tries < JAVA_TRIES_MAX)
-		publish_code(collect, watched);
+		collect_publish_code(collect, watched);
 	if (watched->began_ns)
 		attach_late(collect, watched);
 	else
@@ -386,6 +386,7 @@ static void close_stale(struct collect *collect)
 void collect_follow(struct collect *collect)
 {
 	rescan(collect);
+	collect_drop_images(collect);
 	for (size_t i = 0; i < collect->watched.count; i++) {
 		struct watched *watched = collect->watched.items[i];
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "collect/internal.h"
+#include "process/rights.h"
 
 struct watched *watched_new(pid_t pid)
 {
@@ -60,6 +61,7 @@ void watched_free(struct watched *watched)
 	stacks_free(watched);
 	sums_clear(&watched->sums);
 	java_free(watched->java);
+	jit_free(watched->jit);
 	mem_free(watched->allocators);
 	mem_free(watched);
 }
@@ -69,10 +71,12 @@ void watched_end(struct watched *watched)
 	watched_forget_places(watched);
 	code_forget(watched);
 	vec_free(&watched->code);
+	vec_free(&watched->stubs);
 	vec_free(&watched->links);
 	vec_free(&watched->attached);
 	vec_free(&watched->places);
 	java_end(watched->java);
+	jit_end(watched->jit);
 	ledger_free(watched->ledger);
 	watched->ledger = NULL;
 	if (watched->pidfd >= 0)
@@ -97,8 +101,12 @@ static bool code_put(struct watched *watched, const struct map *map, struct imag
 	for (size_t i = 0; i < watched->code.count; i++) {
 		struct code *old = &watched->code.items[i];
 
-		if (code_same(old, map, image))
-			return false;
+		if (code_same(old, map, image)) {
+			bool was_gone = old->seen + 1 < watched->readings;
+
+			old->seen = watched->readings;
+			return was_gone;
+		}
 		if (old->start < map->end && map->start < old->end)
 			mem_free(old->path);
 		else
@@ -106,6 +114,7 @@ static bool code_put(struct watched *watched, const struct map *map, struct imag
 	}
 	watched->code.count = kept;
 	new.bias = map->start - (image && image->usable ? image_address(image, map) : map->offset);
+	new.seen = watched->readings;
 	new.path = image ? NULL : mem_string(map->path);
 	vec_add(&watched->code);
 	for (at = kept; at && watched->code.items[at - 1].start > new.start; at--)
@@ -149,19 +158,38 @@ static bool code_read(struct watched *watched, struct images *images, const stru
 	return code_put(watched, &whole, NULL);
 }
 
+/* Whether there are others now. */
+static bool stubs_read(struct watched *watched, struct images *images, const struct maps *maps)
+{
+	struct stubs_list found = { 0 }, old = watched->stubs;
+
+	vec_for_each (map, &maps->rows) {
+		if (map->executable && is_anonymous(map))
+			images_stubs(images, watched->pid, map, &found);
+	}
+	watched->stubs = found;
+	found = old;
+	vec_free(&found);
+	return watched->stubs.count != old.count;
+}
+
 int watched_read_code(struct watched *watched, struct images *images)
 {
 	struct maps maps;
 	int error, news = 0;
 
 	watched->code_read_ns = collect_now_ns();
-	error = maps_read(&maps, watched->pid);
+	error = rights_check_process(watched->pid);
+	if (!error)
+		error = maps_read(&maps, watched->pid);
 	if (error)
 		return error;
+	watched->readings++;
 	vec_for_each (map, &maps.rows) {
 		if (map->executable)
 			news |= code_read(watched, images, &maps, map);
 	}
+	news |= stubs_read(watched, images, &maps);
 	maps_free(&maps);
 	return news;
 }
@@ -176,6 +204,22 @@ int watched_renew(struct watched *watched, struct images *images)
 	memcpy(watched->comm, proc.comm, sizeof(watched->comm));
 	code_forget(watched);
 	return watched_read_code(watched, images);
+}
+
+bool watched_has(const struct watched *watched, const struct code *code)
+{
+	return code->seen == watched->readings;
+}
+
+void watched_forget(struct watched *watched, const struct image *image)
+{
+	size_t kept = 0;
+
+	vec_for_each (code, &watched->code) {
+		if (code->image != image)
+			watched->code.items[kept++] = *code;
+	}
+	watched->code.count = kept;
 }
 
 const struct code *watched_find(const struct watched *watched, uint64_t address)
@@ -196,22 +240,51 @@ const struct code *watched_find(const struct watched *watched, uint64_t address)
 	return NULL;
 }
 
+/* Anonymous code, cut where there are stubs in it. */
+static size_t put_anonymous(const struct watched *watched, const struct code *code,
+			    struct abi_code *rows)
+{
+	uint64_t at = code->start;
+	size_t count = 0;
+
+	vec_for_each (stubs, &watched->stubs) {
+		if (stubs->start < at || stubs->end > code->end)
+			continue;
+		if (at < stubs->start)
+			rows[count++] = (struct abi_code){ .start = at, .end = stubs->start };
+		rows[count++] = (struct abi_code){
+			.start = stubs->start,
+			.end = stubs->end,
+			.bias = stubs->start,
+			.rows_first = stubs->row,
+			.rows_count = 1,
+		};
+		at = stubs->end;
+	}
+	if (at < code->end)
+		rows[count++] = (struct abi_code){ .start = at, .end = code->end };
+	return count;
+}
+
 size_t watched_code_table(const struct watched *watched, struct abi_code **table)
 {
 	size_t count = 0;
 
-	*table = mem_array(watched->code.count + 1, sizeof(**table));
+	*table = mem_array(watched->code.count + 2 * watched->stubs.count + 1, sizeof(**table));
 	vec_for_each (code, &watched->code) {
-		struct abi_code *row = &(*table)[count++];
-
-		row->start = code->start;
-		row->end = code->end;
-		row->bias = code->bias;
-		if (code->image) {
-			row->bias += code->image->rows_base;
-			row->rows_first = code->image->rows_first;
-			row->rows_count = code->image->rows_count;
-		}
+		/* Of a JIT compiler, pages come and go faster than the maps are read. */
+		if (code->image && !watched_has(watched, code))
+			continue;
+		if (code->image)
+			(*table)[count++] = (struct abi_code){
+				.start = code->start,
+				.end = code->end,
+				.bias = code->bias + code->image->rows_base,
+				.rows_first = code->image->rows_first,
+				.rows_count = code->image->rows_count,
+			};
+		else
+			count += put_anonymous(watched, code, *table + count);
 	}
 	return count;
 }

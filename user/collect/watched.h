@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "collect/images.h"
 #include "collect/java.h"
+#include "collect/jit.h"
 #include "collect/link.h"
 #include "model/ledger.h"
 #include "process/proc.h"
@@ -21,6 +22,7 @@ struct code {
 	uint64_t bias; /* address - bias = address in the image */
 	struct image *image; /* NULL: anonymous */
 	char *path; /* of an anonymous one: "[anon:jit]", or NULL */
+	uint32_t seen; /* number of the reading that saw it last */
 	uint64_t blocks; /* that its allocator has handed out, as last counted */
 };
 
@@ -58,10 +60,13 @@ struct watched {
 	bool hidden; /* its allocator, by the lack of a symbol table: as last looked */
 	bool too_short; /* it ended before its allocator could be probed */
 	VEC(struct code) code; /* sorted by start */
+	struct stubs_list stubs; /* in anonymous code, sorted by start */
+	uint32_t readings; /* of the maps */
 	uint64_t code_read_ns; /* when the maps were read last */
 	uint32_t code_first, code_count; /* what the kernel side has of it */
 	struct java *java; /* NULL: none */
 	uint32_t java_tries; /* how often its libjvm was none that is known */
+	struct jit *jit; /* NULL: no stack came through code without an image yet */
 	struct ledger *ledger; /* NULL: it has ended */
 	VEC(struct attached_link) links;
 	VEC(struct attached) attached;
@@ -87,6 +92,12 @@ int watched_renew(struct watched *watched, struct images *images);
 /* The mappings as the kernel side wants them: *code is the caller's. */
 size_t watched_code_table(const struct watched *watched, struct abi_code **code);
 
+/* Whether code was there when the maps were read last. */
+bool watched_has(const struct watched *watched, const struct code *code);
+
+/* Forgets code of an image that is to be freed; such code is gone. */
+void watched_forget(struct watched *watched, const struct image *image);
+
 /* The mapping that holds address, or NULL. */
 const struct code *watched_find(const struct watched *watched, uint64_t address);
 
@@ -108,6 +119,9 @@ struct watched_programs {
  */
 int watched_attach(struct watched *watched, const struct watched_programs *programs);
 void watched_detach(struct watched *watched);
+
+/* How many of them are not in its code any more: a debugger has put back what it knew. */
+uint32_t watched_probes_gone(const struct watched *watched);
 
 /* Takes its part out of the map of probes. */
 void watched_forget_places(struct watched *watched);

@@ -2,6 +2,7 @@
 /* An ELF file of a target: opening it, its segments, its sections, its bytes. */
 #include "elf/image.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -229,6 +230,26 @@ const Elf_Data *image_section_data(struct image *image, Elf_Scn *section, const 
 	return elf_getdata(section, NULL);
 }
 
+/* The form before SHF_COMPRESSED: "ZLIB" and the size, big-endian, in front (.zdebug_frame). */
+static const Elf_Data *inflate_gnu(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+{
+	const Elf_Data *raw =
+		may_load(image, section, header->sh_size) ? elf_rawdata(section, NULL) : NULL;
+	uint64_t bytes;
+
+	if (!raw || !raw->d_buf)
+		return NULL;
+	if (raw->d_size < 12 || memcmp(raw->d_buf, "ZLIB", 4))
+		return elf_getdata(section, NULL); /* inflated before */
+	memcpy(&bytes, (const char *)raw->d_buf + 4, sizeof(bytes));
+	bytes = be64toh(bytes);
+	if (bytes > IMAGE_SECTION_MAX || bytes > IMAGE_LOADED_MAX - image->loaded_bytes ||
+	    elf_compress_gnu(section, 0, 0) < 0)
+		return NULL;
+	image->loaded_bytes += bytes;
+	return elf_getdata(section, NULL);
+}
+
 struct wanted {
 	struct image *image;
 	const char *name;
@@ -239,13 +260,15 @@ struct wanted {
 static bool take_section(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
 {
 	struct wanted *wanted = context;
+	bool is_gnu = !strncmp(name, ".zdebug_", 8) && !strcmp(name + 2, wanted->name + 1);
 	const Elf_Data *data;
 
-	if (strcmp(name, wanted->name))
+	if (!is_gnu && strcmp(name, wanted->name))
 		return true;
 	if (!image_section_bytes(wanted->image, section, header))
 		return false;
-	data = image_section_data(wanted->image, section, header);
+	data = is_gnu ? inflate_gnu(wanted->image, section, header)
+		      : image_section_data(wanted->image, section, header);
 	if (!data || !data->d_buf) {
 		wanted->error = error_set(-EINVAL, "broken section %s", wanted->name);
 		return false;

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-enum { ENTRIES_MAX = 16384, STRIDE_MAX = 256, TEXT_MAX = 96 };
+enum { ENTRIES_MAX = 8192 /* HotSpot has some 1,500 */, STRIDE_MAX = 256, TEXT_MAX = 96 };
 
 /* -- exported symbols ---------------------------------------------------------------------------
  */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/ends.h"
 #include "model/snapshot.h"
 #include "model/strings.h"
 
@@ -147,7 +148,7 @@ double snapshot_stacks_complete(const struct snapshot *snapshot)
 	uint64_t complete = 0;
 
 	vec_for_each (site, &snapshot->sites) {
-		bool whole = site->end == SITE_END_ROOT || site->end == SITE_END_BARRIER;
+		bool whole = end_is_complete(site->end);
 
 		bytes += site->bytes;
 		complete_bytes += whole ? site->bytes : 0;

@@ -204,5 +204,8 @@ int containers_find(const struct containers *containers, const char *key,
 			 "no container '%s' among the %zu of docker, podman, containerd, crun and "
 			 "runc%s",
 			 key, containers->rows.count,
-			 containers->denied ? "; some could not be read: run as root" : "");
+			 containers->denied	  ? "; some could not be read: run as root"
+			 : containers->rows.count ? ""
+						  : "; inside a container, say where the host's "
+						    "root is (--host-root)");
 }

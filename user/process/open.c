@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -23,11 +25,43 @@ static int open_root(pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
+const char *proc_path(pid_t pid, const char *path)
+{
+	char link[32], root[PATH_MAX];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", pid);
+	length = readlink(link, root, sizeof(root));
+	if (length < 2 || length == sizeof(root) || strncmp(path, root, (size_t)length) ||
+	    path[length] != '/')
+		return path;
+	return path + length;
+}
+
 int proc_open_file(pid_t pid, const char *path)
 {
 	cleanup_close int root_fd = open_root(pid);
 
 	return root_fd < 0 ? root_fd : file_open(root_fd, path);
+}
+
+int proc_open_perf_map(pid_t pid)
+{
+	struct stat status;
+	struct proc proc;
+	char path[48];
+	int fd, err = proc_read(&proc, pid);
+
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", proc.inner_pid);
+	fd = proc_open_file(pid, path);
+	if (fd < 0)
+		return fd;
+	if (!fstat(fd, &status) && (!status.st_uid || status.st_uid == proc.uid))
+		return fd;
+	close(fd);
+	return -EPERM;
 }
 
 /* Needs CAP_SYS_ADMIN, or CAP_CHECKPOINT_RESTORE from Linux 5.9 on. */
@@ -48,7 +82,7 @@ static int open_map_file(pid_t pid, const struct map *map)
  */
 static int open_path(pid_t pid, const struct map *map)
 {
-	int fd = proc_open_file(pid, map->path);
+	int fd = proc_open_file(pid, proc_path(pid, map->path));
 	struct stat status;
 
 	if (fd < 0)

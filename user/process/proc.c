@@ -76,10 +76,13 @@ int status_parse(struct proc *proc, char *text)
 {
 	uint64_t rss_kib = 0;
 	bool seen = false;
-	char *line;
+	char *line, *last;
 
 	while ((line = strsep(&text, "\n"))) {
 		seen |= sscanf(line, "Tgid: %d", &proc->pid) == 1;
+		if (!strncmp(line, "NSpid:", 6) &&
+		    (last = strrchr(line, '\t'))) /* outermost first */
+			sscanf(last, "%d", &proc->inner_pid);
 		sscanf(line, "TracerPid: %" SCNu32, &proc->tracer);
 		sscanf(line, "Uid: %" SCNu32, &proc->uid);
 		sscanf(line, "VmRSS: %" SCNu64, &rss_kib);

@@ -36,6 +36,7 @@ const struct map *maps_find(const struct maps *maps, uint64_t address);
 /* What /proc/PID/{stat,status,…} say. */
 struct proc {
 	pid_t pid; /* thread group id, as this tool's pid namespace sees it */
+	pid_t inner_pid; /* what it calls itself: its pid in its own pid namespace */
 	pid_t parent; /* 0: none, or outside of this pid namespace */
 	uint32_t threads; /* of its group */
 	char comm[64];
@@ -68,11 +69,24 @@ int proc_check(struct proc *proc, pid_t pid);
 int proc_open_map(pid_t pid, const struct map *map);
 
 /*
+ * The path of a mapping, which maps shows as we see it, as the process sees it: without the root of
+ * a chroot. Points into path.
+ */
+const char *proc_path(pid_t pid, const char *path);
+
+/*
  * Opens path as the process sees it (RESOLVE_IN_ROOT below /proc/PID/root, no magic links, regular
  * files only, O_NONBLOCK so that a FIFO cannot hang us). Returns an open file or -errno, without a
  * sentence: callers probe with it.
  */
 int proc_open_file(pid_t pid, const char *path);
+
+/*
+ * Opens the map of names that it writes for code made at run time: /tmp/perf-PID.map, with its
+ * own pid, in its own /tmp, owned by its user or root (what perf asks for, too). Returns an open
+ * regular file or -errno, without a sentence.
+ */
+int proc_open_perf_map(pid_t pid);
 
 /* CPU time that it has used, of all its threads; 0 where it is gone. */
 uint64_t proc_cpu_ns(pid_t pid);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -14,14 +15,21 @@
 enum {
 	PAGE_BYTES = 4096,
 	ENTRIES = 8192, /* read at once: 32 MiB of address space */
+	WINDOW = 512, /* the pages of one page table */
+	BATCH = 512, /* pieces read by one system call: IOV_MAX is 1024 */
 };
 
 #define PAGE_PRESENT (1ULL << 63)
 #define PAGE_SWAPPED (1ULL << 62)
 
 struct resident {
+	pid_t pid;
 	int memory, pagemap;
 	uint64_t entries[ENTRIES];
+	/* Entries of a stretch that was asked for last: what is read lies close together. */
+	uint64_t window_page;
+	size_t window_count;
+	uint64_t window[WINDOW];
 };
 
 static int open_file(pid_t pid, const char *name)
@@ -39,6 +47,7 @@ int resident_open(struct resident **out, pid_t pid)
 	struct resident *resident = mem_alloc(sizeof(*resident));
 	int error;
 
+	resident->pid = pid;
 	resident->pagemap = -1;
 	resident->memory = open_file(pid, "mem");
 	if (resident->memory >= 0)
@@ -73,32 +82,82 @@ int resident_pagemap_fd(const struct resident *resident)
 	return resident->pagemap;
 }
 
-/* The entries of at most ENTRIES pages from address on; how many could be read. */
-static size_t read_entries(struct resident *resident, uint64_t address, uint64_t pages)
+/* The entries of count pages from page on; how many could be read. */
+static size_t read_entries(const struct resident *resident, uint64_t page, uint64_t *entries,
+			   size_t count)
 {
-	size_t wanted = pages < ENTRIES ? pages : ENTRIES;
-	ssize_t got;
+	ssize_t got = -1;
 
-	if (address > INT64_MAX)
-		return 0;
-	got = pread(resident->pagemap, resident->entries, wanted * sizeof(uint64_t),
-		    (off_t)(address / PAGE_BYTES * sizeof(uint64_t)));
-	return got < 0 ? 0 : got / sizeof(uint64_t);
+	if (page <= INT64_MAX / PAGE_BYTES)
+		got = pread(resident->pagemap, entries, count * sizeof(*entries),
+			    (off_t)(page * sizeof(*entries)));
+	return got < 0 ? 0 : got / sizeof(*entries);
+}
+
+static bool is_present(struct resident *resident, uint64_t page)
+{
+	if (page - page % WINDOW != resident->window_page || !resident->window_count) {
+		resident->window_page = page - page % WINDOW;
+		resident->window_count =
+			read_entries(resident, resident->window_page, resident->window, WINDOW);
+	}
+	return page % WINDOW < resident->window_count &&
+	       resident->window[page % WINDOW] & PAGE_PRESENT;
+}
+
+static bool are_present(struct resident *resident, uint64_t address, size_t bytes)
+{
+	if (!bytes || address > INT64_MAX || bytes > INT64_MAX - address)
+		return false;
+	for (uint64_t page = address / PAGE_BYTES; page <= (address + bytes - 1) / PAGE_BYTES;
+	     page++) {
+		if (!is_present(resident, page))
+			return false;
+	}
+	return true;
 }
 
 bool resident_read(struct resident *resident, uint64_t address, void *buffer, size_t bytes)
 {
-	uint64_t first = address / PAGE_BYTES, last = (address + bytes - 1) / PAGE_BYTES;
-	size_t pages = last - first + 1;
+	return are_present(resident, address, bytes) &&
+	       pread(resident->memory, buffer, bytes, (off_t)address) == (ssize_t)bytes;
+}
 
-	if (!bytes || address > INT64_MAX || bytes > INT64_MAX - address || pages > ENTRIES ||
-	    read_entries(resident, address, pages) != pages)
-		return false;
-	for (size_t i = 0; i < pages; i++) {
-		if (!(resident->entries[i] & PAGE_PRESENT))
-			return false;
+/* Reads pieces that are there; one that cannot be read is passed over. */
+static void read_pieces(struct resident *resident, struct resident_piece **pieces, size_t count)
+{
+	struct iovec local[BATCH], remote[BATCH];
+
+	for (size_t i = 0; i < count; i++) {
+		local[i] = (struct iovec){ pieces[i]->buffer, pieces[i]->bytes };
+		remote[i] =
+			(struct iovec){ (void *)(uintptr_t)pieces[i]->address, pieces[i]->bytes };
 	}
-	return pread(resident->memory, buffer, bytes, (off_t)address) == (ssize_t)bytes;
+	for (size_t done = 0; done < count; done++) {
+		ssize_t got = process_vm_readv(resident->pid, local + done, count - done,
+					       remote + done, count - done, 0);
+
+		for (; done < count && got >= (ssize_t)pieces[done]->bytes; done++) {
+			got -= (ssize_t)pieces[done]->bytes;
+			pieces[done]->is_read = true;
+		}
+	}
+}
+
+void resident_read_all(struct resident *resident, struct resident_piece *pieces, size_t count)
+{
+	struct resident_piece *wanted[BATCH];
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		pieces[i].is_read = false;
+		if (are_present(resident, pieces[i].address, pieces[i].bytes))
+			wanted[waiting++] = &pieces[i];
+		if (waiting == BATCH || (waiting && i + 1 == count)) {
+			read_pieces(resident, wanted, waiting);
+			waiting = 0;
+		}
+	}
 }
 
 struct resident_pages resident_count(struct resident *resident, uint64_t start, uint64_t end)
@@ -106,7 +165,9 @@ struct resident_pages resident_count(struct resident *resident, uint64_t start, 
 	struct resident_pages sum = { 0 };
 
 	while (start < end) {
-		size_t count = read_entries(resident, start, (end - start) / PAGE_BYTES);
+		uint64_t pages = (end - start) / PAGE_BYTES;
+		size_t count = read_entries(resident, start / PAGE_BYTES, resident->entries,
+					    pages < ENTRIES ? pages : ENTRIES);
 
 		if (!count)
 			break;

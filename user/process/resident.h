@@ -25,6 +25,15 @@ int resident_pagemap_fd(const struct resident *resident);
 /* False, buffer undefined: some of it is not there. */
 bool resident_read(struct resident *resident, uint64_t address, void *buffer, size_t bytes);
 
+/* Many small reads at once, in ascending order best. */
+struct resident_piece {
+	uint64_t address;
+	void *buffer;
+	size_t bytes;
+	bool is_read; /* else its buffer is undefined */
+};
+void resident_read_all(struct resident *resident, struct resident_piece *pieces, size_t count);
+
 /* Pages of [start, end) that are there, and that are swapped out. */
 struct resident_pages {
 	uint64_t present, swapped;

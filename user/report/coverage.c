@@ -7,8 +7,11 @@
 
 #include "base/units.h"
 #include "base/vec.h"
+#include "model/ends.h"
 #include "report/coverage.h"
 #include "report/label.h"
+
+enum { ENDS_SHOWN = 8 };
 
 static void write_window(const struct page *page, const struct snapshot *snapshot)
 {
@@ -101,33 +104,51 @@ static void write_losses(const struct page *page, const struct snapshot *snapsho
 		page_item(page, label, "none");
 }
 
-/* How many stacks were cut, by their ends. */
+/* What was missing where stacks end. */
+static const struct {
+	const char *what;
+	const char *where; /* what stands before the module, where it says something */
+} missing[SITE_ENDS] = {
+	[SITE_END_NO_TABLE] = { "no unwind rows", "in" },
+	[SITE_END_NO_MAPPING] = { "called from an address outside of all code", NULL },
+	[SITE_END_READ_FAULT] = { "the stack was not readable", "in" },
+	[SITE_END_DEPTH] = { "deeper than is followed", NULL },
+	[SITE_END_BAD_FRAME] = { "a frame that cannot be", "above" },
+	[SITE_END_LOST] = { "the stack was lost", NULL },
+};
+
+static void write_end(const struct page *page, const struct ends *ends, const struct end_sum *sum)
+{
+	char share[LABEL_SHARE_MAX], count[UNITS_TEXT_MAX];
+	const char *where = sum->module ? missing[sum->end].where : NULL;
+
+	if (ends->bytes)
+		label_share(share, sum->bytes, ends->bytes);
+	else
+		label_share(share, sum->sites, ends->sites);
+	page_item(page, "", "%s cut: %s%s%s%s%s (%s stack%s)", share, missing[sum->end].what,
+		  where ? " " : "", where ? where : "", where ? " " : "", where ? sum->module : "",
+		  units_format_count(count, sum->sites), sum->sites == 1 ? "" : "s");
+}
+
 static void write_stacks(const struct page *page, const struct snapshot *snapshot)
 {
-	char *ends = mem_string(""), count[UNITS_TEXT_MAX];
 	double share = 100 * snapshot_stacks_complete(snapshot);
-	uint64_t cut[SITE_ENDS] = { 0 };
-	enum site_end end;
+	char count[UNITS_TEXT_MAX];
+	struct ends ends;
+	size_t shown;
 
-	vec_for_each (site, &snapshot->sites)
-		if (site->blocks || site->bytes)
-			cut[site->end]++;
-	for (end = 0; end < SITE_ENDS; end++) {
-		char *longer;
-
-		if (!cut[end] || end == SITE_END_ROOT || end == SITE_END_BARRIER)
-			continue;
-		longer = mem_printf("%s%s%s (%s)", ends,
-				    *ends ? ", " : "; cut: ", units_format_count(count, cut[end]),
-				    site_end_name(end));
-		mem_free(ends);
-		ends = longer;
-	}
+	ends_sum(&ends, snapshot);
 	/* "100 %" is said only of all */
-	if (*ends && share > 99.9)
+	if (ends.sums.count && share > 99.9)
 		share = 99.9;
-	page_item(page, "stacks", "%.*f%% complete, by bytes%s", *ends ? 1 : 0, share, ends);
-	mem_free(ends);
+	page_item(page, "stacks", "%.*f%% complete, by bytes", ends.sums.count ? 1 : 0, share);
+	for (shown = 0; shown < ends.sums.count && shown < ENDS_SHOWN; shown++)
+		write_end(page, &ends, &ends.sums.items[shown]);
+	if (shown < ends.sums.count)
+		page_item(page, "", "and for %s more reasons (--json names all)",
+			  units_format_count(count, ends.sums.count - shown));
+	ends_free(&ends);
 }
 
 /* In which ways heap calls were traced, and by turns. */

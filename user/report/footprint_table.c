@@ -276,6 +276,20 @@ static void write_group(const struct page *page, const struct footprint *footpri
 			  group->others == 1 ? "process is" : "processes are");
 }
 
+/* A figure that is held against the group's limit. */
+static void write_figure(const struct page *page, const struct footprint_group *group,
+			 const char *label, uint64_t bytes, const char *what)
+{
+	char text[UNITS_TEXT_MAX], share[LABEL_SHARE_MAX];
+
+	units_format_bytes(text, bytes);
+	if (group->limit_bytes == UINT64_MAX)
+		page_item(page, label, "%s: %s", text, what);
+	else
+		page_item(page, label, "%s, %s of the limit: %s", text,
+			  label_share(share, bytes, group->limit_bytes), what);
+}
+
 /* Which figure kills: each manager has its own. */
 static void write_managers(const struct page *page, const struct footprint *footprint)
 {
@@ -287,12 +301,11 @@ static void write_managers(const struct page *page, const struct footprint *foot
 		yarn_bytes += process->yarn_bytes;
 	fprintf(page->stream, "\n%sWHICH FIGURE KILLS%s\n", page_bold(page), page_plain(page));
 	if (group->path) {
-		units_format_bytes(bytes,
-				   group->usage_bytes > cache ? group->usage_bytes - cache : 0);
-		page_item(page, "kernel", "%s: usage without page cache, at the cgroup's limit",
-			  bytes);
-		units_format_bytes(bytes, footprint_working_set(group));
-		page_item(page, "Kubernetes", "%s: working set, usage - inactive_file", bytes);
+		write_figure(page, group, "kernel",
+			     group->usage_bytes > cache ? group->usage_bytes - cache : 0,
+			     "usage without page cache");
+		write_figure(page, group, "Kubernetes", footprint_working_set(group),
+			     "working set, usage - inactive_file");
 	}
 	page_item(page, "YARN", "%s: the sum of RSS, shared pages once for each process",
 		  units_format_bytes(bytes, footprint->total.rss_bytes));

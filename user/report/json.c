@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "base/json.h"
+#include "model/ends.h"
 #include "report/formats.h"
 #include "report/selection.h"
 
@@ -188,6 +189,24 @@ static void write_cost(struct json *json, const struct cost *cost)
 	json_end(json);
 }
 
+static void write_ends(struct json *json, const struct snapshot *snapshot)
+{
+	struct ends ends;
+
+	ends_sum(&ends, snapshot);
+	json_begin_array(json, "ends");
+	vec_for_each (sum, &ends.sums) {
+		json_begin_object(json, NULL);
+		json_text(json, "end", site_end_name(sum->end));
+		json_text(json, "module", sum->module);
+		json_uint(json, "bytes", sum->bytes);
+		json_uint(json, "sites", sum->sites);
+		json_end(json);
+	}
+	json_end(json);
+	ends_free(&ends);
+}
+
 static void write_coverage(struct json *json, const struct snapshot *snapshot)
 {
 	json_begin_object(json, "losses");
@@ -195,6 +214,7 @@ static void write_coverage(struct json *json, const struct snapshot *snapshot)
 		json_uint(json, loss->name, loss->count);
 	json_end(json);
 	json_double(json, "stacks_complete", snapshot_stacks_complete(snapshot), 6);
+	write_ends(json, snapshot);
 	write_cost(json, &snapshot->cost);
 	json_begin_array(json, "notes");
 	vec_for_each (note, &snapshot->notes)

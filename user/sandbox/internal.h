@@ -7,6 +7,7 @@
 #include "elf/image.h"
 #include "hotspot/hotspot.h"
 #include "sandbox/sandbox.h"
+#include "symbol/perfmap.h"
 #include "symbol/symbol.h"
 
 struct entry {
@@ -15,12 +16,28 @@ struct entry {
 	struct symboliser *symboliser; /* made when first asked for names */
 };
 
+struct perf_file {
+	int fd;
+	uint64_t taken_bytes;
+	struct perfmap *map; /* NULL: closed */
+};
+
+/* For whoever passes names on. */
+struct sandbox_answer {
+	sandbox_frame_fn frame;
+	void *context;
+};
+
 struct sandbox {
 	VEC(struct entry) entries; /* by id */
 	VEC(struct hotspot *) jvms; /* by id, NULL: closed */
+	VEC(struct perf_file) perf_files; /* by id */
 };
 
 /* An image by its id; NULL, with a sentence: none has it. */
 struct image *sandbox_image_of(struct sandbox *sandbox, uint32_t id);
+
+/* A symbol_frame_fn; context is a struct sandbox_answer. */
+void sandbox_pass_on(size_t i, const struct symbol_frame *frame, void *context);
 
 #endif

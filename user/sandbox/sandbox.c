@@ -40,6 +40,9 @@ void sandbox_free(struct sandbox *sandbox)
 	vec_for_each (jvm, &sandbox->jvms)
 		hotspot_free(*jvm);
 	vec_free(&sandbox->jvms);
+	for (uint32_t id = 0; id < sandbox->perf_files.count; id++)
+		sandbox_perfmap_close(sandbox, id);
+	vec_free(&sandbox->perf_files);
 	mem_free(sandbox);
 }
 
@@ -286,14 +289,9 @@ int sandbox_probes(struct sandbox *sandbox, uint32_t id,
 /* -- names --------------------------------------------------------------------------------------
  */
 
-struct answer {
-	sandbox_frame_fn frame;
-	void *context;
-};
-
-static void pass_on(size_t i, const struct symbol_frame *frame, void *context)
+void sandbox_pass_on(size_t i, const struct symbol_frame *frame, void *context)
 {
-	const struct answer *answer = context;
+	const struct sandbox_answer *answer = context;
 
 	answer->frame(i,
 		      &(struct sandbox_frame){
@@ -301,6 +299,7 @@ static void pass_on(size_t i, const struct symbol_frame *frame, void *context)
 			      .file = frame->file,
 			      .line = frame->line,
 			      .inlined = frame->inlined,
+			      .interpreted = frame->interpreted,
 		      },
 		      answer->context);
 }
@@ -314,7 +313,8 @@ int sandbox_symbolise(struct sandbox *sandbox, uint32_t id, const uint64_t *addr
 		return -EBADF;
 	if (!entry->symboliser)
 		entry->symboliser = symboliser_new(entry->image, entry->debug, entry->alt);
-	symbolise(entry->symboliser, addresses, count, pass_on, &(struct answer){ frame, context });
+	symbolise(entry->symboliser, addresses, count, sandbox_pass_on,
+		  &(struct sandbox_answer){ frame, context });
 	return 0;
 }
 

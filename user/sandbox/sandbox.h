@@ -122,6 +122,7 @@ struct sandbox_frame {
 	const char *file; /* NULL: unknown */
 	uint32_t line; /* 0: unknown */
 	bool inlined; /* into the next frame */
+	bool interpreted; /* of a perf map: its code is an interpreter's */
 };
 
 /*
@@ -134,6 +135,20 @@ struct sandbox_frame {
 typedef void (*sandbox_frame_fn)(size_t i, const struct sandbox_frame *frame, void *context);
 int sandbox_symbolise(struct sandbox *sandbox, uint32_t image, const uint64_t *addresses,
 		      size_t count, sandbox_frame_fn frame, void *context);
+
+/*
+ * Hands over a perf map, of which a duplicate is kept. Returns 0 and *id, or -errno with a
+ * sentence.
+ */
+int sandbox_perfmap_open(struct sandbox *sandbox, int fd, uint32_t *id);
+void sandbox_perfmap_close(struct sandbox *sandbox, uint32_t id);
+
+/*
+ * Takes in what the file has grown by, then names addresses as sandbox_symbolise does, one frame
+ * each. Returns 0; -EFBIG: there was no room for the whole file, names may be missing.
+ */
+int sandbox_perfmap_names(struct sandbox *sandbox, uint32_t id, const uint64_t *addresses,
+			  size_t count, sandbox_frame_fn frame, void *context);
 
 /* -- unwind rows --------------------------------------------------------------------------------
  */

@@ -10,6 +10,7 @@ struct symbol_frame {
 	const char *file; /* NULL: unknown */
 	uint32_t line; /* 0: unknown */
 	bool inlined; /* into the next frame */
+	bool interpreted; /* its code is an interpreter's */
 };
 
 struct symboliser;

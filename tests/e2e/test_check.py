@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""unfreed check, and trace, with fewer rights: what is missing is named, feature by feature."""
+
+import ctypes
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import lib
+from lib import case, expect, expect_equal
+
+SECONDS = 60
+FEWEST = ("bpf", "perfmon", "sys_ptrace")
+BPF = {"CAP_BPF", "CAP_PERFMON"}
+
+# Those that are held, and what is said to be missing, and for what.
+SETS = {
+    "bpf perfmon sys_ptrace": {"map_files": {"CAP_CHECKPOINT_RESTORE"},
+                               "uprobe_perf": {"CAP_SYS_ADMIN"}},
+    "bpf perfmon": {"processes": {"CAP_SYS_PTRACE"}, "map_files": {"CAP_CHECKPOINT_RESTORE"},
+                    "uprobe_perf": {"CAP_SYS_ADMIN"}},
+    "sys_admin": {"processes": {"CAP_SYS_PTRACE"}},
+    "sys_admin sys_ptrace": {},
+    "sys_ptrace": {"bpf": BPF, "ring_buffer": {"CAP_BPF"}, "process_events": BPF,
+                   "syscall_tracepoints": BPF, "uprobe_perf": {"CAP_SYS_ADMIN"},
+                   "uprobe_multi": BPF, "uprobe_session": BPF,
+                   "map_files": {"CAP_CHECKPOINT_RESTORE"}},
+}
+
+
+def holding(names):
+    """The beginning of a command that root runs with these capabilities alone."""
+    if not set(names) <= set(lib.own_capabilities()):
+        raise lib.Skip(f"we are not allowed {', '.join(names)} ourselves")
+    those = ",".join(["-all"] + [f"+{name}" for name in names])
+    return ["setpriv", f"--inh-caps={those}", f"--bounding-set={those}"]
+
+
+def run(*command, **options):
+    return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False, **options)
+
+
+def check(*before, **options):
+    """(status, {name: feature}) of unfreed check behind the beginning of a command."""
+    done = run(*before, lib.UNFREED, "check", "--json", **options)
+    expect(not done.stderr, done.stderr)
+    return done.returncode, {row["name"]: row for row in json.loads(done.stdout)["features"]}
+
+
+def expect_one_line(done, *words):
+    lines = done.stderr.splitlines()
+    expect_equal(done.returncode, 1, f"status, with {lines}")
+    expect(len(lines) == 1 and not done.stdout, f"not one line: {lines}")
+    for word in words:
+        expect(word in lines[0], f"no '{word}' in {lines[0]}")
+
+
+@case(*SETS)
+def capabilities_are_named_by_feature(held):
+    _, all_rights = check()
+    status, features = check(*holding(held.split()))
+    missing = {name: set(row["missing_capabilities"]) for name, row in features.items()
+               if row["missing_capabilities"]}
+    # What does not work with all of them is missing for another reason.
+    expected = {name: rights for name, rights in SETS[held].items()
+                if all_rights[name]["works"] or name in missing}
+    expect_equal(missing, expected, "missing")
+    for name in missing:
+        expect(all(right in features[name]["remedy"] for right in missing[name]),
+               f"{name}: {features[name]['remedy']}")
+    possible = all(row["works"] or not row["required"] for row in features.values())
+    expect_equal(status, 0 if possible else 1, "status")
+    with lib.Target("heap_truth") as target:
+        done = run(*holding(held.split()), lib.UNFREED, "trace", "-p", target.pid, "-d", "100ms")
+    if possible:
+        expect_equal(done.returncode, 0, done.stderr)
+    else:
+        wanted = set().union(*(missing[name] for name in missing if features[name]["required"]))
+        expect_one_line(done, "root", "unfreed check")
+        expect(any(right in done.stderr for right in wanted), f"{wanted}: {done.stderr}")
+
+
+@case()
+def fewest_capabilities_give_all_of_the_truth():
+    _, features = check()
+    if not features["uprobe_multi"]["works"]:
+        raise lib.Skip("perf events take CAP_SYS_ADMIN, and this kernel has no other probes")
+    # As a library for all: a tracer of fewer rights is started in its stead.
+    with lib.Target("heap_truth") as target:
+        process = subprocess.Popen(
+            [*holding(FEWEST), lib.UNFREED, "trace", "-p", str(target.pid), *lib.EXACT],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            line = process.stderr.readline()
+            expect(line.startswith("tracing "), line)
+            truth = target.go()
+            process.send_signal(2)
+            report = json.loads(process.communicate(timeout=SECONDS)[0])
+        finally:
+            process.kill()
+            process.communicate()
+    lib.compare(report, truth["sites"])
+    lib.expect_no_losses(report)
+
+
+def forbid_bpf():
+    """A filter of system calls, as a container's: bpf(2) is not permitted."""
+    program = struct.pack("<HBBI", 0x20, 0, 0, 0)  # A = number
+    program += struct.pack("<HBBI", 0x15, 0, 1, {"x86_64": 321, "aarch64": 280}[os.uname().machine])
+    program += struct.pack("<HBBI", 0x06, 0, 0, 0x00050001)  # it: EPERM
+    program += struct.pack("<HBBI", 0x06, 0, 0, 0x7fff0000)  # others: allowed
+    libc = ctypes.CDLL(None)
+    code = ctypes.create_string_buffer(program, len(program))
+    rows = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", 4, ctypes.addressof(code)))
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, rows, 0, 0):
+        os._exit(99)
+
+
+@case()
+def filter_of_system_calls():
+    status, features = check(preexec_fn=forbid_bpf)
+    expect_equal(status, 1, "status")
+    expect("seccomp" in (features["seccomp"]["why"] or ""), features["seccomp"])
+    expect(features["seccomp"]["required"], features["seccomp"])
+    expect(not features["bpf"]["missing_capabilities"], "rights are blamed for a filter")
+
+
+@case()
+def user_namespace():
+    done = run("unshare", "-U", "-r", "true")
+    if done.returncode:
+        raise lib.Skip(f"no user namespace here: {done.stderr}")
+    status, features = check("unshare", "-U", "-r")
+    expect_equal(status, 1, "status")
+    expect(not features["user_namespace"]["works"], features["user_namespace"])
+
+
+@case("confidentiality", "integrity")
+def lockdown(mode):
+    words = " ".join(f"[{word}]" if word == mode else word
+                     for word in ("none", "integrity", "confidentiality"))
+    script = ('mount -t tmpfs lockdown "$1" && echo "$2" >"$1/lockdown" || exit 77; shift 2; '
+              'exec "$@"')
+    before = ("unshare", "--mount", "sh", "-c", script, "sh", "/sys/kernel/security", words)
+    if run(*before, "true").returncode:
+        raise lib.Skip("nothing can be mounted at /sys/kernel/security")
+    _, features = check(*before)
+    expect_equal(features["lockdown"]["works"], mode == "integrity", "lockdown")
+
+
+if __name__ == "__main__":
+    sys.exit(lib.run_cases())

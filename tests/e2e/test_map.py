@@ -1,0 +1,445 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""unfreed map on real programs: the sums are the kernel's, every mapping has a class, nothing grows.
+
+Usage: test_map.py [WORD…]
+"""
+
+import contextlib
+import functools
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import lib
+import runtimes
+from lib import case, expect, expect_equal
+
+SECONDS = 60
+FIGURES = ("mappings", "size_bytes", "rss_bytes", "pss_bytes", "private_dirty_bytes", "swap_bytes",
+           "huge_bytes", "hugetlb_bytes")
+JAVA = """
+public class Held {
+    static byte[][] heap = new byte[48][];
+    static java.nio.ByteBuffer direct;
+    public static void main(String[] arguments) throws Exception {
+        for (int i = 0; i < heap.length; i++) heap[i] = new byte[1 << 20];
+        direct = java.nio.ByteBuffer.allocateDirect(16 << 20);
+        java.util.concurrent.CountDownLatch named = new java.util.concurrent.CountDownLatch(6);
+        for (int i = 0; i < 6; i++) {
+            Thread thread = new Thread(() -> {
+                named.countDown();
+                try { Thread.sleep(1000000); } catch (InterruptedException e) { }
+            }, "held-" + i);
+            thread.setDaemon(true);
+            thread.start();
+        }
+        named.await();
+        System.out.println("ready");
+        System.in.read();
+    }
+}
+"""
+MUSL = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(void)
+{
+    for (int i = 0; i < 300; i++)
+        memset(malloc(20000), 1, 20000);
+    for (int i = 0; i < 4; i++)
+        memset(malloc(1 << 20), 1, 1 << 20);
+    free(malloc(100)); /* a program that frees nothing gets another malloc */
+    puts("ready");
+    fflush(stdout);
+    return getchar();
+}
+"""
+CACHED = """
+import ctypes, sys
+blocks = [bytearray(3 << 20) for _ in range(4)]
+objects = [object() for _ in range(200000)]
+print("ready", flush=True)
+sys.stdin.read()
+"""
+NODE = """
+const held = []; for (let i = 0; i < 200000; i++) held.push({i, text: "t" + i});
+console.log("ready"); process.stdin.resume();
+"""
+
+FOLDER = None
+JVMS = lib.jvms()
+
+
+# -- programs --------------------------------------------------------------------------------------
+
+
+def tool(name, package):
+    path = shutil.which(name, path="/usr/bin:/usr/local/bin:/usr/sbin")
+    if not path:
+        raise lib.Skip(f"no {name} (Debian package {package})")
+    return path
+
+
+@contextlib.contextmanager
+def running(*command, ready="ready", **options):
+    """A program that says when it is ready, and waits for its input to end."""
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options)
+    timer = threading.Timer(SECONDS, process.kill)
+    timer.start()
+    try:
+        for line in process.stdout:
+            if ready.encode() in line:
+                break
+        else:
+            raise AssertionError(f"{command[0]} ended instead of being ready")
+        timer.cancel()
+        yield process.pid
+    finally:
+        timer.cancel()
+        process.kill()
+        process.communicate()
+
+
+def source(name, text):
+    path = os.path.join(FOLDER, name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    return path
+
+
+@functools.lru_cache(maxsize=None)
+def java_classes():
+    subprocess.run([tool("javac", "openjdk-17-jdk-headless"), "-nowarn", "--release", "8", "-d",
+                    FOLDER, source("Held.java", JAVA)], check=True, stderr=subprocess.DEVNULL)
+    return FOLDER
+
+
+def jvm(path, *options):
+    return running(path, *options, "-Xmx256m", "-cp", java_classes(), "Held")
+
+
+def python():
+    return running(tool("python3", "python3"), "-c", CACHED)
+
+
+def node():
+    return running(tool("node", "nodejs"), "-e", NODE)
+
+
+def redis():
+    return running(tool("redis-server", "redis-server"), "--port", "0", "--unixsocket",
+                   f"{FOLDER}/redis.sock", "--save", "", ready="eady to accept")
+
+
+def musl():
+    path = os.path.join(FOLDER, "held-musl")
+    subprocess.run([tool("musl-gcc", "musl-tools"), "-static", "-O0", "-o", path,
+                    source("held.c", MUSL)], check=True)
+    return running(path)
+
+
+def many_mappings():
+    return running(f"{lib.TARGETS}/mappings", 10000)
+
+
+@contextlib.contextmanager
+def postgres():
+    homes = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+    if not homes:
+        raise lib.Skip("no PostgreSQL (Debian package postgresql)")
+    folder = os.path.join(FOLDER, "postgres")
+    if not os.path.exists(folder):
+        os.mkdir(folder)
+        os.chown(folder, 65534, 65534)
+        subprocess.run([f"{homes[-1]}/initdb", "-D", f"{folder}/db", "--no-sync", "-A", "trust"],
+                       check=True, user=65534, group=65534, stdout=subprocess.DEVNULL, cwd="/")
+    command = [f"{homes[-1]}/postgres", "-D", f"{folder}/db", "-k", folder, "-c",
+               "listen_addresses=", "-c", "shared_buffers=32MB", "-c", "logging_collector=off"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, user=65534, group=65534, text=True, cwd="/")
+    try:
+        for line in process.stderr:
+            if "ready to accept connections" in line:
+                break
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+
+
+# -- what the kernel says --------------------------------------------------------------------------
+
+
+def unfreed(*arguments, command="map"):
+    done = subprocess.run([lib.UNFREED, command, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=SECONDS, check=False)
+    expect_equal(done.returncode, 0, f"status, with {done.stderr}")
+    return done.stdout
+
+
+def footprint(*arguments):
+    return json.loads(unfreed(*arguments, "--json", "--by", "mapping"))
+
+
+def kernel_sums(pid):
+    """Bytes of smaps_rollup by its keys."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
+        return {row[0]: int(row[1]) << 10 for row in re.findall(r"^(\w+): +(\d+) kB", file.read(), re.M)}
+
+
+def vm(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        return dict(re.findall(r"^(VmRSS|VmPTE|VmSwap|VmHWM):\s+(\d+) kB$", status.read(), re.M))
+
+
+def maps(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        return [line.split()[0] for line in file]
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        lib.eventually(lambda: not re.search(r"\) T ", open(f"/proc/{pid}/stat").read()), "stop")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def by_name(rows):
+    return {row["name"]: row for row in rows}
+
+
+def expect_sums(pid, most_unknown=0.02):
+    """The sums of classes, and of mappings, are the kernel's; the footprint."""
+    with stopped(pid):
+        before = vm(pid)
+        found = footprint("-p", pid)
+        expect_equal(vm(pid), before, "what the kernel says of it before and after")
+        truth, rows = kernel_sums(pid), maps(pid)
+    process = found["processes"][0]
+    whole = lambda rows, key: sum(row[key] for row in rows)
+    for key in FIGURES:
+        expect_equal(whole(process["classes"], key), process[key], f"{key} of all classes")
+        expect_equal(whole(process["maps"], key), process[key], f"{key} of all mappings")
+    expect_equal(process["mappings"], len(rows), "mappings")
+    expect_equal(process["rss_bytes"], truth["Rss"], "RSS")
+    expect_equal(process["private_dirty_bytes"], truth["Private_Dirty"], "private dirty")
+    expect_equal(process["huge_bytes"], truth["AnonHugePages"] + truth["ShmemPmdMapped"] +
+                 truth["FilePmdMapped"], "huge pages")
+    expect(abs(process["pss_bytes"] - truth["Pss"]) <= 1024 * len(rows),
+           f"PSS {process['pss_bytes']}, not {truth['Pss']}")
+    unknown = by_name(process["classes"]).get("anonymous, unknown", {"rss_bytes": 0})["rss_bytes"]
+    expect(unknown <= most_unknown * truth["Rss"],
+           f"{unknown} bytes of {truth['Rss']} unknown: " +
+           str([row for row in process["maps"] if row["class"] == "anonymous, unknown"][:5]))
+    return by_name(process["classes"]), process
+
+
+# -- sums ------------------------------------------------------------------------------------------
+
+
+@case(*JVMS)
+def jvm_sums(name):
+    with jvm(JVMS[name]) as pid:
+        classes, process = expect_sums(pid)
+    expect(48 << 20 <= classes["Java heap"]["rss_bytes"] <= 80 << 20, classes["Java heap"])
+    expect(16 << 20 <= classes["mmapped block"]["rss_bytes"] <= 20 << 20, classes["mmapped block"])
+    for needed in ("metaspace", "class space", "code cache", "GC tables", "glibc arena",
+                   "thread stack", "stack guard", "library text"):
+        expect(needed in classes, f"no {needed}")
+    names = {row["name"] for row in process["maps"] if row["class"] == "thread stack"}
+    for i in range(6):
+        expect(any(str(name).startswith(f"held-{i} (") for name in names), f"held-{i}: {names}")
+    expect(any(str(name).startswith("GC Thread#0") or str(name).startswith("VM Thread")
+               for name in names), names)
+
+
+@case("-XX:+UseSerialGC", "-XX:+UseParallelGC", "-XX:+UseZGC", "-Xint -Xshare:off",
+      "-XX:-UseCompressedClassPointers")
+def jvm_sums_with(options):
+    if not JVMS:
+        raise lib.Skip("no JVM")
+    with jvm(next(iter(JVMS.values())), *options.split()) as pid:
+        classes, _ = expect_sums(pid)
+    expect(classes["Java heap"]["rss_bytes"] >= 48 << 20, classes["Java heap"])
+    expect("metaspace" in classes, classes.keys())
+
+
+@case("redis", "python", "node", "musl", "postgres")
+def sums_of(name):
+    with globals()[name]() as pid:
+        classes, process = expect_sums(pid)
+    needed = {"redis": ["jemalloc"], "python": ["runtime heap", "mmapped block"],
+              "node": ["runtime heap", "glibc arena"], "musl": ["musl malloc"],
+              "postgres": ["shared memory"]}[name]
+    for each in needed:
+        expect(classes.get(each, {"rss_bytes": 0})["rss_bytes"] > 0, f"no {each} in {list(classes)}")
+    if name == "postgres":
+        expect(classes["shared memory"]["size_bytes"] >= 32 << 20, classes["shared memory"])
+    if name == "python":
+        expect(12 << 20 <= classes["mmapped block"]["rss_bytes"] <= 16 << 20, classes)
+    expect(len(process["maps"]) >= process["mappings"], "not every mapping is listed")
+
+
+@case()
+def ten_thousand_mappings():
+    with many_mappings() as pid:
+        _, process = expect_sums(pid, most_unknown=1)  # plain pages of nobody's: rightly unknown
+    expect(process["mappings"] >= 10000, process["mappings"])
+
+
+@case()
+def untouched_memory_stays_untouched():
+    """4 GiB that nobody has touched, and a table of them by each way of looking."""
+    script = ("import mmap,sys; held = mmap.mmap(-1, 4 << 30, flags=34); held[0] = 1\n"
+              "print('ready', flush=True); sys.stdin.read()")
+    with running(tool("python3", "python3"), "-c", script) as pid, stopped(pid):
+        before = vm(pid)
+        for by in ("class", "process", "mapping"):
+            unfreed("-p", pid, "--by", by)
+        expect_equal(vm(pid), before, "RSS, page tables and swap")
+
+
+# -- a container -----------------------------------------------------------------------------------
+
+
+def number(path):
+    with open(path, encoding="ascii") as file:
+        return int(file.read())
+
+
+@contextlib.contextmanager
+def container(command, memory):
+    with contextlib.ExitStack() as stack:
+        try:
+            shop = stack.enter_context(runtimes.workshop())
+            rig = stack.enter_context(shop.rig("runc", shop.rootfs([f"{lib.TARGETS}/mappings"])))
+            yield rig.run(f"unfreed-map-{os.getpid()}", command, memory=memory)
+        except runtimes.Unavailable as reason:
+            raise lib.Skip(reason) from reason
+
+
+@case()
+def container_against_its_limit():
+    with container(["/bin/mappings", "2000", "--grow", "20"], "64m") as box:
+        lib.eventually(lambda: len(maps(box.pid)) < 2000, "mappings")
+        with stopped(box.pid):
+            group = footprint("-c", box.name)["cgroup"]
+            folder = group["path"]
+            expect_equal(group["limit_bytes"], 64 << 20, "limit")
+            with open(f"{folder}/memory.stat", encoding="ascii") as file:
+                stat = dict(line.split() for line in file)
+            usage, keys = (("memory.usage_in_bytes", "total_") if group["version"] == 1
+                           else ("memory.current", ""))
+            expect(abs(group["usage_bytes"] - number(f"{folder}/{usage}")) <= 1 << 20, group)
+            expect_equal(group["inactive_file_bytes"], int(stat[f"{keys}inactive_file"]), "inactive")
+            expect_equal(group["other_processes"], 0, "others")
+            expect_equal(group["oom_kills"], 0, "OOM kills")
+        table = unfreed("-c", box.name)
+        expect("of 64.0 MiB" in table and "WHICH FIGURE KILLS" in table, table)
+
+
+@case()
+def growth_names_the_class_and_the_end():
+    with container(["/bin/mappings", "1", "--grow", str(12 << 20)], "96m") as box:
+        lib.eventually(lambda: not maps(box.pid), "the program")
+        process = subprocess.Popen([lib.UNFREED, "map", "-c", box.name, "-i", "500ms", "--json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        seen = []
+        for line in process.stdout:
+            seen.append((time.monotonic(), json.loads(line)["growth"]))
+            if not runtimes.alive(box.pid):
+                break
+        end = seen[-1][0]
+        while runtimes.alive(box.pid):
+            expect(time.monotonic() < end + SECONDS, "it was not killed")
+            time.sleep(0.01)
+        end = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+    expect(len(seen) > 6, f"{len(seen)} reports")
+    moment, growth = seen[len(seen) // 2]
+    left = end - moment
+    expect(growth["seconds_to_limit"] and abs(growth["seconds_to_limit"] - left) <= 0.2 * left,
+           f"{growth['seconds_to_limit']} s predicted, {left} s it took")
+    largest = max(growth["classes"], key=lambda row: row["rss_bytes"])
+    expect_equal(largest["name"], "mmapped block", "the class that grew most")
+
+
+# -- files, and what ends ----------------------------------------------------------------------------
+
+
+@case()
+def saved_and_compared():
+    before, after = f"{FOLDER}/before", f"{FOLDER}/after"
+    with running(f"{lib.TARGETS}/mappings", 1, "--grow", 40 << 20) as pid:
+        unfreed("-p", pid, "--save", before)
+        first = json.load(open(before, encoding="ascii"))["rss_bytes"]
+        lib.eventually(lambda: kernel_sums(pid)["Rss"] < first + (20 << 20), "growth")
+        unfreed("-p", pid, "--json", "-o", after)
+    found = json.loads(unfreed("--json", before, after, command="diff"))
+    changes = by_name(found["classes"])
+    expect_equal(sum(row["rss_bytes"] for row in changes.values()), found["rss_bytes"], "sum")
+    expect_equal(found["before_rss_bytes"], first, "RSS before")
+    expect(changes["mmapped block"]["rss_bytes"] >= 19 << 20, changes["mmapped block"])
+    expect("mmapped block" in unfreed(before, after, command="diff"), "no such row in the table")
+
+
+@case()
+def several_processes_and_ends():
+    with python() as one, python() as two:
+        found = footprint("-p", f"{one},{two}")
+        expect_equal([row["pid"] for row in found["processes"]], sorted((one, two)), "processes")
+        for key in FIGURES:
+            expect_equal(sum(row[key] for row in found["processes"]), found[key], key)
+        expect_equal(len(unfreed("-p", one, "-i", "100ms", "-d", "350ms", "--json").splitlines()),
+                     4, "reports of 350 ms, each 100 ms")
+        table = unfreed("-p", f"{one},{two}", "--by", "process")
+        expect(re.search(rf"^{one} python", table, re.M), table)
+
+
+def refused(status, *arguments, command="map"):
+    done = subprocess.run([lib.UNFREED, command, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=SECONDS, check=False)
+    expect_equal(done.returncode, status, f"status of {arguments}: {done.stderr}")
+    expect(len(done.stderr.splitlines()) == 1 and not done.stdout, done.stderr + done.stdout)
+
+
+@case()
+def what_cannot_be():
+    broken = source("broken.json", '{"unfreed":1,"classes":[')
+    other = source("other.json", '{"unfreed":1}')
+    for arguments in ((), ("-p", "x"), ("-p", 1, "--by", "x"), ("-p", 1, "-i", 0),
+                      ("-p", 1, "-d", 1), ("-p", 1, "more")):
+        refused(2, *arguments)
+    refused(1, "-p", 999999999)
+    refused(1, "-c", "unfreed-no-such")
+    refused(2, broken, command="diff")
+    for bad in (broken, other, f"{FOLDER}/none"):
+        refused(1, bad, bad, command="diff")
+
+
+def main():
+    global FOLDER
+    with tempfile.TemporaryDirectory(prefix="unfreed-") as FOLDER:
+        os.chmod(FOLDER, 0o755)
+        return lib.run_cases()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
