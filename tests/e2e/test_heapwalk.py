@@ -50,6 +50,16 @@ def a_heap_of_several_mappings_per_arena():
         expect_truth(report, target.truth())
 
 
+@case(1, 2)
+def a_main_arena_in_pieces(how):
+    """brk(2) cannot grow, and the arena goes on in mappings; or others call it, and leave gaps."""
+    with Walker("--threads", 0, "--brk", how) as target:
+        report = heap(target.pid)
+        expect_equal(of_arena(report["arenas"][0]), target.truth()["arenas"][0], "arena")
+        expect_equal(report["arenas"][0]["heaps"], 3 if how == 1 else 1, "heaps")
+        expect(report["losses"]["unread_bytes"] < 40000, f"losses: {report['losses']}")
+
+
 @case()
 def within_a_percent_at_full_speed():
     with Walker("--threads", 2, "--blocks", 20000, "--busy", 1) as target:

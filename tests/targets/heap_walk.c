@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * heap_walk [--threads 3] [--blocks 4000] [--busy 1] [--bytes N] [--untouched N]: a heap of blocks
- * of many sizes, some of them given back, in the main arena and in those of its threads, which
- * stay. With --bytes, the main thread holds at least that much more; with --untouched, a block that
- * it never writes to.
+ * heap_walk [--threads 3] [--blocks 4000] [--busy 1] [--bytes N] [--untouched N] [--brk 0]: a heap
+ * of blocks of many sizes, some of them given back, in the main arena and in those of its threads,
+ * which stay. With --bytes, the main thread holds at least that much more; with --untouched, a
+ * block that it never writes to; with --brk 1, brk(2) cannot grow any more, and with --brk 2,
+ * others call it, too.
  *
  * run: with --busy, threads begin to replace their blocks as fast as they can, until the next word.
  * go: truth, what malloc_info(3) says, its quotes turned to apostrophes: {"xml":"…"}.
@@ -16,6 +17,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include "protocol.h"
 
@@ -173,6 +175,16 @@ static void hold(long bytes)
 	}
 }
 
+/* malloc then takes mappings for its main arena, or walks around what others got. */
+static void disturb_brk(long how)
+{
+	uintptr_t end = ((uintptr_t)sbrk(how == 2 ? 20000 : 0) + 4095) & ~(uintptr_t)4095;
+
+	if (how == 1 && mmap((void *)end, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			     -1, 0) == MAP_FAILED)
+		die("heap_walk: no mapping behind the heap\n");
+}
+
 int main(int argc, char **argv)
 {
 	long threads = option(argc, argv, "--threads", 3);
@@ -195,6 +207,7 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread, NULL, work, &workers[i]))
 			die("heap_walk: no thread\n");
 	}
+	disturb_brk(option(argc, argv, "--brk", 0));
 	fill(&workers[0]);
 	for (int i = 0; i < 3; i++) {
 		char *own = malloc((200 << 10) << i);

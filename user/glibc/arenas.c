@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "glibc/mmapped.h"
 
 enum {
 	BINS = 127,
@@ -197,6 +198,7 @@ static void add_span(struct arenas *arenas, uint64_t start, uint64_t end)
 	struct heap_span *span = vec_add(&arenas->spans);
 
 	*span = (struct heap_span){ start, end, arenas->rows.count - 1 };
+	arenas->rows.items[span->arena].span_bytes += end - start;
 }
 
 /* The heap that top lies in begins at a multiple of its largest size, with the arena's address. */
@@ -270,19 +272,61 @@ static void add_heaps(struct arenas *arenas, struct reader *reader, const struct
 	}
 }
 
-/* What brk(2) gave; a gap where somebody else called it is walked around (see walk.c). */
-static void add_main_heap(struct arenas *arenas, const struct maps *maps, struct arena *arena,
-			  uint64_t start_brk)
+/*
+ * Where brk(2) could not grow, the main arena goes on in mappings of at least 1 MiB, the newest
+ * below the older ones, which the kernel makes one: the top ends the first part. What else is in
+ * such a mapping is walked around (see chunks.h).
+ */
+static void add_split_heap(struct arenas *arenas, struct reader *reader, const struct maps *maps,
+			   struct arena *arena, uint64_t start_brk)
 {
-	uint64_t end = arena->top + arena->top_bytes;
+	const struct map *brk = start_brk ? maps_find(maps, start_brk) : NULL;
 	const struct map *map = maps_find(maps, arena->top);
+	uint64_t start = map->start, end = arena->top + arena->top_bytes, block;
 
-	if (!arena->top || !map)
+	/* Blocks with a mapping of their own may be below. */
+	while (start < arena->top && (block = mmapped_block_at(reader, start, arena->top)))
+		start += block;
+	if (brk && brk != map && brk->writable) {
+		add_span(arenas, (start_brk + 15) & ~15ULL, brk->end);
+		arena->heaps++;
+	}
+	add_span(arenas, start, end);
+	arena->heaps++;
+	if (arena->system_bytes > end - start && map->end > end) {
+		add_span(arenas, end, map->end);
+		arena->heaps++;
+	}
+}
+
+/* Whether writable memory leads from one address to the other without a gap. */
+static bool is_joined(const struct maps *maps, uint64_t from, uint64_t to)
+{
+	const struct map *map = maps_find(maps, from);
+
+	for (; map && map->writable; map++) {
+		if (to < map->end)
+			return true;
+		if (map + 1 == maps->rows.items + maps->rows.count || map[1].start != map->end)
+			return false;
+	}
+	return false;
+}
+
+/* What brk(2) gave ends with the top, gaps included where somebody else called it. */
+static void add_main_heap(struct arenas *arenas, struct reader *reader, const struct maps *maps,
+			  struct arena *arena, uint64_t start_brk)
+{
+	uint64_t end = arena->top + arena->top_bytes, start = end - arena->system_bytes;
+
+	if (!arena->top || !maps_find(maps, arena->top))
 		return;
-	if (start_brk && start_brk < arena->top && arena->top - start_brk <= arena->system_bytes)
-		add_span(arenas, (start_brk + 15) & ~15ULL, end);
-	else
-		add_span(arenas, map->start, end);
+	if (!start_brk || start < start_brk || start > arena->top ||
+	    !is_joined(maps, start_brk, arena->top)) {
+		add_split_heap(arenas, reader, maps, arena, start_brk);
+		return;
+	}
+	add_span(arenas, (start + 15) & ~15ULL, end);
 	arena->heaps = 1;
 }
 
@@ -332,7 +376,7 @@ static int read_ring(struct arenas *arenas, struct reader *reader, const struct 
 			return -EAGAIN;
 		arena->main = at == first;
 		if (arena->main)
-			add_main_heap(arenas, maps, arena, start_brk);
+			add_main_heap(arenas, reader, maps, arena, start_brk);
 		else if (arenas->layout.heap_info_bytes || learn_heap_info(arenas, reader, at))
 			add_heaps(arenas, reader, maps, arena);
 		else
@@ -417,6 +461,7 @@ bool arenas_update(struct arenas *arenas, struct reader *reader, size_t row)
 		return false;
 	now.main = arena->main;
 	now.heaps = arena->heaps;
+	now.span_bytes = arena->span_bytes + now.top + now.top_bytes - span->end;
 	*arena = now;
 	span->end = now.top + now.top_bytes;
 	return true;

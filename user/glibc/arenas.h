@@ -32,6 +32,7 @@ struct arena {
 	bool has_attached; /* the next is known: glibc 2.23 and later */
 	uint64_t attached_threads;
 	uint32_t heaps;
+	uint64_t span_bytes; /* of its heaps: less than system_bytes where some were not found */
 };
 
 /* What differs between versions. */

@@ -98,7 +98,7 @@ static bool may_hold_blocks(const struct map *map)
 
 /* The mapping's bytes of a block that begins at address, or 0. From 2.43 on, its chunk ends 16
  * bytes before the mapping does. */
-static uint64_t block_at(struct reader *reader, uint64_t address, uint64_t end)
+uint64_t mmapped_block_at(struct reader *reader, uint64_t address, uint64_t end)
 {
 	uint64_t header[2], bytes;
 
@@ -126,7 +126,8 @@ static uint64_t add_blocks(struct mmapped *mmapped, struct reader *reader, uint6
 {
 	uint64_t bytes;
 
-	while (wants_more(mmapped) && address < end && (bytes = block_at(reader, address, end))) {
+	while (wants_more(mmapped) && address < end &&
+	       (bytes = mmapped_block_at(reader, address, end))) {
 		*vec_add(&mmapped->found) = (struct mmapped_block){ address, bytes };
 		address += bytes;
 	}
@@ -163,9 +164,10 @@ void mmapped_find(struct mmapped *mmapped, struct reader *reader, const struct m
 	*mmapped = (struct mmapped){ 0 };
 	find_settings(mmapped, reader, arenas);
 	vec_for_each (map, &maps->rows) {
-		ends[row] = may_hold_blocks(map) && !holds_heap(arenas, map)
-				    ? add_blocks(mmapped, reader, map->start, map->end)
-				    : map->end;
+		ends[row] = may_hold_blocks(map) ? add_blocks(mmapped, reader, map->start, map->end)
+						 : map->end;
+		if (holds_heap(arenas, map))
+			ends[row] = map->end;
 		row++;
 	}
 	for (row = 0; row < maps->rows.count; row++)

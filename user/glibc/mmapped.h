@@ -22,6 +22,10 @@ struct mmapped {
 /* Finds them. Never fails: what is not found is not there. */
 void mmapped_find(struct mmapped *mmapped, struct reader *reader, const struct maps *maps,
 		  const struct arenas *arenas);
+/* The bytes of the mapping of a block that begins at address, in a mapping that ends at end; 0:
+ * none begins there. */
+uint64_t mmapped_block_at(struct reader *reader, uint64_t address, uint64_t end);
+
 void mmapped_free(struct mmapped *mmapped);
 
 #endif

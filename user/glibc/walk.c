@@ -225,6 +225,9 @@ static void end_sums(struct walking *walking)
 		sums->heaps = arena->heaps;
 		sums->system_bytes = arena->system_bytes;
 		sums->top_bytes = arena->top_bytes;
+		/* What heaps begin with is in use, and lies in no span. */
+		if (arena->span_bytes + arena->heaps * (uint64_t)READER_PAGE < arena->system_bytes)
+			sums->unread_bytes += arena->system_bytes - arena->span_bytes;
 		sums->free_bytes = sums->binned_bytes + sums->fastbin_bytes + sums->cached_bytes +
 				   sums->top_bytes;
 		sums->pinned_bytes = minus(sums->free_bytes - sums->top_bytes, sums->pinned_bytes);
