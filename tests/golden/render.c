@@ -107,6 +107,16 @@ static void add_process(struct snapshot *snapshot, pid_t pid, const char *comm,
 	};
 }
 
+/* Made-up, but of the length that linkers write. */
+static void add_module(struct snapshot *snapshot, const char *path, uint8_t seed)
+{
+	uint8_t build_id[20];
+
+	for (size_t i = 0; i < sizeof(build_id); i++)
+		build_id[i] = (uint8_t)(seed + 29 * i);
+	snapshot_module(snapshot, path, build_id, sizeof(build_id));
+}
+
 static void add_cost(struct snapshot *snapshot)
 {
 	snapshot->cost = (struct cost){
@@ -203,6 +213,8 @@ static struct snapshot *scene_java(void)
 	struct site *site;
 
 	add_process(snapshot, 7123, "java", "glibc 2.36", MIB(1870));
+	add_module(snapshot, LIBC, 7);
+	add_module(snapshot, LIBJVM, 11);
 	made(snapshot, add_site(snapshot, SITE_HEAP, 7123, MIB(341) + 8192, 8730, inflater),
 	     MIB(352), 9011);
 	site = add_site(snapshot, SITE_HEAP, 7123, MIB(280), 8960, window);
@@ -392,6 +404,7 @@ static struct snapshot *scene_hostile(void)
 	struct site *site;
 
 	add_process(snapshot, 9, "ev;il\n<b>\033[7m", "glibc 2.36", KIB(4));
+	add_module(snapshot, "/lib/x\033[2J.so", 99);
 	site = add_site(snapshot, SITE_HEAP, 9, UINT64_MAX / 4, 18446744073709551ull, frames);
 	site->end = SITE_END_DEPTH;
 	site->verdict = snapshot_string(snapshot, "leak\033[0m");

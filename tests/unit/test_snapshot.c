@@ -157,11 +157,32 @@ static void test_losses_and_names(void **state)
 	assert_string_equal(frame_type_name(FRAME_INTERPRETED), "interpreted");
 }
 
+/* Two containers may have different files at one path: neither's build-id is true of it then. */
+static void test_modules_have_one_build_id_or_none(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	const uint8_t first[] = { 0x00, 0xab, 0x7f }, second[] = { 0x00, 0xab, 0x7e };
+
+	snapshot_module(snapshot, "/lib/a.so", first, sizeof(first));
+	snapshot_module(snapshot, "/lib/a.so", first, sizeof(first));
+	snapshot_module(snapshot, "/lib/b.so", first, sizeof(first));
+	snapshot_module(snapshot, "/lib/b.so", second, sizeof(second));
+	snapshot_module(snapshot, "/lib/b.so", first, sizeof(first));
+	snapshot_module(snapshot, "/lib/c.so", NULL, 0);
+	assert_int_equal(snapshot->modules.count, 3);
+	assert_string_equal(snapshot_build_id(snapshot, "/lib/a.so"), "00ab7f");
+	assert_null(snapshot_build_id(snapshot, "/lib/b.so"));
+	assert_null(snapshot_build_id(snapshot, "/lib/c.so"));
+	assert_null(snapshot_build_id(snapshot, "/lib/d.so"));
+	snapshot_free(snapshot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_is_copied_once),
 		cmocka_unit_test(test_frames_are_copied),
+		cmocka_unit_test(test_modules_have_one_build_id_or_none),
 		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_sort_is_total),
 		cmocka_unit_test(test_sort_prefers_the_shorter_of_equal_stacks),

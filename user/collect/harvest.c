@@ -516,6 +516,15 @@ static void take_estimate(void *context, const struct abi_site_key *key,
 	sums->estimate_seconds = survivors_seconds(collect);
 }
 
+static void add_module(struct image *image, void *context)
+{
+	const struct harvest *harvest = context;
+
+	if (image->usable)
+		snapshot_module(harvest->snapshot, image->path, image->info.build_id,
+				image->info.build_id_bytes);
+}
+
 int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 {
 	struct harvest harvest = { .collect = collect, .snapshot = snapshot };
@@ -541,6 +550,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	else
 		add_running(&harvest);
 	add_processes(&harvest);
+	images_each(collect->images, add_module, &harvest);
 	note_ended(&harvest);
 	collect_losses(collect, snapshot);
 	return 0;

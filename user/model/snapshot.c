@@ -24,6 +24,7 @@ void snapshot_free(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	vec_free(&snapshot->processes);
+	vec_free(&snapshot->modules);
 	vec_free(&snapshot->epochs);
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
@@ -41,6 +42,44 @@ const struct frame *snapshot_frames(struct snapshot *snapshot, const struct fram
 				    size_t count)
 {
 	return count ? strings_copy(snapshot->strings, frames, count * sizeof(*frames)) : NULL;
+}
+
+void snapshot_module(struct snapshot *snapshot, const char *path, const uint8_t *build_id,
+		     size_t bytes)
+{
+	struct module *module = NULL;
+	char *hex = mem_alloc(2 * bytes + 1);
+
+	path = snapshot_string(snapshot, path);
+	vec_for_each (known, &snapshot->modules)
+		if (known->path == path)
+			module = known;
+	for (size_t i = 0; i < bytes; i++)
+		snprintf(hex + 2 * i, 3, "%02x", build_id[i]);
+	if (!module) {
+		module = vec_add(&snapshot->modules);
+		module->path = path;
+		module->build_id = bytes ? snapshot_string(snapshot, hex) : NULL;
+	} else if (!module->build_id || strcmp(module->build_id, hex)) {
+		module->build_id = NULL;
+	}
+	mem_free(hex);
+}
+
+const char *snapshot_build_id(const struct snapshot *snapshot, const char *path)
+{
+	vec_for_each (module, &snapshot->modules)
+		if (!strcmp(module->path, path))
+			return module->build_id;
+	return NULL;
+}
+
+const char *snapshot_comm(const struct snapshot *snapshot, pid_t pid)
+{
+	vec_for_each (process, &snapshot->processes)
+		if (process->pid == pid)
+			return process->comm ? process->comm : "?";
+	return "?";
 }
 
 void snapshot_note(struct snapshot *snapshot, const char *format, ...)

@@ -72,6 +72,12 @@ struct process {
 	uint64_t rss_bytes; /* when the snapshot was taken, 0 where it is gone */
 };
 
+/* A file that frames' module names. */
+struct module {
+	const char *path;
+	const char *build_id; /* in hex; NULL: none, or not the same in all that have this path */
+};
+
 /* A named number: a loss, or a cost. */
 struct counted {
 	const char *name; /* a JSON key: "live_set_full" */
@@ -125,6 +131,7 @@ struct snapshot {
 	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
 	VEC(struct epoch) epochs; /* heap: one after another */
 	VEC(struct process) processes;
+	VEC(struct module) modules; /* each path once */
 	struct heap_totals heap_totals;
 	struct mapping_totals mapping_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
@@ -146,6 +153,12 @@ const char *snapshot_string(struct snapshot *snapshot, const char *text);
 /* A copy of frames (their texts must already be the snapshot's). */
 const struct frame *snapshot_frames(struct snapshot *snapshot, const struct frame *frames,
 				    size_t count);
+/*
+ * Notes the build-id of the file at path. Containers may have different files there: which of them
+ * a frame means is not known then, and the path has no build-id.
+ */
+void snapshot_module(struct snapshot *snapshot, const char *path, const uint8_t *build_id,
+		     size_t bytes);
 /* A sentence for the user: shown with the coverage. */
 void snapshot_note(struct snapshot *snapshot, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -158,6 +171,11 @@ void snapshot_sort(struct snapshot *snapshot);
  */
 
 const char *site_kind_name(enum site_kind kind); /* "heap", "mapping", "fault" */
+/* In hex; NULL: none is known. */
+const char *snapshot_build_id(const struct snapshot *snapshot, const char *path);
+/* "?" where the process or its name is not known. */
+const char *snapshot_comm(const struct snapshot *snapshot, pid_t pid);
+
 const char *site_end_name(enum site_end end); /* "root", "no table", … */
 const char *frame_type_name(enum frame_type type);
 

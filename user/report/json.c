@@ -108,6 +108,18 @@ static void write_processes(struct json *json, const struct snapshot *snapshot)
 	json_end(json);
 }
 
+static void write_modules(struct json *json, const struct snapshot *snapshot)
+{
+	json_begin_array(json, "modules");
+	vec_for_each (module, &snapshot->modules) {
+		json_begin_object(json, NULL);
+		json_text(json, "path", module->path);
+		json_text(json, "build_id", module->build_id);
+		json_end(json);
+	}
+	json_end(json);
+}
+
 /* What min-age takes from the totals of a kind, when it was asked for. */
 static struct selection left_out(const struct snapshot *snapshot, enum site_kind kind,
 				 const struct report_options *options)
@@ -272,6 +284,7 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	write_mapping(&json, snapshot, options);
 	write_command(&json, snapshot->command_status);
 	write_coverage(&json, snapshot);
+	write_modules(&json, snapshot);
 	write_sites(&json, snapshot, options);
 	json_end(&json);
 	putc('\n', stream);

@@ -83,14 +83,6 @@ static struct node *mark_child(struct tree *tree, struct node *parent, char *lab
 		     NULL);
 }
 
-static const char *comm_of(const struct snapshot *snapshot, pid_t pid)
-{
-	vec_for_each (process, &snapshot->processes)
-		if (process->pid == pid)
-			return process->comm ? process->comm : "?";
-	return "?";
-}
-
 static void add_site(struct tree *tree, const struct snapshot *snapshot,
 		     const struct selection_row *row)
 {
@@ -98,7 +90,8 @@ static void add_site(struct tree *tree, const struct snapshot *snapshot,
 	struct node *node = tree->nodes;
 	size_t i;
 
-	node = mark_child(tree, node, mem_printf("%s-%d", comm_of(snapshot, site->pid), site->pid));
+	node = mark_child(tree, node,
+			  mem_printf("%s-%d", snapshot_comm(snapshot, site->pid), site->pid));
 	/* A stack that was cut stands on no root: it must not look as if it did. */
 	if (site->end != SITE_END_ROOT && site->end != SITE_END_BARRIER)
 		node = mark_child(tree, node,
