@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ask_names(sandbox, &image);
 	sandbox_debug(sandbox, image.id, fd, -1); /* it may well be its own debug file */
 	ask_names(sandbox, &image);
-	if (!sandbox_jvm_open(sandbox, image.id, 0, fd, &jvm))
+	if (!sandbox_jvm_open(sandbox, image.id, 0, fd, -1, &jvm))
 		sandbox_jvm_close(sandbox, jvm);
 	if (!sandbox_open_bytes(sandbox, data, size, &again))
 		fuzz_expect(again.id != image.id);
