@@ -100,6 +100,7 @@ static struct estimate samples(uint64_t sampled, uint64_t live, uint64_t aged, u
 		.sampled_bytes = sampled * 100,
 		.live_blocks = live,
 		.live_bytes = live * 100,
+		.live_heap_bytes = live * 125,
 		.aged_blocks = aged,
 		.aged_live_blocks = aged_live,
 	};
@@ -115,7 +116,7 @@ static void test_growth_is_shared_by_what_stays(void **state)
 	};
 
 	(void)state;
-	estimate_sites(sites, 4, 30, 1, 4e6);
+	estimate_sites(sites, 4, 30, 1, 5e6);
 	assert_int_equal(sites[0].verdict, ESTIMATE_LEAK);
 	assert_int_equal(sites[1].verdict, ESTIMATE_LEAK);
 	assert_int_equal(sites[2].verdict, ESTIMATE_NOTHING);

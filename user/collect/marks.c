@@ -70,12 +70,17 @@ static void read_each(pid_t pid, const uint64_t *addresses, void *into, size_t b
 	}
 }
 
-static bool has_size_of(uint64_t size, uint64_t bytes)
+uint64_t marks_chunk_bytes(uint64_t bytes)
 {
 	uint64_t need = (bytes + WORD + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
 
-	if (need < SMALLEST_CHUNK)
-		need = SMALLEST_CHUNK;
+	return need < SMALLEST_CHUNK ? SMALLEST_CHUNK : need;
+}
+
+static bool has_size_of(uint64_t size, uint64_t bytes)
+{
+	uint64_t need = marks_chunk_bytes(bytes);
+
 	if (size & IS_MMAPPED)
 		return true;
 	size &= ~(uint64_t)FLAGS;

@@ -23,6 +23,9 @@ struct mark {
  * its own, and none does before 2.29). */
 uint64_t marks_key(pid_t pid, uint64_t start_brk);
 
+/* How much of the heap a block of bytes takes. */
+uint64_t marks_chunk_bytes(uint64_t bytes);
+
 /* Looks at count blocks. Those whose memory is gone are dead. */
 void marks_look(pid_t pid, uint64_t key, struct mark *marks, size_t count);
 

@@ -5,6 +5,7 @@
 
 #include "collect/internal.h"
 #include "collect/allocators.h"
+#include "collect/heap_growth.h"
 #include "collect/marks.h"
 #include "collect/skeleton.h"
 
@@ -22,7 +23,7 @@ static const uint64_t ages_ns[AGES] = { 3000000000, 10000000000 };
 /* The samples of one site in one bin. */
 struct bin {
 	uint32_t blocks, live;
-	uint64_t bytes, live_bytes;
+	uint64_t bytes, live_bytes, live_chunk_bytes;
 	uint32_t live_at[AGES]; /* 1 + how many lived at that age; 0: not that old yet */
 };
 
@@ -45,8 +46,7 @@ struct survivors {
 	uint64_t bin_ns;
 	uint64_t looked_ns;
 	uint64_t turn; /* which part of the live set has its marks read next */
-	/* growth: sums for a line through (seconds, bytes) */
-	double n, t, tt, y, ty;
+	struct heap_growth growth;
 	/* of the look under way */
 	uint64_t now_ns;
 	VEC(struct suspect) suspects;
@@ -196,6 +196,7 @@ static void take_block(void *context, const void *key, const void *value)
 	if (bin) {
 		bin->live++;
 		bin->live_bytes += block->bytes;
+		bin->live_chunk_bytes += marks_chunk_bytes(block->bytes);
 	}
 	if (survivors->now_ns - block->time_ns < MARK_AGE_NS)
 		return;
@@ -232,6 +233,7 @@ static void bury(struct collect *collect, const struct suspect *suspect, uint64_
 		return;
 	suspect->bin->live--;
 	suspect->bin->live_bytes -= bytes;
+	suspect->bin->live_chunk_bytes -= marks_chunk_bytes(bytes);
 }
 
 /* Reads the marks of one process' suspects, a part of them in each look. */
@@ -289,7 +291,8 @@ static void look(struct collect *collect)
 
 	for (struct sampled *site = survivors->sites; site; site = site->hh.next) {
 		for (int i = 0; i < BINS && collect_watched_mm(collect, site->key.mm); i++)
-			site->bins[i].live = site->bins[i].live_bytes = 0;
+			site->bins[i].live = site->bins[i].live_bytes =
+				site->bins[i].live_chunk_bytes = 0;
 	}
 	survivors->suspects.count = survivors->marks.count = 0;
 	collect_read_blocks(collect, take_block, &context);
@@ -302,40 +305,14 @@ static void look(struct collect *collect)
 	survivors->looked_ns = survivors->now_ns;
 }
 
-/* -- growth ------------------------------------------------------------------------------------ */
-
-static void note_growth(struct collect *collect)
-{
-	struct survivors *survivors = collect->survivors;
-	double seconds = (double)(survivors->now_ns - survivors->begun_ns) / 1e9, bytes = 0;
-	struct proc proc;
-
-	vec_for_each (watched, &collect->watched) {
-		if ((*watched)->state == WATCHED_RUNNING && !proc_read(&proc, (*watched)->pid))
-			bytes += (double)proc.rss_bytes;
-	}
-	survivors->n++;
-	survivors->t += seconds;
-	survivors->tt += seconds * seconds;
-	survivors->y += bytes;
-	survivors->ty += seconds * bytes;
-}
-
-static double growth(const struct survivors *survivors)
-{
-	double spread = survivors->n * survivors->tt - survivors->t * survivors->t;
-
-	return spread > 0 ? (survivors->n * survivors->ty - survivors->t * survivors->y) / spread
-			  : 0;
-}
-
 /* -- the whole --------------------------------------------------------------------------------- */
 
 void survivors_begin(struct collect *collect)
 {
 	survivors_free(collect->survivors);
 	collect->survivors = NULL;
-	survivors_of(collect)->begun_ns = collect_now_ns();
+	heap_growth_begin(&survivors_of(collect)->growth, collect);
+	collect->survivors->begun_ns = collect_now_ns();
 	collect_read_sites(collect, take_baseline, collect->survivors);
 }
 
@@ -346,7 +323,7 @@ void survivors_window(struct collect *collect)
 	collect_look(collect);
 	survivors->now_ns = collect_now_ns();
 	collect_read_sites(collect, take_sums, survivors);
-	note_growth(collect);
+	heap_growth_note(&survivors->growth, collect);
 	if (survivors->now_ns - survivors->looked_ns >= LOOK_NS)
 		look(collect);
 }
@@ -379,6 +356,7 @@ static void add_up(const struct survivors *survivors, const struct sampled *site
 		estimate->sampled_bytes += bin->bytes;
 		estimate->live_blocks += bin->live;
 		estimate->live_bytes += bin->live_bytes;
+		estimate->live_heap_bytes += bin->live_chunk_bytes;
 		if (!bin->live_at[age] || now_ns < end_ns + 2 * ages_ns[age])
 			continue;
 		estimate->aged_blocks += bin->live_at[age] - 1;
@@ -420,7 +398,7 @@ void survivors_estimate(struct collect *collect,
 	if (old_seconds > 0 && seconds > 0)
 		on_seconds *= old_seconds / seconds;
 	estimate_sites(estimates.items, estimates.count, old_seconds, on_seconds,
-		       growth(survivors));
+		       heap_growth_rate(&survivors->growth, collect));
 	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
 		take(context, &site->key, &estimates.items[i++]);
 	vec_free(&estimates);

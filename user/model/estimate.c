@@ -69,6 +69,11 @@ static double growing_bytes(const struct estimate *site)
 	return grows(site) ? (double)site->live_bytes : 0;
 }
 
+static double growing_heap_bytes(const struct estimate *site)
+{
+	return grows(site) ? (double)site->live_heap_bytes : 0;
+}
+
 /* How often a sampled byte was allocated in truth, a second. */
 static double scale(double sampled_bytes, double seconds, double on_seconds, double growth)
 {
@@ -90,7 +95,7 @@ void estimate_sites(struct estimate *sites, size_t count, double seconds, double
 		sites[i].verdict = judge(&sites[i]);
 	judge_taken_over(sites, count);
 	for (size_t i = 0; i < count; i++)
-		sampled += growing_bytes(&sites[i]);
+		sampled += growing_heap_bytes(&sites[i]);
 	factor = scale(sampled, seconds, on_seconds, growth);
 	for (size_t i = 0; i < count; i++) {
 		struct estimate *site = &sites[i];

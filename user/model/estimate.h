@@ -23,6 +23,7 @@ struct estimate {
 	/* of blocks sampled at least one age ago */
 	uint64_t sampled_blocks, sampled_bytes;
 	uint64_t live_blocks, live_bytes;
+	uint64_t live_heap_bytes; /* the same with what the allocator adds */
 	/* of those, sampled at least two ages ago: alive at one age, and alive now */
 	uint64_t aged_blocks, aged_live_blocks;
 
@@ -33,7 +34,7 @@ struct estimate {
 
 /*
  * Fills in what follows. seconds: over which the samples were taken. on_seconds: of these, how long
- * the windows were open. growth: bytes a second by which the target's memory has grown meanwhile,
+ * the windows were open. growth: bytes a second by which the target's heap has grown meanwhile,
  * where that is known, else 0 or less.
  */
 void estimate_sites(struct estimate *sites, size_t count, double seconds, double on_seconds,
