@@ -13,7 +13,7 @@ _unfreed() {
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	diff) options='--format --json --output --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
-	check) options='--json --help' ;;
+	check) options='--pid --container --pod --cgroup --comm --host-root --json --help' ;;
 	esac
 
 	if ((COMP_CWORD == 1)); then
