@@ -109,6 +109,8 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		{ "max-overhead", 0, "PCT",
 		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
 		  &trace->collect.budget_share, parse_overhead, NULL },
+		{ "sample", 0, "SIZE", "trace one block in SIZE of what is allocated (each)",
+		  OPTION_BYTES, &trace->collect.sample_bytes, NULL, NULL },
 		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
 		  &trace->collect.max_blocks, NULL, NULL },
 		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
@@ -154,6 +156,8 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
 	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
 		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
+	if (trace->collect.sample_bytes > UINT32_MAX)
+		return error_set(-EINVAL, "--sample: less than 4G");
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	return target_options_check(&trace->spec);
