@@ -19,7 +19,7 @@ prove='debootstrap python3'
 # What a root file system of tests/prove/root has. Where there is no mimalloc, nothing instead of it.
 guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools rustc
 	libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev|libjemalloc-dev'
-vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
+vm='qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
 	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|vm…" >&2
