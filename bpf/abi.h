@@ -43,6 +43,9 @@ enum abi_role {
 	 */
 	ROLE_ALLOCATE_THROWING,
 	ROLE_LEAVE,
+	/* Returns a new string, or NULL, or what its pointer argument was, where that is not NULL
+	 */
+	ROLE_ALLOCATE_STRING,
 };
 
 enum {
@@ -51,17 +54,21 @@ enum {
 	PROBE_PASSES_ON = 1 << 2, /* may free its block by calling another probed function */
 	PROBE_UNSEEN = 1 << 3, /* a call that leaves here has no result to be seen */
 	PROBE_INNERMOST = 1 << 4, /* calls no other probed function */
+	/* its own allocator calls it, too, with what is free: glibc, at a thread's end */
+	PROBE_EMPTIES_CACHES = 1 << 5,
 };
 
 enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */
+enum { PUSHED_UNKNOWN = 15 };
 
 /* All that BPF needs to know of a probed function. Mostly it travels in the probe's 64-bit cookie.
  */
 struct abi_probe {
-	__u8 role : 4; /* enum abi_role */
-	__u8 pointer_arg : 4; /* position of the block or of the place for it, or ARGUMENT_NONE */
-	__u8 size_arg : 4; /* position of the size in bytes, or of the element's size */
-	__u8 count_arg : 4; /* position of the number of elements, or ARGUMENT_NONE */
+	__u16 role : 3; /* enum abi_role */
+	__u16 size_arg : 3; /* position of the size in bytes, or of the element's size */
+	__u16 count_arg : 3; /* position of the number of elements, or ARGUMENT_NONE */
+	__u16 pointer_arg : 3; /* position of the block or of the place for it, or ARGUMENT_NONE */
+	__u16 pushed_words : 4; /* on the stack above the return address, or PUSHED_UNKNOWN */
 	__u8 flags; /* PROBE_… */
 	__u8 skip_bytes; /* from the function's first byte to the probed instruction */
 	__u16 row; /* row in the table of allocators */

@@ -23,7 +23,7 @@ guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools r
 jvms='openjdk-8-jre-headless|java-common openjdk-11-jre-headless|java-common
 	openjdk-17-jre-headless|java-common openjdk-21-jre-headless|java-common
 	openjdk-25-jre-headless|java-common libstdc++6'
-vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
+vm='qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
 	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|jvms|vm…" >&2
