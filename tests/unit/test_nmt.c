@@ -121,17 +121,19 @@ static void test_signals(void **state)
 {
 	struct signals signals;
 
-	assert_true(signals_parse(&signals, "Name:\tjava\nState:\tS (sleeping)\nNSpid:\t4711\t7\n"
-					    "Uid:\t0\t65534\t0\t0\nGid:\t0\t100\t0\t0\n"
-					    "SigIgn:\t0000000000000004\nSigCgt:\t2000000181005ccf\n"));
+	assert_true(signals_parse(&signals,
+				  "Name:\tjava\nState:\tS (sleeping)\nNSpid:\t4711\t7\n"
+				  "Uid:\t0\t65534\t0\t0\nGid:\t0\t100\t0\t0\n"
+				  "SigIgn:\t0000000000000004\nSigCgt:\t2000000181005ccf\n"));
 	assert_true(signals.caught & SIGNAL_BIT(SIGQUIT));
 	assert_int_equal(signals.uid, 65534);
 	assert_int_equal(signals.gid, 100);
 	assert_int_equal(signals.own_id, 7);
 	assert_false(signals.stopped);
-	assert_true(signals_parse(&signals, "Name:\tx\\nSigCgt:\t4\nState:\tT (stopped)\nNSpid:\t9\n"
-					    "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"
-					    "SigCgt:\t0000000000000000\n"));
+	assert_true(signals_parse(&signals,
+				  "Name:\tx\\nSigCgt:\t4\nState:\tT (stopped)\nNSpid:\t9\n"
+				  "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"
+				  "SigCgt:\t0000000000000000\n"));
 	assert_false(signals.caught & SIGNAL_BIT(SIGQUIT));
 	assert_true(signals.stopped);
 	assert_false(signals_parse(&signals, "State:\tS\nNSpid:\t9\nUid:\t0\t0\nGid:\t0\t0\n"));
@@ -140,8 +142,8 @@ static void test_signals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_old),	   cmocka_unit_test(test_new_in_detail),
-		cmocka_unit_test(test_no_answer),  cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_old),	  cmocka_unit_test(test_new_in_detail),
+		cmocka_unit_test(test_no_answer), cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_signals),
 	};
 

@@ -45,11 +45,12 @@ static int take_options(struct jvm_options *options, int argc, char **argv, int 
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &options->help, NULL, NULL },
 		{ 0 },
 	};
-	int index = cmd_options(rows, "unfreed jvm TARGET [options]",
-				"Lays what the JVMs in TARGET (-p, -c, --pod, --cgroup or -n) say of "
-				"their memory\nbeside what is there. A JVM is asked only where it is "
-				"safe, and NMT is on.",
-				argc, argv, &options->help, status);
+	int index =
+		cmd_options(rows, "unfreed jvm TARGET [options]",
+			    "Lays what the JVMs in TARGET (-p, -c, --pod, --cgroup or -n) say of "
+			    "their memory\nbeside what is there. A JVM is asked only where it is "
+			    "safe, and NMT is on.",
+			    argc, argv, &options->help, status);
 	int error = 0;
 
 	if (index < 0)
@@ -65,7 +66,8 @@ static int take_options(struct jvm_options *options, int argc, char **argv, int 
 	return 0;
 }
 
-/* -- asking -------------------------------------------------------------------------------------- */
+/* -- asking --------------------------------------------------------------------------------------
+ */
 
 static int ask(const struct jvm_process *process, const struct jvm_options *options,
 	       const char *command, char **text)
@@ -139,7 +141,8 @@ static void run_command(struct jvm_process *process, const struct jvm_options *o
 		process->trimmed_bytes = before.rss_bytes - after.rss_bytes;
 }
 
-/* -- looking ------------------------------------------------------------------------------------- */
+/* -- looking -------------------------------------------------------------------------------------
+ */
 
 /* NMT before the heap is walked: a question and its answer take memory, too, for as long. */
 static void read_jvm(struct jvm_report *report, const struct jvm_options *options, pid_t pid)

@@ -46,8 +46,8 @@ static void print_facts(const struct hotspot_facts *facts, FILE *stream)
 	fprintf(stream, "  bounds      code cache %s,", cell_bytes(facts->max_code_bytes).text);
 	/* Without a bound of their own they have the heap's. */
 	fprintf(stream, " direct buffers %s\n",
-		bound(&cell, facts->max_direct_bytes ? facts->max_direct_bytes
-						     : facts->max_heap_bytes));
+		bound(&cell,
+		      facts->max_direct_bytes ? facts->max_direct_bytes : facts->max_heap_bytes));
 }
 
 static void print_rows(const struct jvm_process *process, const struct jvm_process *before,
@@ -60,9 +60,8 @@ static void print_rows(const struct jvm_process *process, const struct jvm_proce
 	for (size_t i = 0; i < process->row_count; i++) {
 		const struct jvm_row *row = &process->rows[i];
 		/* Of the same JVM the rows are the same, unless NMT failed to answer once. */
-		const struct jvm_row *old = before && before->row_count == process->row_count
-						    ? &before->rows[i]
-						    : NULL;
+		const struct jvm_row *old =
+			before && before->row_count == process->row_count ? &before->rows[i] : NULL;
 
 		fprintf(stream, "  %-29s %9s %9s %9s", row->name,
 			row->has_nmt ? cell_bytes(row->nmt_bytes).text : "-",

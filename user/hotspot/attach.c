@@ -42,7 +42,8 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* -- who asks ------------------------------------------------------------------------------------ */
+/* -- who asks ------------------------------------------------------------------------------------
+ */
 
 /* A JVM answers its own user only (JDK 8 not even root), and by the ids that it has in its own
  * namespace. Of this thread alone, and never the real and the saved one: nobody may signal us. */
@@ -58,7 +59,8 @@ static void be_oneself(uid_t uid, gid_t gid)
 	syscall(SYS_setresgid, -1, gid, -1);
 }
 
-/* -- the socket ---------------------------------------------------------------------------------- */
+/* -- the socket ----------------------------------------------------------------------------------
+ */
 
 /* Returns a connection, -ENOENT where there is no socket, or -errno. */
 static int connect_once(const struct attach *attach)
@@ -106,7 +108,8 @@ static int connect_until(const struct attach *attach, uint64_t deadline_ns, bool
 	}
 }
 
-/* -- waking it up -------------------------------------------------------------------------------- */
+/* -- waking it up --------------------------------------------------------------------------------
+ */
 
 /* Right before the signal: a process may have become another program meanwhile. */
 static int may_signal(struct attach *attach, const struct attach_flags *flags)
@@ -119,10 +122,11 @@ static int may_signal(struct attach *attach, const struct attach_flags *flags)
 				 "read from its memory",
 				 (int)attach->pid);
 	if (flags->without_signals)
-		return error_set(-EPERM,
-				 "pid %d: not asked: its JVM leaves signals alone (-Xrs) and has "
-				 "opened no socket by itself; start it with -XX:+StartAttachListener",
-				 (int)attach->pid);
+		return error_set(
+			-EPERM,
+			"pid %d: not asked: its JVM leaves signals alone (-Xrs) and has "
+			"opened no socket by itself; start it with -XX:+StartAttachListener",
+			(int)attach->pid);
 	error = signals_read(&attach->signals, attach->pid);
 	if (error)
 		return error;
@@ -194,7 +198,8 @@ static int wake_up(struct attach *attach, const struct attach_flags *flags)
 	return error ? error : fd;
 }
 
-/* -- question and answer ------------------------------------------------------------------------- */
+/* -- question and answer -------------------------------------------------------------------------
+ */
 
 /* Version 1 of the protocol: a command of jcmd and its arguments, always three. */
 static int send_command(pid_t pid, int fd, const char *command, uint64_t deadline_ns)
@@ -247,13 +252,14 @@ static int receive(const struct attach *attach, int fd, uint64_t deadline_ns, ch
 		}
 		if (got < 0 && errno != EAGAIN && errno != EINTR) {
 			mem_free(text);
-			return error_set(-errno, "pid %d: no answer of its JVM: %s", (int)attach->pid,
-					 strerror(errno));
+			return error_set(-errno, "pid %d: no answer of its JVM: %s",
+					 (int)attach->pid, strerror(errno));
 		}
 		if (now_ns() >= deadline_ns) {
 			mem_free(text);
 			return error_set(-ETIMEDOUT,
-					 "pid %d: its JVM has not answered within %llu s", (int)attach->pid,
+					 "pid %d: its JVM has not answered within %llu s",
+					 (int)attach->pid,
 					 (unsigned long long)(attach->timeout_ns / 1000000000));
 		}
 		if (got < 0)
@@ -296,7 +302,8 @@ static int ask(const struct attach *attach, int fd, const char *command, char **
 	return error;
 }
 
-/* -- the whole ----------------------------------------------------------------------------------- */
+/* -- the whole -----------------------------------------------------------------------------------
+ */
 
 static int find(struct attach *attach, pid_t pid)
 {
@@ -308,12 +315,10 @@ static int find(struct attach *attach, pid_t pid)
 		return error;
 	attach->pid = pid;
 	snprintf(attach->socket, sizeof(attach->socket), ".java_pid%d", attach->signals.own_id);
-	snprintf(attach->trigger, sizeof(attach->trigger), ".attach_pid%d",
-		 attach->signals.own_id);
+	snprintf(attach->trigger, sizeof(attach->trigger), ".attach_pid%d", attach->signals.own_id);
 	attach->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (attach->pidfd < 0)
-		return error_set(-errno, "cannot hold on to pid %d: %s", (int)pid,
-				 strerror(errno));
+		return error_set(-errno, "cannot hold on to pid %d: %s", (int)pid, strerror(errno));
 	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	attach->tmp_fd = root_fd < 0 ? -errno : file_find(root_fd, "/tmp", O_DIRECTORY);

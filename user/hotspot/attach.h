@@ -26,7 +26,8 @@ enum { ATTACH_ANSWER_MAX = 64 << 20 };
 /*
  * Sends a command, "VM.native_memory summary", and gives the answer, without the line of its
  * status: *text is the caller's. Returns 0, or with a sentence: -EPERM where the rule above forbids
- * to ask, -ETIMEDOUT (it waits as long for the socket, and again for the answer), -EFBIG (an answer without an end), -EIO (the JVM refuses), -errno.
+ * to ask, -ETIMEDOUT (it waits as long for the socket, and again for the answer), -EFBIG (an answer
+ * without an end), -EIO (the JVM refuses), -errno.
  */
 int attach_command(pid_t pid, const struct attach_flags *flags, uint64_t timeout_ns,
 		   const char *command, char **text);

@@ -7,7 +7,8 @@
 
 enum { FLAGS_MAX = 4096, NAME_MAX = 64, COUNTERS_MAX = 4096, COUNTERS_MAX_BYTES = 1 << 20 };
 
-/* -- flags -------------------------------------------------------------------------------------- */
+/* -- flags --------------------------------------------------------------------------------------
+ */
 
 enum flag_kind { FLAG_BOOL, FLAG_NUMBER, FLAG_TEXT, FLAG_COLLECTOR };
 
@@ -17,7 +18,10 @@ static const struct {
 	size_t member;
 	const char *collector;
 } flags[] = {
-#define FLAG(name, kind, member) { name, kind, offsetof(struct hotspot_facts, member), NULL }
+#define FLAG(name, kind, member)                                         \
+	{                                                                \
+		name, kind, offsetof(struct hotspot_facts, member), NULL \
+	}
 	FLAG("DisableAttachMechanism", FLAG_BOOL, attach_disabled),
 	FLAG("ReduceSignalUsage", FLAG_BOOL, without_signals),
 	FLAG("NativeMemoryTracking", FLAG_TEXT, nmt),
@@ -26,7 +30,10 @@ static const struct {
 	FLAG("ReservedCodeCacheSize", FLAG_NUMBER, max_code_bytes),
 	FLAG("MaxDirectMemorySize", FLAG_NUMBER, max_direct_bytes),
 #undef FLAG
-#define COLLECTOR(name, collector) { name, FLAG_COLLECTOR, 0, collector }
+#define COLLECTOR(name, collector)                 \
+	{                                          \
+		name, FLAG_COLLECTOR, 0, collector \
+	}
 	COLLECTOR("UseSerialGC", "Serial"),
 	COLLECTOR("UseParallelGC", "Parallel"),
 	COLLECTOR("UseConcMarkSweepGC", "CMS"),
@@ -98,13 +105,17 @@ static bool read_flags(struct hotspot_facts *facts, struct memory *memory,
 	return found == 2;
 }
 
-/* -- counters ----------------------------------------------------------------------------------- */
+/* -- counters -----------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;
 	size_t member;
 } counters[] = {
-#define COUNTER(name, member) { name, offsetof(struct hotspot_facts, member) }
+#define COUNTER(name, member)                                \
+	{                                                    \
+		name, offsetof(struct hotspot_facts, member) \
+	}
 	COUNTER("sun.gc.metaspace.used", metaspace_used_bytes),
 	COUNTER("sun.gc.metaspace.capacity", metaspace_committed_bytes),
 	COUNTER("java.cls.loadedClasses", loaded_classes),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Line by line; a category's line is followed by lines in parentheses, a site's frames by its sum. */
+/* Line by line; a category's line is followed by lines in parentheses, a site's frames by its sum.
+ */
 #include "hotspot/nmt.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ struct parsing {
 	bool has_total, in_details;
 };
 
-/* -- figures ------------------------------------------------------------------------------------ */
+/* -- figures ------------------------------------------------------------------------------------
+ */
 
 /* "123", "123KB": in bytes, whatever scale was asked for. */
 static uint64_t bytes_at(const char *text)
@@ -65,7 +67,8 @@ static void copy_between(char name[NMT_NAME_MAX], const char *from, const char *
 		 from);
 }
 
-/* -- categories --------------------------------------------------------------------------------- */
+/* -- categories ---------------------------------------------------------------------------------
+ */
 
 /* "-                 Java Heap (reserved=…, committed=…)" */
 static void begin_category(struct parsing *parsing, const char *line)
@@ -99,7 +102,8 @@ static void add_to_category(struct parsing *parsing, const char *line)
 	}
 }
 
-/* -- sites -------------------------------------------------------------------------------------- */
+/* -- sites --------------------------------------------------------------------------------------
+ */
 
 /* "[0x00007fda48cd0c9c] Unsafe_AllocateMemory0+0x7c" */
 static void add_frame(struct parsing *parsing, const char *line)
@@ -156,7 +160,8 @@ static void end_site(struct parsing *parsing, const char *line)
 	memset(&parsing->site, 0, sizeof(parsing->site));
 }
 
-/* -- lines -------------------------------------------------------------------------------------- */
+/* -- lines --------------------------------------------------------------------------------------
+ */
 
 static void take_line(struct parsing *parsing, const char *line)
 {
