@@ -13,11 +13,12 @@ _unfreed() {
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	diff) options='--format --json --output --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
+	jvm) options='--pid --container --pod --cgroup --comm --host-root --duration --top --detail --no-attach --timeout --trim --jcmd --format --json --output --help' ;;
 	check) options='--pid --container --pod --cgroup --comm --host-root --json --help' ;;
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace map heap diff check --help --version'
+		words='trace map heap jvm diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
@@ -38,7 +39,7 @@ _unfreed() {
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over)
+			--max-stacks | --fail-over | --timeout | --jcmd)
 			return
 			;;
 		*) words=$options ;;
