@@ -33,6 +33,32 @@ void snapshot_free(struct snapshot *snapshot)
 	mem_free(snapshot);
 }
 
+/* The items of a list in memory of their own. */
+#define vec_own(vec)                                                                           \
+	do {                                                                                   \
+		const __typeof__((vec)->items) items_ = (vec)->items;                          \
+                                                                                               \
+		(vec)->items = (vec)->count ? mem_array((vec)->count, sizeof(*items_)) : NULL; \
+		(vec)->capacity = (vec)->count;                                                \
+		if (items_)                                                                    \
+			memcpy((vec)->items, items_, (vec)->count * sizeof(*items_));          \
+	} while (0)
+
+struct snapshot *snapshot_copy(const struct snapshot *snapshot)
+{
+	struct snapshot *copy = mem_alloc(sizeof(*copy));
+
+	*copy = *snapshot;
+	copy->strings = strings_new();
+	vec_own(&copy->processes);
+	vec_own(&copy->modules);
+	vec_own(&copy->epochs);
+	vec_own(&copy->losses);
+	vec_own(&copy->sites);
+	vec_own(&copy->notes);
+	return copy;
+}
+
 const char *snapshot_string(struct snapshot *snapshot, const char *text)
 {
 	return strings_intern(snapshot->strings, text);
