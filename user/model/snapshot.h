@@ -142,7 +142,7 @@ struct snapshot {
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */
-	struct strings *strings; /* owns all text and frames above */
+	struct strings *strings; /* owns all text and frames above, or what was added to a copy */
 };
 
 /* -- building: used by collect and by the reader of recordings ----------------------------------
@@ -150,6 +150,10 @@ struct snapshot {
 
 struct snapshot *snapshot_new(void);
 void snapshot_free(struct snapshot *snapshot); /* NULL is legal */
+
+/* The same anew: its lists can be changed, its texts and frames are those of the original, which
+ * must outlive it. */
+struct snapshot *snapshot_copy(const struct snapshot *snapshot);
 
 /* One copy of each text for the snapshot's life; NULL gives NULL. */
 const char *snapshot_string(struct snapshot *snapshot, const char *text);
