@@ -98,9 +98,10 @@ def case(*arguments):
     return mark
 
 
-def run_cases():
-    """Runs all cases, or those whose names contain a word of the command line. The exit status."""
-    why = why_not_here()
+def run_cases(traces=True):
+    """Runs all cases, or those whose names contain a word of the command line. The exit status.
+    traces: they need a kernel, and rights, to trace with."""
+    why = why_not_here() if traces else None
     words = sys.argv[1:]
     for name, function in _cases:
         if words and not any(word in name for word in words):

@@ -50,6 +50,7 @@ static void code_head(struct code *code, struct transfer *transfer)
 	code_number(code, &snapshot->start_unix_ns);
 	code_number(code, &snapshot->window_ns);
 	code_number(code, &snapshot->min_age_ns);
+	code_number(code, &snapshot->sample_bytes);
 	code_bool(code, &snapshot->heap);
 	code_bool(code, &snapshot->mapping);
 	code_signed(code, &status);
