@@ -103,7 +103,7 @@ def program_loads_no_library_later():
     with open(PROGRAM, "rb") as program:
         expect(b"libnss_" not in program.read(), "the program knows libnss_")
     done = subprocess.run([PROGRAM, "check"], stdout=subprocess.PIPE, check=False, text=True,
-                          env=dict(os.environ, DEBUGINFOD_URLS="http://localhost:1"))
+                          env=dict(os.environ, DEBUGINFOD_URLS="file:///dev/null"))
     row = next(line for line in done.stdout.splitlines() if " debuginfod " in line)
     expect(not row.startswith("ok"), f"check says: {row}")
 
