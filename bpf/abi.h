@@ -179,6 +179,7 @@ enum abi_counter {
 	COUNTER_RECAPTURES, /* blocks from before a gap, whose address was handed out again */
 	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
+	COUNTER_FAULTS, /* minor page faults in targets */
 	COUNTER_MAX,
 };
 
@@ -194,6 +195,7 @@ enum abi_loss {
 	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_MAPPING_CALLS, /* mapping calls of which the kernel showed only an end, or none */
+	LOSS_FAULT_RECORDS, /* page faults that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
 	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
@@ -218,7 +220,7 @@ enum abi_kind { KIND_HEAP, KIND_MAPPING, KIND_FAULT };
 
 /* -- the ring: one header, then the body of its type ------------------------------------------- */
 
-enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS };
+enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS, RECORD_FAULT };
 
 struct abi_header {
 	__u32 type; /* enum abi_record_type */
@@ -269,6 +271,25 @@ struct abi_mapping {
 	__u32 allocator; /* 1 + row of the allocator function that was open, 0: none */
 };
 ABI_SIZE(struct abi_mapping, 96);
+
+/*
+ * The faults of one page in so many are recorded: of a page by its address, so that whoever touches
+ * it again after it was given back is heard, too.
+ */
+enum { ABI_FAULTS = 16 };
+
+static inline int abi_fault_is_recorded(__u64 seed, __u64 address)
+{
+	return !(abi_hash(abi_hash(seed, address >> 12), 0) >> 8 & (ABI_FAULTS - 1));
+}
+
+/* A page that was touched, and was not there. */
+struct abi_fault {
+	struct abi_header header;
+	__u64 stack_id; /* kind fault; its abi_stack precedes this record */
+	__u64 address;
+};
+ABI_SIZE(struct abi_fault, 40);
 
 enum abi_process_event { PROCESS_FORK = 1, PROCESS_EXEC, PROCESS_EXIT };
 
@@ -392,7 +413,8 @@ struct abi_config {
 	__u8 never; /* always 0: what hangs on it is seen, but not run */
 	__u8 heap_only; /* nobody asks which allocator call a mapping call is in */
 	__u32 sample_bytes; /* 0: every block */
+	__u64 fault_seed; /* decides which pages are looked at */
 };
-ABI_SIZE(struct abi_config, 8);
+ABI_SIZE(struct abi_config, 16);
 
 #endif

@@ -39,6 +39,14 @@ static void code_mapping(struct code *code, struct mapping_totals *totals)
 	code_number(code, &totals->preexisting_unmapped_bytes);
 }
 
+static void code_fault(struct code *code, struct fault_totals *totals)
+{
+	code_number(code, &totals->resident_bytes);
+	code_number(code, &totals->resident_pages);
+	code_number(code, &totals->touched_bytes);
+	code_number(code, &totals->faults);
+}
+
 static void code_head(struct code *code, struct transfer *transfer)
 {
 	struct snapshot *snapshot = transfer->snapshot;
@@ -53,10 +61,12 @@ static void code_head(struct code *code, struct transfer *transfer)
 	code_number(code, &snapshot->sample_bytes);
 	code_bool(code, &snapshot->heap);
 	code_bool(code, &snapshot->mapping);
+	code_bool(code, &snapshot->fault);
 	code_signed(code, &status);
 	snapshot->command_status = (int)status;
 	code_heap(code, &snapshot->heap_totals);
 	code_mapping(code, &snapshot->mapping_totals);
+	code_fault(code, &snapshot->fault_totals);
 }
 
 static void code_epoch(struct code *code, struct epoch *epoch)

@@ -148,6 +148,20 @@ static void write_heap(struct json *json, const struct snapshot *snapshot,
 	json_end(json);
 }
 
+static void write_fault(struct json *json, const struct snapshot *snapshot)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+
+	if (!snapshot->fault)
+		return;
+	json_begin_object(json, "fault");
+	json_uint(json, "resident_bytes", totals->resident_bytes);
+	json_uint(json, "resident_pages", totals->resident_pages);
+	json_uint(json, "touched_bytes", totals->touched_bytes);
+	json_uint(json, "faults", totals->faults);
+	json_end(json);
+}
+
 static void write_mapping(struct json *json, const struct snapshot *snapshot,
 			  const struct report_options *options)
 {
@@ -277,6 +291,7 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
 	write_heap(&json, snapshot, options);
 	write_mapping(&json, snapshot, options);
+	write_fault(&json, snapshot);
 	write_command(&json, snapshot->command_status);
 	write_coverage(&json, snapshot);
 	write_modules(&json, snapshot);
