@@ -416,7 +416,7 @@ def process_in_a_pid_namespace_of_our_own():
     # Its shell ends with the target: what the tracer sees is the kernel's record of that.
     script = ('mkfifo "$1/in" "$1/out"; "$2" <"$1/in" >"$1/out" & target=$!; '
               'exec 3>"$1/in" 4<"$1/out"; read -r ready pid <&4; [ "$pid" = "$target" ] || exit 1; '
-              '"$3" trace -p "$target" -d 60s -f json --min-age 0s 2>"$1/errors" & '
+              '"$3" trace -p "$target" -d 60s -f json --max-overhead off --min-age 0s 2>"$1/errors" & '
               'until grep -q ^tracing "$1/errors"; do kill -0 $! || exit 2; done; '
               'echo go >&3; read -r truth <&4; echo "$truth"; echo quit >&3; exec 3>&-; wait $!')
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
