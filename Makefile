@@ -94,6 +94,7 @@ bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
 
 man_pages := $(wildcard man/*.1)
+format_pages := $(wildcard man/*.5)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 unwind_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unwind/test_*.c))
@@ -163,7 +164,7 @@ $(O)/dist/unfreed: $(objects) $(O)/contrib/libeu.o $(O)/libZydis.a
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
 		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lm -lc -liberty
 
-$(packages) &: $(O)/dist/unfreed $(man_pages) CHANGELOG.md contrib/package.sh
+$(packages) &: $(O)/dist/unfreed $(man_pages) $(format_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))
 	$(Q)rm -rf $(@D)/root
 	$(Q)+$(MAKE) install program=$< prefix=/usr DESTDIR=$(@D)/root
@@ -332,14 +333,16 @@ deps:
 	$(Q)contrib/deps.sh build demo test dist
 
 install: $(program)
-	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(completiondir)
+	$(Q)install -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man1 $(mandir)/man5 $(completiondir))
 	$(Q)install -m 755 $(program) $(DESTDIR)$(bindir)/unfreed
 	$(Q)install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1
+	$(Q)install -m 644 $(format_pages) $(DESTDIR)$(mandir)/man5
 	$(Q)install -m 644 contrib/completion/unfreed.bash $(DESTDIR)$(completiondir)/unfreed
 
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(bindir)/unfreed $(DESTDIR)$(completiondir)/unfreed \
-		$(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(man_pages))
+		$(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(man_pages)) \
+		$(patsubst man/%,$(DESTDIR)$(mandir)/man5/%,$(format_pages))
 
 format:
 	$(Q)git ls-files '*.c' '*.h' '*.cc' ':!vmlinux' | xargs clang-format -i

@@ -28,6 +28,10 @@ const size_t allocator_family_count = sizeof(allocator_families) / sizeof(alloca
 	{                                                                       \
 		.role = ROLE_ALLOCATE, .size_arg = (size), .count_arg = (count) \
 	}
+#define INNERMOST(size)                                                             \
+	{                                                                           \
+		.role = ROLE_ALLOCATE, .size_arg = (size), .flags = PROBE_INNERMOST \
+	}
 #define ALLOCATE_OUT(pointer, size)                                                     \
 	{                                                                               \
 		.role = ROLE_ALLOCATE_OUT, .pointer_arg = (pointer), .size_arg = (size) \
@@ -167,7 +171,7 @@ const struct allocator_row allocator_rows[] = {
 	{ MIMALLOC, "heap_realpath", ALLOCATE_STRING(3) },
 
 	{ ALL, "calloc", ALLOCATE(2, 1) },
-	{ ALL, "malloc", ALLOCATE(1, 0) },
+	{ ALL, "malloc", INNERMOST(1) },
 };
 
 const size_t allocator_row_count = sizeof(allocator_rows) / sizeof(allocator_rows[0]);

@@ -222,6 +222,10 @@ typedef void (*sandbox_jvm_area_fn)(const struct sandbox_jvm_area *area, void *c
 int sandbox_jvm_areas(struct sandbox *sandbox, uint32_t id, sandbox_jvm_area_fn area,
 		      void *context);
 
+/* What it says of itself (hotspot/hotspot.h: numbers and bounded texts). */
+struct hotspot_facts;
+int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts *facts);
+
 /* A number that changes when its code comes or goes; 0: not to be known. */
 uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id);
 
