@@ -24,6 +24,7 @@ static inline __u64 abi_hash(__u64 hash, __u64 word)
 
 enum {
 	ABI_MAX_FRAMES = 128, /* frames kept of one stack */
+	ABI_MAX_WORDS = 2 * ABI_MAX_FRAMES,
 	ABI_MAX_OPEN_CALLS = 4, /* nested allocator calls kept for one thread */
 	ABI_MAX_ROWS_LOG2 = 24, /* unwind rows in all: bounds the binary search in BPF */
 };
@@ -231,10 +232,16 @@ struct abi_header {
 ABI_SIZE(struct abi_header, 24);
 
 /*
- * Set in a word of abi_stack.frames: the rest is the Method* of an interpreted Java frame, and the
- * next word, where there is one, its bytecode pointer. No user address has this bit.
+ * Set in a word of abi_stack.frames, which another one follows. The rest is the Method* of an
+ * interpreted Java frame, and the next word its bytecode pointer; above both addresses stand parts
+ * of a number that tells the Method from others that were in its place. Or the rest is a return
+ * address in what HotSpot has compiled, and the next word the number of that compilation.
  */
 #define ABI_FRAME_METHOD (1ULL << 63)
+#define ABI_FRAME_COMPILED (1ULL << 62)
+#define ABI_FRAME_KINDS (ABI_FRAME_METHOD | ABI_FRAME_COMPILED)
+#define ABI_FRAME_ADDRESS ((1ULL << 48) - 1)
+enum { ABI_METHOD_IDENTITY = (1 << 30) - 1 }; /* its upper 14 bits in the first word */
 
 /*
  * A stack, sent once for each (mm, stack_id). frames[0] is exact (the allocator function's first
@@ -247,9 +254,9 @@ struct abi_stack {
 	__u32 count;
 	__u16 kind; /* enum abi_kind */
 	__u16 end; /* enum abi_end */
-	__u64 frames[ABI_MAX_FRAMES];
+	__u64 frames[ABI_MAX_WORDS];
 };
-ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_FRAMES);
+ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_WORDS);
 
 enum abi_mapping_call {
 	CALL_MMAP = 1,
@@ -338,8 +345,10 @@ struct abi_code {
 	__u64 bias; /* address - bias = address in the image, as its unwind rows have it */
 	__u32 rows_first;
 	__u32 rows_count; /* 0: no table */
+	__u32 image; /* tells what is mapped from what was mapped here before */
+	__u32 reserved;
 };
-ABI_SIZE(struct abi_code, 32);
+ABI_SIZE(struct abi_code, 40);
 
 /*
  * How the caller's frame follows from this one's registers. CFA: sp of the caller after the return.
@@ -377,6 +386,7 @@ ABI_SIZE(struct abi_row, 8);
 
 enum {
 	ABI_CODE_HEAPS = 4, /* HotSpot has at most 3, 4 with hot code apart (JDK 26) */
+	ABI_CLASS_NAME_STEPS = 4,
 	ABI_SEGMENT_HOPS = 128, /* in a segment map: a step goes back by up to 254 segments */
 };
 
@@ -395,9 +405,15 @@ struct abi_jvm {
 	__u16 segment_log2;
 	__u16 frame_size_offset; /* in a block, of the blob's frame size: words, an int */
 	__s16 bytecode_slot; /* words from bp: the bytecode pointer of an interpreted frame */
+	__u16 name_offset; /* in a block, of a pointer to the text that says what blob it is */
+	__u16 compilation_offset; /* in a block of an nmethod, of its number: an int */
+	/* The way from a Method* to the Symbol that names its class: offsets of pointers. */
+	__u16 class_name_offsets[ABI_CLASS_NAME_STEPS];
+	__u16 symbol_length_offset; /* in it, of the length: 16 bits */
+	__u16 symbol_text_offset;
 	__u16 reserved;
 };
-ABI_SIZE(struct abi_jvm, 136);
+ABI_SIZE(struct abi_jvm, 152);
 
 /* What the kernel side's frozen says. Whoever counts asks only whether it is 0. */
 enum abi_frozen {

@@ -139,8 +139,8 @@ static __always_inline bool stack_send(struct thread *thread, bool urgent)
 	 */
 	frames = stack->count;
 	barrier_var(frames);
-	if (frames > ABI_MAX_FRAMES)
-		frames = ABI_MAX_FRAMES;
+	if (frames > ABI_MAX_WORDS)
+		frames = ABI_MAX_WORDS;
 	barrier_var(frames);
 	return bpf_ringbuf_output(&ring, stack, offsetof(struct abi_stack, frames) + frames * 8,
 				  flags) == 0;

@@ -93,6 +93,10 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
 				  collect->lost_stacks };
 	*vec_add(&snapshot->losses) = (struct counted){
+		"java_names", "Java frames without a name: their code was gone before it was read",
+		collect->java_gone
+	};
+	*vec_add(&snapshot->losses) = (struct counted){
 		"probes_gone", "probes that a debugger took away: calls are missed since", gone
 	};
 	*vec_add(&snapshot->losses) = (struct counted){

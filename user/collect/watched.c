@@ -285,6 +285,7 @@ size_t watched_code_table(const struct watched *watched, struct abi_code **table
 				.bias = code->bias + code->image->rows_base,
 				.rows_first = code->image->rows_first,
 				.rows_count = code->image->rows_count,
+				.image = code->image->number,
 			};
 		else
 			count += put_anonymous(watched, code, *table + count);
