@@ -34,6 +34,7 @@ PARTS = {
     "stress": "30 minutes of threads, forks and dlopens at once: exact at the end",
     "truth": "at least 200 stacks in each of five programs, frame by frame against gdb",
     "fuzz": "10 million hostile inputs for each parser of outside data",
+    "verdicts": "JVMs that leak or keep memory in five ways: the verdict, and what its remedy gives",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 

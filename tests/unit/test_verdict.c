@@ -102,7 +102,12 @@ static void test_outside(void **state)
 	metaspace.metaspace_bytes = 150 * MIB;
 	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
 	code.code_cache_bytes = 120 * MIB;
-	expect(&code, "code cache", VERDICT_OUTSIDE, 120 * MIB, "-XX:ReservedCodeCacheSize");
+	expect(&code, "code cache", VERDICT_OUTSIDE, 60 * MIB, "-XX:ReservedCodeCacheSize");
+	/* the larger one of the two */
+	metaspace.code_cache_bytes = 140 * MIB;
+	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
+	metaspace.code_cache_bytes = 160 * MIB;
+	expect(&metaspace, "code cache", VERDICT_OUTSIDE, 80 * MIB, "-XX:ReservedCodeCacheSize");
 	code.code_cache_bytes = 20 * MIB;
 	expect(&code, "in use", VERDICT_IN_USE, 0, "-d");
 }

@@ -15,6 +15,8 @@ struct heap_options {
 	bool json, help, duration_given, interval_given;
 	uint64_t duration_ns, interval_ns;
 	uint64_t top; /* sizes in the table */
+	uint64_t walk_max_ns; /* for one process; 0: long */
+	bool heaps_only; /* a first look: what is around does not matter yet */
 	const char *output;
 	struct peek_request peek;
 };

@@ -84,7 +84,8 @@ static int walk(struct heap_process *process, const struct heap_options *options
 static int read_heap(struct heap_process *process, const struct heap_options *options)
 {
 	struct process_reader *reader;
-	int error = process_reader_open(&reader, process->proc.pid, WALK_MAX_NS);
+	int error = process_reader_open(&reader, process->proc.pid,
+					options->walk_max_ns ? options->walk_max_ns : WALK_MAX_NS);
 
 	if (error)
 		return error;
@@ -316,7 +317,8 @@ void heap_look(struct heap_report *report, const struct heap_options *options,
 	heap_members(target, before != NULL, &list);
 	sample(report, list.pids.items, list.pids.count);
 	vec_free(&list.pids);
-	look_around(report, target);
+	if (!options->heaps_only)
+		look_around(report, target);
 	judge(report, before);
 }
 

@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/interrupt.h"
 #include "cmd/terminal.h"
+#include "cmd/trace_verdict.h"
 #include "process/command.h"
 
 enum {
@@ -29,6 +30,7 @@ struct run {
 	struct command *command; /* NULL: none */
 	struct collect *collect;
 	struct output *output;
+	struct trace_verdict verdict;
 	bool over; /* --fail-over */
 };
 
@@ -82,6 +84,8 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 		return error;
 	if (run->command)
 		snapshot->command_status = command_status(run->command);
+	if (last)
+		trace_verdict_end(&run->verdict, &run->target, snapshot);
 	trace->format->write(snapshot, &trace->report, stream);
 	fflush(stream);
 	vec_for_each (site, &snapshot->sites) {
@@ -203,6 +207,9 @@ static int start(struct run *run)
 		text_escape(shown, sizeof(shown), *note);
 		fprintf(stderr, "unfreed: %s\n", shown);
 	}
+	/* A command has no heap yet. */
+	if (!run->command && options.heap)
+		trace_verdict_begin(&run->verdict, &run->target);
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
@@ -231,6 +238,7 @@ static int run_trace(const struct trace *trace)
 		error = output_commit(run.output);
 	if (error)
 		cmd_fail(EXIT_FAILED);
+	trace_verdict_free(&run.verdict);
 	collect_free(run.collect);
 	command_free(run.command);
 	target_free(&run.target);

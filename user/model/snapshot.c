@@ -28,6 +28,7 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->epochs);
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
+	vec_free(&snapshot->verdicts);
 	vec_free(&snapshot->notes);
 	strings_free(snapshot->strings);
 	mem_free(snapshot);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/vec.h"
+#include "model/verdict.h"
 
 enum frame_type { FRAME_NATIVE, FRAME_INLINED, FRAME_JAVA, FRAME_INTERPRETED, FRAME_KERNEL };
 
@@ -122,6 +123,14 @@ struct cost {
 	uint64_t attach_ns; /* from the start to the last probe */
 };
 
+/* Of a process whose heap was walked from outside when the window began and when it ended. */
+struct process_verdict {
+	pid_t pid;
+	uint64_t in_use_bytes;
+	uint64_t retained_bytes; /* freed, and kept resident by malloc */
+	struct verdict verdict;
+};
+
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
 	const char *mode; /* "exact", or "windowed" where any epoch was */
@@ -136,6 +145,7 @@ struct snapshot {
 	struct mapping_totals mapping_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
 	VEC(struct site) sites; /* most bytes first */
+	VEC(struct process_verdict) verdicts; /* most heap first */
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */

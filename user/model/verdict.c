@@ -81,11 +81,14 @@ static void java_heap_evidence(const struct verdict_facts *facts, char *text)
 /* -- native, and not malloc's --------------------------------------------------------------------
  */
 
-/* More than anything that malloc could give back, and a good part of all. */
+/* More than anything that malloc could give back, a good part of all, and the largest of its kind.
+ */
 static bool is_large_part(const struct verdict_facts *facts, uint64_t bytes)
 {
 	return bytes > WORTH_BYTES && share(bytes, facts->rss_bytes) > 0.25 &&
-	       bytes > facts->free_resident_bytes && bytes > facts->heap_resident_bytes / 2;
+	       bytes > facts->free_resident_bytes && bytes > facts->heap_resident_bytes / 2 &&
+	       bytes >= facts->stack_bytes && bytes >= facts->metaspace_bytes &&
+	       bytes >= facts->code_cache_bytes;
 }
 
 static bool is_stacks(const struct verdict_facts *facts)
@@ -126,9 +129,10 @@ static bool is_code_cache(const struct verdict_facts *facts)
 	return is_large_part(facts, facts->code_cache_bytes);
 }
 
+/* What is bounded to a half is still fast: code that is not called goes first. */
 static uint64_t code_cache_gain(const struct verdict_facts *facts)
 {
-	return facts->code_cache_bytes;
+	return facts->code_cache_bytes / 2;
 }
 
 static void code_cache_evidence(const struct verdict_facts *facts, char *text)
@@ -307,7 +311,8 @@ static const struct rule rules[] = {
 	  "find class loaders that stay (jcmd PID VM.classloader_stats); bound it: "
 	  "-XX:MaxMetaspaceSize" },
 	{ "code cache", VERDICT_OUTSIDE, is_code_cache, code_cache_gain, code_cache_evidence,
-	  "bound it: -XX:ReservedCodeCacheSize" },
+	  "bound it, to half of that to begin with: -XX:ReservedCodeCacheSize; from JDK 23 on, as "
+	  "much again in malloc goes with it" },
 	{ "arenas", VERDICT_RETENTION, is_spread, spread_gain, spread_evidence,
 	  "start it with MALLOC_ARENA_MAX=2, or with jemalloc; at once, for most of it: "
 	  "malloc_trim(0)" },
