@@ -56,7 +56,11 @@ static void test_leak(void **state)
 	expect(&facts, "leak", VERDICT_LEAK, 71680000, "unfreed trace");
 	/* also where much is free besides */
 	facts.releasable_bytes = facts.free_resident_bytes = 90 * MIB;
+	facts.heap_resident_bytes += 90 * MIB;
 	expect(&facts, "leak", VERDICT_LEAK, 71680000, "unfreed trace");
+	/* of pages that were never written to, nothing is to be had back */
+	facts.heap_resident_bytes = 90 * MIB + 50 * MIB;
+	expect(&facts, "leak", VERDICT_LEAK, 71680000 / 2, "unfreed trace");
 }
 
 static void test_growth(void **state)

@@ -154,10 +154,22 @@ static bool is_leak(const struct verdict_facts *facts)
 		       (uint64_t)facts->growth_bytes;
 }
 
+/* Of blocks in use: a page that was never written to, or is swapped out, is not there. */
+static uint64_t resident_part(const struct verdict_facts *facts, uint64_t bytes)
+{
+	uint64_t resident = facts->heap_resident_bytes > facts->free_resident_bytes
+				    ? facts->heap_resident_bytes - facts->free_resident_bytes
+				    : 0;
+
+	return resident < facts->in_use_bytes
+		       ? (uint64_t)((double)bytes * share(resident, facts->in_use_bytes))
+		       : bytes;
+}
+
 /* What there is of the size that grows: what leaked before is of the same size. */
 static uint64_t leak_gain(const struct verdict_facts *facts)
 {
-	return facts->grown_size_bytes * facts->grown_size_blocks;
+	return resident_part(facts, facts->grown_size_bytes * facts->grown_size_blocks);
 }
 
 static void leak_evidence(const struct verdict_facts *facts, char *text)
@@ -165,7 +177,8 @@ static void leak_evidence(const struct verdict_facts *facts, char *text)
 	SAY("in use grew by %s in %.0f s; chunks of %llu bytes by %lld, to %llu: %s",
 	    size((uint64_t)facts->growth_bytes).text, facts->seconds,
 	    (unsigned long long)facts->grown_size_bytes, (long long)facts->grown_blocks,
-	    (unsigned long long)facts->grown_size_blocks, size(leak_gain(facts)).text);
+	    (unsigned long long)facts->grown_size_blocks,
+	    size(facts->grown_size_bytes * facts->grown_size_blocks).text);
 }
 
 /* Growth of many sizes: a program that fills its caches or starts up does that, too. */
@@ -267,7 +280,7 @@ static bool is_steady(const struct verdict_facts *facts)
 
 static uint64_t top_size_gain(const struct verdict_facts *facts)
 {
-	return facts->top_size_bytes * facts->top_size_blocks;
+	return resident_part(facts, facts->top_size_bytes * facts->top_size_blocks);
 }
 
 static void steady_evidence(const struct verdict_facts *facts, char *text)
