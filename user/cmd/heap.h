@@ -7,6 +7,7 @@
 #include "glibc/walk.h"
 #include "model/footprint.h"
 #include "model/verdict.h"
+#include "musl/groups.h"
 #include "process/proc.h"
 #include "process/target.h"
 
@@ -38,6 +39,7 @@ struct heap_process {
 	char *why; /* NULL: walk is there; else why not */
 	struct maps maps;
 	struct walk walk;
+	struct musl_heap musl; /* without groups: it has none, or another allocator */
 	struct heap_sums sums;
 	struct figures around[CLASSES]; /* what unfreed map says of it */
 	uint64_t walked_ns;

@@ -100,6 +100,18 @@ static int read_heap(struct heap_process *process, const struct heap_options *op
 	return error;
 }
 
+/* Without a sentence where it finds nothing: that of glibc's walk stays. */
+static bool read_musl(struct heap_process *process)
+{
+	struct resident *resident;
+
+	if (resident_open(&resident, process->proc.pid))
+		return false;
+	musl_read(&process->musl, resident, &process->maps);
+	resident_free(resident);
+	return process->musl.groups;
+}
+
 static void sample_process(struct heap_process *process, const struct heap_options *options,
 			   pid_t pid)
 {
@@ -113,6 +125,13 @@ static void sample_process(struct heap_process *process, const struct heap_optio
 	if (!error) {
 		process->allocator = heap_allocator(pid, &process->maps);
 		error = read_heap(process, options);
+		/* A static program without symbols has no name for it. */
+		if (error &&
+		    (!strcmp(process->allocator, "none") || !strcmp(process->allocator, "musl")) &&
+		    read_musl(process)) {
+			process->allocator = "musl";
+			error = 0;
+		}
 	}
 	advice = heap_allocator_advice(process->allocator);
 	if (advice)
