@@ -80,6 +80,7 @@ struct sandbox_probe {
 	uint64_t function_bytes; /* 0: unknown */
 	uint64_t probe_offset; /* file offset to probe: function's offset + skip_bytes */
 	uint8_t skip_bytes;
+	uint8_t pushed_words; /* there, above the return address; PLACE_PUSHED_MAX: unknown */
 	enum sandbox_place_cost cost;
 	char instruction[48]; /* the probed one, for check: "push r12" */
 	char why[96];
