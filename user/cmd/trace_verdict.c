@@ -46,9 +46,13 @@ void trace_verdict_end(struct trace_verdict *verdict, const struct target *targe
 			continue;
 		*vec_add(&snapshot->verdicts) = (struct process_verdict){
 			.pid = process->proc.pid,
+			.kind = verdict_name(process->verdict.kind),
+			.rule = process->verdict.rule,
+			.evidence = snapshot_string(snapshot, process->verdict.evidence),
+			.remedy = snapshot_string(snapshot, process->verdict.remedy),
+			.gain_bytes = process->verdict.gain_bytes,
 			.in_use_bytes = process->sums.in_use_bytes + process->walk.mmapped.bytes,
 			.retained_bytes = process->sums.free_resident_bytes,
-			.verdict = process->verdict,
 		};
 	}
 	heap_report_free(&last);

@@ -55,6 +55,7 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	vec_own(&copy->modules);
 	vec_own(&copy->epochs);
 	vec_own(&copy->losses);
+	vec_own(&copy->verdicts);
 	vec_own(&copy->sites);
 	vec_own(&copy->notes);
 	return copy;

@@ -12,7 +12,6 @@
 #include <sys/types.h>
 
 #include "base/vec.h"
-#include "model/verdict.h"
 
 enum frame_type { FRAME_NATIVE, FRAME_INLINED, FRAME_JAVA, FRAME_INTERPRETED, FRAME_KERNEL };
 
@@ -124,12 +123,14 @@ struct cost {
 	uint64_t attach_ns; /* from the start to the last probe */
 };
 
-/* Of a process whose heap was walked from outside when the window began and when it ended. */
+/* Of a process whose heap was walked from outside when the window began and when it ended: as in
+ * model/verdict.h. */
 struct process_verdict {
 	pid_t pid;
+	const char *kind, *rule, *evidence, *remedy;
+	uint64_t gain_bytes;
 	uint64_t in_use_bytes;
 	uint64_t retained_bytes; /* freed, and kept resident by malloc */
-	struct verdict verdict;
 };
 
 struct snapshot {

@@ -262,11 +262,11 @@ static void write_verdicts(struct json *json, const struct snapshot *snapshot)
 	vec_for_each (row, &snapshot->verdicts) {
 		json_begin_object(json, NULL);
 		json_int(json, "pid", row->pid);
-		json_text(json, "kind", verdict_name(row->verdict.kind));
-		json_text(json, "rule", row->verdict.rule);
-		json_text(json, "evidence", row->verdict.evidence);
-		json_text(json, "remedy", row->verdict.remedy);
-		json_uint(json, "gain_bytes", row->verdict.gain_bytes);
+		json_text(json, "kind", row->kind);
+		json_text(json, "rule", row->rule);
+		json_text(json, "evidence", row->evidence);
+		json_text(json, "remedy", row->remedy);
+		json_uint(json, "gain_bytes", row->gain_bytes);
 		json_uint(json, "in_use_bytes", row->in_use_bytes);
 		json_uint(json, "retained_bytes", row->retained_bytes);
 		json_end(json);
