@@ -129,6 +129,16 @@ struct cost {
 	uint64_t attach_ns; /* from the start to the last probe */
 };
 
+/* Of a process whose heap was walked from outside when the window began and when it ended: as in
+ * model/verdict.h. */
+struct process_verdict {
+	pid_t pid;
+	const char *kind, *rule, *evidence, *remedy;
+	uint64_t gain_bytes;
+	uint64_t in_use_bytes;
+	uint64_t retained_bytes; /* freed, and kept resident by malloc */
+};
+
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
 	const char *mode; /* "exact"; "sampled"; or "windowed", where any epoch was */
@@ -146,6 +156,7 @@ struct snapshot {
 	struct fault_totals fault_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
 	VEC(struct site) sites; /* most bytes first */
+	VEC(struct process_verdict) verdicts; /* most heap first */
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */

@@ -126,6 +126,23 @@ static void code_notes(struct code *code, struct transfer *transfer)
 	code_list(code, &transfer->snapshot->notes, code_name);
 }
 
+static void code_verdict(struct code *code, struct process_verdict *verdict)
+{
+	code_pid(code, &verdict->pid);
+	code_name(code, &verdict->kind);
+	code_name(code, &verdict->rule);
+	code_name(code, &verdict->evidence);
+	code_name(code, &verdict->remedy);
+	code_number(code, &verdict->gain_bytes);
+	code_number(code, &verdict->in_use_bytes);
+	code_number(code, &verdict->retained_bytes);
+}
+
+static void code_verdicts(struct code *code, struct transfer *transfer)
+{
+	code_list(code, &transfer->snapshot->verdicts, code_verdict);
+}
+
 static void code_cost(struct code *code, struct transfer *transfer)
 {
 	struct cost *cost = &transfer->snapshot->cost;
@@ -193,6 +210,7 @@ static const struct section {
 	{ 7, SECTION_HEAD, code_processes }, { 8, SECTION_HEAD, code_modules },
 	{ 9, SECTION_HEAD, code_losses },    { 10, SECTION_HEAD, code_notes },
 	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_SITES, code_values },
+	{ 13, SECTION_HEAD, code_verdicts },
 };
 
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };

@@ -397,4 +397,5 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);
+	verdicts_write(&page, snapshot);
 }
