@@ -9,9 +9,9 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --format --json --output --record --fail-over --help' ;;
+	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --fail-over --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
-	report) options='--format --json --output --top --help' ;;
+	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
 	diff) options='--format --json --output --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
 	check) options='--json --help' ;;
@@ -26,19 +26,23 @@ _unfreed() {
 			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
 			;;
 		--events) words='heap mapping heap,mapping' ;;
-		--by) words='class process mapping' ;;
+		--by)
+			words='site function module thread process'
+			[[ ${COMP_WORDS[1]} != map ]] || words='class process mapping'
+			;;
+		--kind) words='heap mapping fault' ;;
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='1% 2% 5% 10% off' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
-		-[ow] | --output | --record | --save | --cgroup | --host-root)
+		-[ow] | --output | --record | --save | --exclude-from | --cgroup | --host-root)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over)
+			--max-stacks | --fail-over | --class | --site | --exclude | --min | --older | --younger | --snapshot)
 			return
 			;;
 		*)

@@ -36,19 +36,19 @@ def report_json(path, *arguments):
     return json.loads(unfreed("report", path, "-f", "json", *arguments))
 
 
-@case("table", "json", "folded", "svg")
+@case("table", "json", "folded", "svg", "json --site leak_ --exclude malloc$ --by function")
 def report_says_what_trace_said(form):
-    recording, drawn = path_of(f"{form}.rec"), path_of(f"drawn.{form}")
-    options = ("-d", "600s", "--max-overhead", "off", "-f", form, "-o", drawn, "-w", recording)
+    recording, drawn = path_of("same.rec"), path_of("same.drawn")
+    window = ("-d", "600s", "--max-overhead", "off", "-o", drawn, "-w", recording)
     with Target("heap_truth", "--operations", 500) as target:
-        with Trace("-p", target.pid, options=options) as trace:
+        with Trace("-p", target.pid, options=(*window, "-f", *form.split())) as trace:
             target.go()
             trace.process.send_signal(signal.SIGINT)
             expect_equal(trace.process.wait(60), 0, "status")
     with open(drawn, "rb") as file:
-        expect_equal(unfreed("report", recording, "-f", form, text=False), file.read(),
+        expect_equal(unfreed("report", recording, "-f", *form.split(), text=False), file.read(),
                      "the report")
-    expect(not asides(f"{form}.rec"), "an aside file is left")
+    expect(not asides("same.rec"), "an aside file is left")
 
 
 @case()

@@ -209,6 +209,7 @@ void sections_write(struct code *code, struct pool *pool, const struct snapshot 
 	struct transfer transfer = { pool, (struct snapshot *)snapshot, whole };
 	struct code rest = code_writer(pool->texts);
 
+	texts_forget(pool->texts);
 	write_parts(&rest, SECTION_HEAD | SECTION_SITES, &transfer);
 	write_parts(code, SECTION_POOL, &transfer);
 	code_raw(code, rest.bytes.items, rest.bytes.count);

@@ -72,8 +72,14 @@ uint64_t numbers_count(const struct numbers *numbers)
 
 /* -- texts ------------------------------------------------------------------------------------- */
 
+enum { RECENT = 4096 };
+
 struct texts {
 	struct numbers *numbers; /* for writing */
+	struct {
+		const char *text;
+		uint64_t number;
+	} recent[RECENT]; /* by address: valid while the same snapshot is written */
 	struct strings *strings; /* for reading */
 	VEC(const char *) items; /* waiting, or read */
 	size_t taken;
@@ -99,15 +105,24 @@ void texts_free(struct texts *texts)
 
 uint64_t texts_number(struct texts *texts, const char *text)
 {
+	size_t place = (uintptr_t)text / 16 % RECENT;
 	struct numbered *found;
 	bool fresh;
 
 	if (!text)
 		return 0;
+	if (texts->recent[place].text == text)
+		return texts->recent[place].number;
 	found = find(texts->numbers, text, strlen(text) + 1, &fresh);
 	if (fresh)
 		*vec_add(&texts->items) = (const char *)found->bytes;
-	return found->number;
+	texts->recent[place].text = text;
+	return texts->recent[place].number = found->number;
+}
+
+void texts_forget(struct texts *texts)
+{
+	memset(texts->recent, 0, sizeof(texts->recent));
 }
 
 size_t texts_waiting(const struct texts *texts)

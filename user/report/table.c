@@ -54,28 +54,31 @@ static void write_processes(const struct page *page, const struct snapshot *snap
 		page_item(page, "", "and %zu more", snapshot->processes.count - i);
 }
 
-static void write_totals(const struct page *page, const struct snapshot *snapshot)
+static void write_totals(const struct page *page, const struct snapshot *snapshot,
+			 unsigned int kinds)
 {
 	const struct heap_totals *heap = &snapshot->heap_totals;
 	const struct mapping_totals *mapping = &snapshot->mapping_totals;
 	char live[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX],
 		committed[UNITS_TEXT_MAX];
 
-	if (snapshot->heap && snapshot_is_estimated(snapshot))
+	const bool with_heap = snapshot->heap && kinds & 1u << SITE_HEAP;
+
+	if (with_heap && snapshot_is_estimated(snapshot))
 		page_item(page, "heap",
 			  "about %s more outstanding in %s %s, estimated; %s seen allocated",
 			  units_format_bytes(live, heap->live_bytes),
 			  units_format_count(blocks, heap->live_blocks),
 			  label_blocks(SITE_HEAP, heap->live_blocks),
 			  units_format_bytes(in, heap->allocated_bytes));
-	else if (snapshot->heap)
+	else if (with_heap)
 		page_item(page, "heap", "%s outstanding in %s %s; %s allocated, %s freed",
 			  units_format_bytes(live, heap->live_bytes),
 			  units_format_count(blocks, heap->live_blocks),
 			  label_blocks(SITE_HEAP, heap->live_blocks),
 			  units_format_bytes(in, heap->allocated_bytes),
 			  units_format_bytes(out, heap->freed_bytes));
-	if (snapshot->mapping)
+	if (snapshot->mapping && kinds & 1u << SITE_MAPPING)
 		page_item(page, "mappings",
 			  "%s outstanding in %s %s, %s of it committed; %s mapped, %s unmapped",
 			  units_format_bytes(live, mapping->live_bytes),
@@ -86,7 +89,8 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  units_format_bytes(out, mapping->unmapped_bytes));
 }
 
-static void write_head(const struct page *page, const struct snapshot *snapshot)
+static void write_head(const struct page *page, const struct snapshot *snapshot,
+		       const struct report_options *options)
 {
 	char target[LABEL_MAX], length[UNITS_TEXT_MAX];
 
@@ -94,7 +98,7 @@ static void write_head(const struct page *page, const struct snapshot *snapshot)
 	fprintf(page->stream, "%sunfreed: %s, watched for %s%s\n", page_bold(page), target,
 		units_format_time(length, snapshot->window_ns), page_plain(page));
 	write_processes(page, snapshot);
-	write_totals(page, snapshot);
+	write_totals(page, snapshot, options->kinds ? options->kinds : ~0u);
 }
 
 /* -- sites ---------------------------------------------------------------------------------------
@@ -347,8 +351,11 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 /* -- the whole -----------------------------------------------------------------------------------
  */
 
-static bool is_traced(const struct snapshot *snapshot, enum site_kind kind)
+static bool is_shown(const struct snapshot *snapshot, enum site_kind kind,
+		     const struct report_options *options)
 {
+	if (options->kinds && !(options->kinds & 1u << kind))
+		return false;
 	if (kind == SITE_HEAP && snapshot->heap)
 		return true;
 	if (kind == SITE_MAPPING && snapshot->mapping)
@@ -367,9 +374,9 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 
 	if (options->columns > 0)
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
-	write_head(&page, snapshot);
+	write_head(&page, snapshot, options);
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-		if (is_traced(snapshot, sections[i].kind))
+		if (is_shown(snapshot, sections[i].kind, options))
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);
