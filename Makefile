@@ -158,7 +158,7 @@ $(O)/libZydis.a: contrib/static-zydis.sh
 	$(Q)CC='$(CC)' AR='$(AR)' contrib/static-zydis.sh $@
 
 # -lc before -liberty: elfutils' obstacks are to be those of the C library, which both have.
-$(O)/dist/unfreed: $(objects) $(O)/libZydis.a
+$(O)/dist/unfreed: $(objects) $(O)/contrib/libeu.o $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
@@ -294,7 +294,7 @@ $(O)/tests/vm/verify.o: | $(skeleton)
 check-vm:
 	$(Q)contrib/deps.sh build
 	$(Q)contrib/deps.sh vm || echo 'check-vm: goes on with what is there' >&2
-	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
+	$(Q)+$(MAKE) -j$(jobs) all bpf-arm64 $(target_programs) $(O)/tests/vm/verify
 	$(Q)O=$(O) tests/vm/run $(KERNELS)
 
 # Raw results are kept, and committed, in tests/prove/results.
@@ -354,5 +354,5 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d \
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/contrib/libeu.d $(O)/tests/golden/render.d \
 	$(O)/tests/golden/footprint.d $(O)/bench/walks.bpf.d

@@ -9,20 +9,21 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --fail-over --help' ;;
+	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --fail-over --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
 	diff) options='--format --json --output --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
-	check) options='--json --help' ;;
+	jvm) options='--pid --container --pod --cgroup --comm --host-root --duration --top --detail --no-attach --timeout --trim --jcmd --format --json --output --help' ;;
+	check) options='--pid --container --pod --cgroup --comm --host-root --json --help' ;;
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace map heap report diff check --help --version'
+		words='trace map heap jvm report diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg'
+			words='table json folded svg pprof jeprof'
 			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
 			;;
 		--events) words='heap mapping heap,mapping' ;;
@@ -34,6 +35,7 @@ _unfreed() {
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='1% 2% 5% 10% off' ;;
+		--sample) words='4K 64K 512K 1M' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
 		-[ow] | --output | --record | --save | --exclude-from | --cgroup | --host-root)
@@ -42,7 +44,7 @@ _unfreed() {
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over | --class | --site | --exclude | --min | --older | --younger | --snapshot)
+			--max-stacks | --fail-over | --timeout | --jcmd | --class | --site | --exclude | --min | --older | --younger | --snapshot)
 			return
 			;;
 		*)

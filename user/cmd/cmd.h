@@ -16,6 +16,7 @@ struct command {
 
 int cmd_trace(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
+int cmd_jvm(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
@@ -26,6 +27,9 @@ int cmd_fail(int status);
 
 /* An option_row's parse for commands with two formats: "json" sets the bool at json. */
 int cmd_parse_format(const char *argument, void *json);
+
+/* The formats of user/report, for --help. */
+#define REPORT_FORMATS "table, json, folded, svg, pprof, jeprof"
 
 /* The same for those with the formats of user/report: sets the const struct report_ops *. */
 int cmd_parse_report_format(const char *argument, void *format);

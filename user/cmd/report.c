@@ -148,8 +148,8 @@ int cmd_report(int argc, char **argv)
 {
 	struct request request = { .format = report_find("table"), .report.top = 20 };
 	const struct option_row rows[] = {
-		{ "format", 'f', "FORMAT", "table, json, folded, svg (table)", OPTION_CALL,
-		  &request.format, cmd_parse_report_format, NULL },
+		{ "format", 'f', "FORMAT", REPORT_FORMATS " (table)", OPTION_CALL, &request.format,
+		  cmd_parse_report_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &request.as_json, NULL,
 		  NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &request.output,

@@ -101,6 +101,8 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		{ "max-overhead", 0, "PCT",
 		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
 		  &trace->collect.budget_share, parse_overhead, NULL },
+		{ "sample", 0, "SIZE", "trace one block in SIZE of what is allocated (each)",
+		  OPTION_BYTES, &trace->collect.sample_bytes, NULL, NULL },
 		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
 		  &trace->collect.max_blocks, NULL, NULL },
 		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
@@ -108,8 +110,8 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
 		  OPTION_CALL, &trace->collect, parse_method, NULL },
 		VIEW_OPTION_ROWS(&trace->view),
-		{ "format", 'f', "FORMAT", "table, json, folded, svg (table)", OPTION_CALL,
-		  &trace->format, cmd_parse_report_format, NULL },
+		{ "format", 'f', "FORMAT", REPORT_FORMATS " (table)", OPTION_CALL, &trace->format,
+		  cmd_parse_report_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &as_json, NULL, NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &trace->output,
 		  NULL, NULL },
@@ -151,6 +153,8 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
 	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
 		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
+	if (trace->collect.sample_bytes > UINT32_MAX)
+		return error_set(-EINVAL, "--sample: less than 4G");
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	return target_options_check(&trace->spec);

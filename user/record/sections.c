@@ -6,6 +6,11 @@
 
 #include "record/values.h"
 
+/* Whoever adds a field there adds it here: to a section of its own once the format is out. */
+_Static_assert(sizeof(struct snapshot) == 456 && sizeof(struct cost) == 96 &&
+		       sizeof(struct process) == 48 && sizeof(struct epoch) == 40,
+	       "everything in a snapshot is recorded");
+
 /* What is under way. */
 struct transfer {
 	struct pool *pool;
@@ -50,6 +55,7 @@ static void code_head(struct code *code, struct transfer *transfer)
 	code_number(code, &snapshot->start_unix_ns);
 	code_number(code, &snapshot->window_ns);
 	code_number(code, &snapshot->min_age_ns);
+	code_number(code, &snapshot->sample_bytes);
 	code_bool(code, &snapshot->heap);
 	code_bool(code, &snapshot->mapping);
 	code_signed(code, &status);

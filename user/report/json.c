@@ -61,7 +61,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 	seconds(json, "max_age_seconds", site->max_age_ns);
 	json_text(json, "owner", site->owner);
 	json_text(json, "verdict", site->verdict);
-	if (site->sampled_blocks || site->unverified_blocks) {
+	if (site->sampled_blocks || site->sampled_live_blocks || site->unverified_blocks) {
 		json_uint(json, "sampled_blocks", site->sampled_blocks);
 		json_uint(json, "sampled_live_blocks", site->sampled_live_blocks);
 		json_uint(json, "unverified_bytes", site->unverified_bytes);
@@ -72,24 +72,17 @@ static void write_site(struct json *json, const struct selection_row *row)
 	json_end(json);
 }
 
-/* With filters the rows that pass, else every site, also those that hold nothing any more. */
 static void write_sites(struct json *json, const struct snapshot *snapshot,
 			const struct report_options *options)
 {
-	json_begin_array(json, "sites");
-	if (options->shape_all) {
-		struct selection selection;
+	struct selection selection;
 
-		selection_make(&selection, snapshot, (1u << SITE_KINDS) - 1, options, true);
-		vec_for_each (row, &selection.rows)
-			write_site(json, row);
-		selection_free(&selection);
-	} else {
-		vec_for_each (site, &snapshot->sites)
-			write_site(json,
-				   &(struct selection_row){ site, site->bytes, site->blocks });
-	}
+	selection_all(&selection, snapshot, (1u << SITE_KINDS) - 1, options);
+	json_begin_array(json, "sites");
+	vec_for_each (row, &selection.rows)
+		write_site(json, row);
 	json_end(json);
+	selection_free(&selection);
 }
 
 static void write_processes(struct json *json, const struct snapshot *snapshot)
@@ -269,6 +262,8 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	json_begin_object(&json, NULL);
 	json_uint(&json, "unfreed", 1);
 	json_text(&json, "mode", snapshot->mode);
+	if (snapshot->sample_bytes)
+		json_uint(&json, "sample_bytes", snapshot->sample_bytes);
 	json_begin_object(&json, "target");
 	json_text(&json, "name", snapshot->target);
 	json_end(&json);
