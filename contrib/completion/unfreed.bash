@@ -12,7 +12,7 @@ _unfreed() {
 	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --fail-over --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
-	diff) options='--format --json --output --help' ;;
+	diff) options='--before --after --format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
 	jvm) options='--pid --container --pod --cgroup --comm --host-root --duration --top --detail --no-attach --timeout --trim --jcmd --format --json --output --help' ;;
 	check) options='--pid --container --pod --cgroup --comm --host-root --json --help' ;;
@@ -44,7 +44,7 @@ _unfreed() {
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over | --timeout | --jcmd | --class | --site | --exclude | --min | --older | --younger | --snapshot)
+			--max-stacks | --fail-over | --timeout | --jcmd | --class | --site | --exclude | --min | --older | --younger | --snapshot | --before | --after)
 			return
 			;;
 		*)

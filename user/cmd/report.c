@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* unfreed report: draws a recording, anywhere and without privileges. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +10,9 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
+#include "cmd/recordings.h"
 #include "cmd/terminal.h"
 #include "cmd/view_options.h"
-#include "record/recording.h"
 #include "report/report.h"
 
 struct request {
@@ -91,40 +90,13 @@ static int draw(struct request *request, struct series *series)
 	return output_commit(output);
 }
 
-/* A trace that was killed, or goes on, has left its recording aside: see base/output.h. */
-static void name_aside(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *folder = slash ? mem_printf("%.*s", (int)(name - path), path) : mem_string("./");
-	size_t length = strlen(name);
-	DIR *entries = opendir(folder);
-
-	for (struct dirent *entry; entries && (entry = readdir(entries));) {
-		if (strlen(entry->d_name) != length + 8 || entry->d_name[0] != '.' ||
-		    strncmp(entry->d_name + 1, name, length) || entry->d_name[length + 1] != '.')
-			continue;
-		error_set(-ENOENT,
-			  "%s is not complete: its trace goes on, or was killed; %s%s has what "
-			  "it has recorded until now",
-			  path, slash ? folder : "", entry->d_name);
-		break;
-	}
-	if (entries)
-		closedir(entries);
-	mem_free(folder);
-}
-
 static int run(struct request *request, const char *path)
 {
 	struct series *series;
-	int error = recording_open(&series, path);
+	int error = recordings_open(&series, path);
 
-	if (error == -ENOENT)
-		name_aside(path);
 	if (error)
 		return error;
-	if (series->warning)
-		fprintf(stderr, "unfreed: %s: %s\n", path, series->warning);
 	series = view_series(&request->view, series);
 	error = draw(request, series);
 	series_free(series);

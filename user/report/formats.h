@@ -19,4 +19,9 @@ void pprof_write(const struct snapshot *snapshot, const struct report_options *o
 void jeprof_write(const struct snapshot *snapshot, const struct report_options *options,
 		  FILE *stream);
 
+struct json;
+
+/* A site's "frames", as every document has them. */
+void json_frames(struct json *json, const struct site *site);
+
 #endif

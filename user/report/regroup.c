@@ -200,6 +200,8 @@ static void merge(struct site *into, const struct site *site)
 	into->sampled_live_blocks += site->sampled_live_blocks;
 	into->unverified_bytes += site->unverified_bytes;
 	into->unverified_blocks += site->unverified_blocks;
+	into->before_bytes += site->before_bytes;
+	into->before_blocks += site->before_blocks;
 	if (into->owner != site->owner)
 		into->owner = NULL;
 	if (into->verdict != site->verdict)
