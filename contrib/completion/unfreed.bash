@@ -24,7 +24,8 @@ _unfreed() {
 		case $previous in
 		-f | --format)
 			words='table json folded svg pprof jeprof'
-			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
+			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
+			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
 			;;
 		--events) words='heap mapping heap,mapping' ;;
 		--by)
