@@ -21,7 +21,7 @@ _unfreed() {
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg pprof jeprof'
+			words='table json folded svg html pprof jeprof'
 			[ "${COMP_WORDS[1]}" = trace ] || words='table json'
 			;;
 		--events) words='heap mapping heap,mapping' ;;

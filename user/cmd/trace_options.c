@@ -115,7 +115,7 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect.max_stacks, NULL, NULL },
 		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
 		  OPTION_CALL, &trace->collect, parse_method, NULL },
-		{ "format", 'f', "FORMAT", "table, json, folded, svg, pprof, jeprof (table)",
+		{ "format", 'f', "FORMAT", "table, json, folded, svg, html, pprof, jeprof (table)",
 		  OPTION_CALL, &trace->format, parse_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &as_json, NULL, NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &trace->output,
