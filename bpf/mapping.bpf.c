@@ -78,7 +78,7 @@ static __always_inline __u64 mapping_stack(struct thread *thread)
 		lose(LOSS_SITES_FULL, 1);
 		return 0;
 	}
-	__sync_fetch_and_add(&site->allocated_blocks, 1);
+	__sync_fetch_and_add(&site->allocated_units, ABI_BLOCK_UNITS);
 	return thread->stack_hash;
 }
 

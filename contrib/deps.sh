@@ -20,10 +20,14 @@ prove='debootstrap python3'
 # What a root file system of tests/prove/root has. Where there is no mimalloc, nothing instead of it.
 guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools rustc
 	libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev|libjemalloc-dev'
-vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
+# Each JVM that there is, to be traced: a root of sid has all five. Else nothing instead of it.
+jvms='openjdk-8-jre-headless|java-common openjdk-11-jre-headless|java-common
+	openjdk-17-jre-headless|java-common openjdk-21-jre-headless|java-common
+	openjdk-25-jre-headless|java-common libstdc++6'
+vm='qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|vm…" >&2
+	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|jvms|vm…" >&2
 	exit 2
 }
 wanted=
@@ -37,6 +41,7 @@ for group in "$@"; do
 	fresh) wanted="$wanted $fresh" ;;
 	prove) wanted="$wanted $prove" ;;
 	guest) wanted="$wanted $guest" ;;
+	jvms) wanted="$wanted $jvms" ;;
 	vm) wanted="$wanted $vm" ;;
 	*)
 		echo "deps.sh: no group '$group'" >&2

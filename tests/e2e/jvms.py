@@ -12,15 +12,27 @@ ROOT = os.environ.get("JAVA_ROOT", "/")  # where JVMs are looked for: perhaps an
 
 
 def jvms():
-    """Path in ROOT of each java that is installed, by the name of its folder."""
+    """Path in ROOT of each java that is installed (or of $JVM), by the name of its folder."""
     found = {}
-    for folder in sorted(glob.glob(os.path.join(ROOT, "usr/lib/jvm/*"))):
+    for folder in sorted(glob.glob(os.path.join(ROOT, "usr/lib/jvm", os.environ.get("JVM", "*")))):
         if os.path.exists(os.path.join(folder, "bin/java")) and not os.path.islink(folder):
             found[os.path.basename(folder)] = "/" + os.path.relpath(folder, ROOT) + "/bin/java"
     return found
 
 
 JVMS = jvms()
+
+
+def command(name):
+    """What starts it."""
+    return (JVMS[name],) if ROOT == "/" else (shutil.which("chroot"), ROOT, JVMS[name])
+
+
+def put_in_root(*paths):
+    """Puts files where the JVMs find them; the folder there."""
+    for path in paths if ROOT != "/" else ():
+        shutil.copy(path, os.path.join(ROOT, "tmp"))
+    return os.path.dirname(paths[0]) if ROOT == "/" else "/tmp"
 
 
 def compile_target(name):
@@ -34,8 +46,4 @@ def compile_target(name):
                            check=True, stderr=subprocess.PIPE, text=True)
         except FileNotFoundError as error:
             raise lib.Skip("no javac") from error
-    if ROOT == "/":
-        return folder
-    for path in glob.glob(os.path.join(folder, "*.class")):
-        shutil.copy(path, os.path.join(ROOT, "tmp"))
-    return "/tmp"
+    return put_in_root(*glob.glob(os.path.join(folder, "*.class")))

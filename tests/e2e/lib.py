@@ -246,13 +246,16 @@ class Trace:
         eventually(lambda: self._heap_links() != wanted and
                    f"{self._heap_links()} links, not {wanted}", "processes probed")
 
-    def report(self):
-        """The report of a window that ends by itself."""
+    def text(self):
+        """What it prints until its window ends by itself."""
         output, errors = self.process.communicate(timeout=DEADLINE_SECONDS)
         self.errors.append(errors)
         expect(self.process.returncode == 0,
                f"status {self.process.returncode}: {''.join(self.errors)}")
-        return json.loads(output.splitlines()[-1])
+        return output
+
+    def report(self):
+        return json.loads(self.text().splitlines()[-1])
 
     def report_that(self, condition, seconds):
         """The first of the reports of -i for which condition holds."""

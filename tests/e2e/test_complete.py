@@ -77,14 +77,14 @@ def java_library():
     subprocess.run(["g++", "-std=gnu++17", "-O2", "-fomit-frame-pointer", "-shared", "-fPIC",
                     f"-I{folder}", f"-I{folder}/linux", "-o", path,
                     f"{lib.TOP}/tests/targets/linked/java_native.cc"], check=True)
-    return path
+    return os.path.join(jvms.put_in_root(path), os.path.basename(path))
 
 
 @case(*JAVA)
 def complete_in_Java_with_native_code(which):
     name, mode = which.split(", ")
     rounds, *options = MODES[mode]
-    command = (jvms.JVMS[name], *options, "-XX:+UseSerialGC", "-Xmx64m", "-cp",
+    command = (*jvms.command(name), *options, "-XX:+UseSerialGC", "-Xmx64m", "-cp",
                jvms.compile_target("JavaNative"), "JavaNative", java_library(), rounds)
     with lib.Target(*command) as target, lib.Trace("-p", target.pid) as trace:
         target.go()

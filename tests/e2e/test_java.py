@@ -4,9 +4,9 @@
 
 import os
 import re
-import shutil
 import sys
 
+import jvms
 import lib
 from jvms import JVMS, ROOT, compile_target
 from lib import case, expect, expect_equal
@@ -47,12 +47,11 @@ def expect_truth(site, truth):
            f"root: {root}")
 
 
-def trace_java(target, java, rounds, *options):
+def trace_java(target, name, rounds, *options):
     # The JVM's own stacks, too, are to have the methods that it does not show by itself.
     arguments = (*options, "-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames",
                  "-XX:+UseSerialGC", "-Xmx64m", "-cp", compile_target(target), target)
-    command = (java,) if ROOT == "/" else (shutil.which("chroot"), ROOT, java)
-    with lib.Target(*command, *arguments, rounds) as process:
+    with lib.Target(*jvms.command(name), *arguments, rounds) as process:
         with lib.Trace("-p", process.pid) as trace:
             truth = process.go()
             return trace.stop(), truth
@@ -61,7 +60,7 @@ def trace_java(target, java, rounds, *options):
 @case(*(f"{name}, {mode}" for name in JVMS for mode in MODES))
 def stacks_are_those_of_the_jvm(which):
     name, mode = which.split(", ")
-    report, truth = trace_java("JavaTruth", JVMS[name], *MODES[mode])
+    report, truth = trace_java("JavaTruth", name, *MODES[mode])
     sites = [site for site in report["sites"]
              if site["kind"] == "heap" and INFLATER in names_of(site)]
     expect(sites, "no site of an Inflater")
@@ -82,7 +81,7 @@ CHURN = re.compile(r"JavaChurn.inner:18 (JavaChurn.narrow:33 (JavaChurn.narrow:3
 
 @case(*JVMS)
 def stacks_are_right_while_compiled_code_comes_and_goes(name):
-    report, truth = trace_java("JavaChurn", JVMS[name], CHURN_ROUNDS, "-XX:Tier3DelayOn=0")
+    report, truth = trace_java("JavaChurn", name, CHURN_ROUNDS, "-XX:Tier3DelayOn=0")
     sites = [site for site in report["sites"]
              if site["kind"] == "heap" and INFLATER in names_of(site)]
     for site in sites:
@@ -109,7 +108,7 @@ def virtual_threads_end_at_the_root_or_where_they_were_parked(which):
     name, rounds = which.split(", ")
     if version(name) < 21:
         raise lib.Skip("no virtual threads")
-    report, truth = trace_java("JavaVirtual", JVMS[name], rounds)
+    report, truth = trace_java("JavaVirtual", name, rounds)
     blocks = {"root": 0, "barrier": 0}
     for site in report["sites"]:
         names = names_of(site)

@@ -19,12 +19,14 @@ import shutil
 import subprocess
 import sys
 
+import jvms
 import lib
 import runtimes
 from lib import case, expect, expect_equal
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INFLATERS = 3000
+WARM = 20000  # rounds of JavaTruth until it is compiled
 OBJECTS = 20000
 STATEMENTS = 2000
 POSTGRES_USER = 70
@@ -47,6 +49,11 @@ def container(runtime, root, command, **settings):
         yield started
 
 
+def add_jvm(root, home):
+    runtimes.copy_folder(root, home, ("jmods", "legal", "man", "include", "docs", "src.zip",
+                                      "classes*.jsa", "ct.sym"))
+
+
 @functools.lru_cache(maxsize=None)
 def java_root():
     """The machine's own JDK, and Leak.class in /app: (root, path of java in it)."""
@@ -55,10 +62,20 @@ def java_root():
         raise lib.Skip("no javac (Debian package openjdk-17-jdk-headless)")
     home = os.path.dirname(os.path.dirname(os.path.realpath(compiler)))
     root = SHOP.rootfs()
-    runtimes.copy_folder(root, home, ("jmods", "legal", "man", "include", "docs", "src.zip",
-                                      "classes*.jsa", "ct.sym"))
+    add_jvm(root, home)
     runtimes.run(compiler, "-d", f"{root}/app", f"{HERE}/java/Leak.java")
     return root, f"{home}/bin/java"
+
+
+def jvm_root(name):
+    """A root with this JVM, and a folder in it with JavaTruth's class."""
+    classes = jvms.compile_target("JavaTruth")
+    if jvms.ROOT != "/":
+        return jvms.ROOT, classes
+    root = SHOP.rootfs()
+    add_jvm(root, f"/usr/lib/jvm/{name}")
+    shutil.copytree(classes, f"{root}/app")
+    return root, "/app"
 
 
 @functools.lru_cache(maxsize=None)
@@ -171,6 +188,30 @@ def expect_inflaters(report, count):
     share = sum_of(init, "bytes") / report["heap"]["live_bytes"]
     expect(share > 0.8, f"Inflaters are {share:.0%} of what is outstanding")
     expect(report["sites"][0] in state, f"first is {report['sites'][0]['frames'][:4]}")
+
+
+@case(*jvms.JVMS)
+def inflaters_that_leak_in_a_container_are_the_top_site(name):
+    root, classes = jvm_root(name)
+    command = f"{jvms.JVMS[name]} -XX:+UseSerialGC -Xmx64m -cp {classes} JavaTruth {WARM}"
+    with container("runc", root, runtimes.Program.command(command)) as jvm, \
+            runtimes.Program(jvm) as program:
+        expect(program.hear().startswith("ready "), "the JVM is not ready")
+        with lib.Trace("-c", jvm.name) as trace:
+            program.say("go")
+            report = trace.stop()
+    top = next(site for site in report["sites"] if site["kind"] == "heap")
+    frames = [(frame["name"], os.path.basename(frame["module"] or "")) for frame in top["frames"]]
+    names = [name for name, _ in frames]
+    expect_equal(names[0], "malloc", "innermost")
+    expect(re.match(r"lib(z|zip)\.so", frames[1][1]), f"its caller: {frames[1]}")
+    own = [names.index("java.util.zip.Inflater.<init>"), names.index("JavaTruth.inner"),
+           names.index("JavaTruth.run"), names.index("java.lang.Thread.run")]
+    expect_equal(own, sorted(own), "order")
+    expect_equal(top["end"], "root", "end")
+    expect(report["stacks_complete"] >= 0.999, f"complete: {report['stacks_complete']}")
+    lib.expect_no_losses(report)
+    print(f"# {name}: {top['bytes']} bytes by {' < '.join(map(str, names))}")
 
 
 # -- CPython ---------------------------------------------------------------------------------------

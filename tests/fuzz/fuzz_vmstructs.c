@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!image)
 		image = libjvm();
-	if (hotspot_open(&hotspot, image, BIAS, memory)) {
+	if (hotspot_open(&hotspot, image, BIAS, memory, -1)) {
 		fuzz_end("%s", error_message());
 		return 0;
 	}

@@ -70,7 +70,7 @@ def length():
 def whitespace():
     """lines end cleanly and files with a newline"""
     for name, text in texts():
-        if not is_code(name) and not name.endswith((".md", "Makefile", ".1")):
+        if not is_code(name) and not name.endswith((".md", "Makefile", ".1", ".5")):
             continue
         for number, line in enumerate(text.split("\n"), 1):
             if line != line.rstrip():

@@ -26,16 +26,17 @@ def mount(root):
 
 
 @functools.lru_cache(maxsize=None)
-def debian_root(suite):
-    """The root of a suite, made if there is none, with what the kernel shows; and its versions."""
-    done = subprocess.run([os.path.join(HERE, "root"), suite], stdout=subprocess.PIPE, text=True,
-                          check=False)
+def debian_root(suite, group="guest", packages=PACKAGES):
+    """The root of a suite with a group of packages, made if there is none, with what the kernel
+    shows; and its versions."""
+    done = subprocess.run([os.path.join(HERE, "root"), suite, group], stdout=subprocess.PIPE,
+                          text=True, check=False)
     if done.returncode:
         raise lib.Skip(f"no root of {suite} can be made here")
     root = done.stdout.strip()
     mount(root)
     found = subprocess.run(["chroot", root, "dpkg-query", "-W", "-f", "${Package} ${Version}\n",
-                            *PACKAGES], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                            *packages], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                            check=False).stdout
     return root, dict(line.split(" ", 1) for line in found.splitlines() if line.split(" ", 1)[1])
 

@@ -77,6 +77,8 @@ def stress(arguments, may_lose):
         heap = report["heap"]
         lib.expect_equal(heap["allocated_blocks"] - heap["freed_blocks"], heap["live_blocks"],
                          "allocated less freed blocks")
+        if "--forks" not in arguments:  # children free what they began with
+            lib.expect_equal(heap["unmatched_frees"], 0, "frees of blocks that were not seen")
         lost = {name: count for name, count in report["losses"].items()
                 if count and name not in may_lose}
         lib.expect(not lost, f"losses: {lost}")

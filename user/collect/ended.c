@@ -27,7 +27,8 @@ struct burial {
 
 static struct moment end_of(const struct collect *collect, const struct watched *watched)
 {
-	return (struct moment){ watched->end_ns, collect->options.min_age_ns };
+	return (struct moment){ watched->end_ns, collect->options.min_age_ns,
+				(uint32_t)collect->options.sample_bytes };
 }
 
 /* -- out of the kernel's maps ------------------------------------------------------------------ */
@@ -167,7 +168,8 @@ static void name_allocators(struct watched *watched)
 		struct stack *stack = collect_stack(watched, sums->stack_id);
 
 		if (stack && stack->kind == KIND_HEAP && stack->count)
-			serving_add(watched, stack->frames[0].image, sums->heap.allocated_blocks);
+			serving_add(watched, stack->frames[0].image,
+				    sums_blocks(sums->heap.allocated_units));
 	}
 	watched->allocators = serving_text(watched);
 	watched->hidden = serving_hidden(watched);

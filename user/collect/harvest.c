@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* From the kernel's sums, the live blocks and the ledgers to the sites of a snapshot. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,8 @@ static void take_block(void *context, const void *key, const void *value)
 	sums_block(sums, block, &harvest->moment);
 	if (block->time_ns < harvest->exact_since_ns)
 		return;
-	sums->verified_bytes += block->bytes;
-	sums->verified_blocks++;
+	sums->verified_bytes += abi_weight_bytes(block, harvest->moment.sample_bytes);
+	sums->verified_units += abi_weight_units(block, harvest->moment.sample_bytes);
 }
 
 int collect_read_sites(struct collect *collect, sums_take_fn take, void *context)
@@ -170,10 +171,12 @@ static void fill_heap(struct site *site, const struct sums *sums)
 {
 	site->kind = SITE_HEAP;
 	site->bytes = sums->heap.live_bytes;
-	site->blocks = sums->heap.live_blocks;
+	site->blocks = sums_blocks(sums->heap.live_units);
 	site->allocated_bytes = sums->heap.allocated_bytes;
-	site->allocated_blocks = sums->heap.allocated_blocks;
+	site->allocated_blocks = sums_blocks(sums->heap.allocated_units);
 	site->preexisting_bytes = sums->preexisting_bytes;
+	site->sampled_live_blocks = sums->samples;
+	site->standard_error_bytes = (uint64_t)sqrt(sums->variance);
 }
 
 static void fill_mapping(struct site *site, const struct sums *sums, const struct stack *stack)
@@ -198,9 +201,9 @@ static void fill_estimate(struct site *site, const struct sums *sums)
 	double bytes = estimate->bytes_per_second * sums->estimate_seconds;
 
 	site->unverified_bytes = sums_less(site->bytes, sums->verified_bytes);
-	site->unverified_blocks = sums_less(site->blocks, sums->verified_blocks);
+	site->unverified_blocks = sums_less(site->blocks, sums_blocks(sums->verified_units));
 	site->bytes = sums->verified_bytes + (uint64_t)bytes;
-	site->blocks = sums->verified_blocks;
+	site->blocks = sums_blocks(sums->verified_units);
 	if (estimate->live_bytes)
 		site->blocks += (uint64_t)(bytes * (double)estimate->live_blocks /
 					   (double)estimate->live_bytes);
@@ -211,8 +214,8 @@ static void fill_estimate(struct site *site, const struct sums *sums)
 	site->preexisting_bytes = 0;
 	if (site->young_bytes > sums->verified_bytes)
 		site->young_bytes = sums->verified_bytes;
-	if (site->young_blocks > sums->verified_blocks)
-		site->young_blocks = sums->verified_blocks;
+	if (site->young_blocks > sums_blocks(sums->verified_units))
+		site->young_blocks = sums_blocks(sums->verified_units);
 }
 
 void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
@@ -245,7 +248,9 @@ bool collect_fill_site(struct site *site, const struct sums *sums, const struct 
 	else
 		fill_mapping(site, sums, stack);
 	site->young_bytes = sums->young_bytes < site->bytes ? sums->young_bytes : site->bytes;
-	site->young_blocks = sums->young_blocks < site->blocks ? sums->young_blocks : site->blocks;
+	site->young_blocks = sums_blocks(sums->young_units);
+	if (site->young_blocks > site->blocks)
+		site->young_blocks = site->blocks;
 	if (sums->oldest_ns) {
 		site->min_age_ns = sums_less(now_ns, sums->youngest_ns);
 		site->max_age_ns = sums_less(now_ns, sums->oldest_ns);
@@ -534,6 +539,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	collect_bury(collect, true);
 	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
+	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
 	harvest.exact_since_ns =
 		governor_holds(collect) ? UINT64_MAX : collect->skeleton->bss->epoch_ns;
 	error = read_sums(&harvest);

@@ -15,10 +15,12 @@
 struct sums {
 	uint64_t stack_id;
 	struct abi_site heap;
-	uint64_t young_bytes, young_blocks, preexisting_bytes; /* young: also of mappings */
+	uint64_t young_bytes, young_units, preexisting_bytes; /* young: also of mappings */
+	uint64_t samples; /* live blocks that were kept by chance */
+	double variance; /* of live_bytes, by these */
 	uint64_t youngest_ns, oldest_ns; /* times of allocation; oldest 0: none */
 	uint64_t bytes, committed_bytes, mappings; /* mapping */
-	uint64_t verified_bytes, verified_blocks; /* live, of this epoch, where that is exact */
+	uint64_t verified_bytes, verified_units; /* live, of this epoch, where that is exact */
 	struct estimate estimate; /* where there were windows */
 	double estimate_seconds; /* over which it grew; 0: none */
 	const char *owner;
@@ -28,12 +30,19 @@ struct sums {
 /* When the sums are of: of a process that has ended, its end. */
 struct moment {
 	uint64_t now_ns, min_age_ns;
+	uint32_t sample_bytes;
 };
 
 /* While the target runs, one sum is read after another, and a later one may be ahead. */
 static inline uint64_t sums_less(uint64_t from, uint64_t what)
 {
 	return from > what ? from - what : 0;
+}
+
+/* Whole ones, of ABI_BLOCK_UNITS. */
+static inline uint64_t sums_blocks(uint64_t units)
+{
+	return (units + ABI_BLOCK_UNITS / 2) / ABI_BLOCK_UNITS;
 }
 
 /* Those of a stack, made where there are none; NULL is an empty table. */

@@ -153,13 +153,17 @@ static int compare_sites(const void *left, const void *right)
 	order = order ? order : compare(b->blocks, a->blocks);
 	order = order ? order : compare(a->pid, b->pid);
 	order = order ? order : compare(a->kind, b->kind);
-	for (i = 0; !order && i < a->frame_count && i < b->frame_count; i++)
+	for (i = 0; a->frames != b->frames && !order && i < a->frame_count && i < b->frame_count;
+	     i++)
 		order = compare_frames(&a->frames[i], &b->frames[i]);
 	order = order ? order : compare(a->frame_count, b->frame_count);
 	order = order ? order : compare(b->allocated_bytes, a->allocated_bytes);
 	order = order ? order : compare(b->allocated_blocks, a->allocated_blocks);
 	order = order ? order : compare_texts(a->owner, b->owner);
-	return order ? order : compare(a->end, b->end);
+	order = order ? order : compare(a->end, b->end);
+	order = order ? order : compare(a->young_bytes, b->young_bytes);
+	order = order ? order : compare(b->max_age_ns, a->max_age_ns);
+	return order ? order : compare(b->min_age_ns, a->min_age_ns);
 }
 
 void snapshot_sort(struct snapshot *snapshot)

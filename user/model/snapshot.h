@@ -52,9 +52,10 @@ struct site {
 	uint64_t young_bytes, young_blocks; /* the part younger than the snapshot's min_age_ns */
 	uint64_t preexisting_bytes; /* the part that is a block from before the attach, grown */
 	uint64_t min_age_ns, max_age_ns; /* of the outstanding blocks; 0 where there are none */
-	/* windowed: bytes and blocks are estimates */
+	/* windowed or sampled: bytes and blocks are estimates */
 	uint64_t standard_error_bytes;
-	uint64_t sampled_blocks, sampled_live_blocks; /* old enough to be judged */
+	uint64_t sampled_blocks; /* windowed: old enough to be judged */
+	uint64_t sampled_live_blocks; /* of these, or in all where every call is seen */
 	uint64_t unverified_bytes, unverified_blocks; /* seen alive before a gap: not in bytes */
 	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
@@ -124,7 +125,9 @@ struct cost {
 
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
-	const char *mode; /* "exact", or "windowed" where any epoch was */
+	const char *mode; /* "exact"; "sampled"; or "windowed", where any epoch was */
+	uint64_t sample_bytes; /* what the heap's sums are estimated from: one block in so many
+				* bytes, of those that no window saw; 0: each */
 	uint64_t start_unix_ns, window_ns;
 	uint64_t min_age_ns; /* what young_bytes was measured against */
 	bool heap, mapping; /* which events were traced */
@@ -187,7 +190,7 @@ const char *frame_type_name(enum frame_type type);
  * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. */
 double snapshot_stacks_complete(const struct snapshot *snapshot);
 
-/* Are the sites of the heap estimates? */
+/* Are the sites of the heap estimates, from windows or from samples? */
 bool snapshot_is_estimated(const struct snapshot *snapshot);
 
 /* Losses in all. */

@@ -15,17 +15,20 @@ enum { ENDS_SHOWN = 8 };
 
 static void write_window(const struct page *page, const struct snapshot *snapshot)
 {
-	char length[UNITS_TEXT_MAX], when[32] = "?";
+	char length[UNITS_TEXT_MAX], sample[UNITS_TEXT_MAX] = "", when[32] = "?";
 	time_t start = snapshot->start_unix_ns / 1000000000;
 	struct tm fields;
 
 	if (gmtime_r(&start, &fields))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &fields);
-	page_item(page, "window", "%s from %s%s%s; mode %s",
+	if (snapshot->sample_bytes)
+		units_format_bytes(sample, snapshot->sample_bytes);
+	page_item(page, "window", "%s from %s%s%s; mode %s%s%s%s",
 		  units_format_time(length, snapshot->window_ns), when,
 		  snapshot->ended_by ? ", ended by " : "",
 		  snapshot->ended_by ? snapshot->ended_by : "",
-		  snapshot->mode ? snapshot->mode : "unknown");
+		  snapshot->mode ? snapshot->mode : "unknown", *sample ? ": a block in " : "",
+		  sample, *sample ? " of the heap" : "");
 }
 
 static void write_command(const struct page *page, int status)

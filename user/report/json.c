@@ -61,7 +61,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 	seconds(json, "max_age_seconds", site->max_age_ns);
 	json_text(json, "owner", site->owner);
 	json_text(json, "verdict", site->verdict);
-	if (site->sampled_blocks || site->unverified_blocks) {
+	if (site->sampled_blocks || site->sampled_live_blocks || site->unverified_blocks) {
 		json_uint(json, "sampled_blocks", site->sampled_blocks);
 		json_uint(json, "sampled_live_blocks", site->sampled_live_blocks);
 		json_uint(json, "unverified_bytes", site->unverified_bytes);
@@ -262,6 +262,8 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	json_begin_object(&json, NULL);
 	json_uint(&json, "unfreed", 1);
 	json_text(&json, "mode", snapshot->mode);
+	if (snapshot->sample_bytes)
+		json_uint(&json, "sample_bytes", snapshot->sample_bytes);
 	json_begin_object(&json, "target");
 	json_text(&json, "name", snapshot->target);
 	json_end(&json);

@@ -54,6 +54,11 @@ static void write_processes(const struct page *page, const struct snapshot *snap
 		page_item(page, "", "and %zu more", snapshot->processes.count - i);
 }
 
+static bool is_sampled(const struct snapshot *snapshot)
+{
+	return snapshot->mode && !strcmp(snapshot->mode, "sampled");
+}
+
 static void write_totals(const struct page *page, const struct snapshot *snapshot)
 {
 	const struct heap_totals *heap = &snapshot->heap_totals;
@@ -61,7 +66,7 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 	char live[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX],
 		committed[UNITS_TEXT_MAX];
 
-	if (snapshot->heap && snapshot_is_estimated(snapshot))
+	if (snapshot->heap && snapshot_is_estimated(snapshot) && !is_sampled(snapshot))
 		page_item(page, "heap",
 			  "about %s more outstanding in %s %s, estimated; %s seen allocated",
 			  units_format_bytes(live, heap->live_bytes),
@@ -69,7 +74,8 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  label_blocks(SITE_HEAP, heap->live_blocks),
 			  units_format_bytes(in, heap->allocated_bytes));
 	else if (snapshot->heap)
-		page_item(page, "heap", "%s outstanding in %s %s; %s allocated, %s freed",
+		page_item(page, "heap", "%s%s outstanding in %s %s; %s allocated, %s freed",
+			  is_sampled(snapshot) ? "about " : "",
 			  units_format_bytes(live, heap->live_bytes),
 			  units_format_count(blocks, heap->live_blocks),
 			  label_blocks(SITE_HEAP, heap->live_blocks),
@@ -178,6 +184,9 @@ static void format_details(char *text, size_t text_bytes, const struct snapshot 
 		length = strlen(text);
 		snprintf(text + length, text_bytes - length, " of %s samples alive",
 			 units_format_count(bytes, site->sampled_blocks));
+	} else if (site->sampled_live_blocks) {
+		append(text, text_bytes, "%s samples",
+		       units_format_count(bytes, site->sampled_live_blocks));
 	}
 	if (site->unverified_bytes)
 		append(text, text_bytes, "%s unverified",
