@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Draws a made-up snapshot: render SCENE FORMAT [shaped]. What it prints is compared with the file
- * SCENE.FORMAT beside it. The scene "bulk" (50,000 stacks of 20 frames) is there to be timed.
+ * Draws a made-up snapshot: render SCENE FORMAT [shaped] [timed]. What it prints is compared with
+ * the file SCENE.FORMAT beside it. The scene "bulk" (50,000 stacks of 20 frames) is there to be
+ * timed.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "model/snapshot.h"
 #include "report/report.h"
@@ -416,7 +418,8 @@ static struct snapshot *scene_hostile(void)
 	return snapshot;
 }
 
-static struct snapshot *scene_bulk(void)
+/* Stacks that share what calls them, as those of programs do; or, where each is wild, nothing. */
+static struct snapshot *bulk(bool wild)
 {
 	enum { STACKS = 50000, DEPTH = 20 };
 	struct snapshot *snapshot = new_snapshot("pid 1", true, true);
@@ -430,7 +433,7 @@ static struct snapshot *scene_bulk(void)
 		for (j = 0; j < DEPTH; j++) {
 			snprintf(name, sizeof(name),
 				 "ns::component_%d::do_something<int>(std::string)",
-				 (i >> j) * 31 % 9973);
+				 wild ? (i * DEPTH + j) * 7919 % 49999 : (i >> j) * 31 % 9973);
 			frames[j] = (struct frame){ snapshot_string(snapshot, name),
 						    "/srv/bulk",
 						    j,
@@ -444,21 +447,49 @@ static struct snapshot *scene_bulk(void)
 	return snapshot;
 }
 
+static struct snapshot *scene_bulk(void)
+{
+	return bulk(false);
+}
+
+static struct snapshot *scene_wild(void)
+{
+	return bulk(true);
+}
+
 static const struct {
 	const char *name;
 	struct snapshot *(*make)(void);
 } scenes[] = {
 	{ "java", scene_java },		{ "services", scene_services }, { "empty", scene_empty },
 	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	{ "bulk", scene_bulk },
+	{ "wild", scene_wild },
 };
 
 int footprint_main(int argc, char **argv); /* footprint.c */
+struct series *series_scene(void); /* series.c */
+
+static int write_series(const struct report_ops *format, const struct report_options *options)
+{
+	struct series *series = series_scene();
+	struct snapshot *last = series_load(series, series->moments.count - 1);
+
+	if (format->write_series)
+		format->write_series(series, options, stdout);
+	else
+		format->write(last, options, stdout);
+	snapshot_free(last);
+	series_free(series);
+	return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
 
 int main(int argc, char **argv)
 {
 	struct report_options options = { .top = 20, .min_age_ns = S(5) };
 	const struct report_ops *format = argc > 2 ? report_find(argv[2]) : NULL;
 	struct snapshot *snapshot;
+	bool timed = false;
+	clock_t start;
 	size_t i;
 
 	if (argc > 2 && !strcmp(argv[1], "footprint"))
@@ -466,19 +497,26 @@ int main(int argc, char **argv)
 	for (i = 3; i < (size_t)argc; i++) {
 		options.shape_all |= !strcmp(argv[i], "shaped");
 		options.color |= !strcmp(argv[i], "color");
+		timed |= !strcmp(argv[i], "timed");
 	}
 	if (options.shape_all)
 		options.top = 1;
+	if (format && !strcmp(argv[1], "series"))
+		return write_series(format, &options);
 	for (i = 0; format && i < sizeof(scenes) / sizeof(scenes[0]); i++) {
 		if (strcmp(scenes[i].name, argv[1]))
 			continue;
 		snapshot = scenes[i].make();
+		start = clock();
 		format->write(snapshot, &options, stdout);
+		if (timed)
+			fprintf(stderr, "%.2f s\n", (double)(clock() - start) / CLOCKS_PER_SEC);
 		snapshot_free(snapshot);
 		return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	fprintf(stderr,
-		"usage: render java|services|empty|hostile|bulk|footprint FORMAT [shaped] "
-		"[color]\n");
+		"usage: render java|services|empty|hostile|bulk|wild|series|footprint FORMAT "
+		"[shaped] "
+		"[color] [timed]\n");
 	return 2;
 }

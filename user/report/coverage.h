@@ -8,4 +8,7 @@
 
 void coverage_write(const struct page *page, const struct snapshot *snapshot);
 
+/* The same without its heading. */
+void coverage_items(const struct page *page, const struct snapshot *snapshot);
+
 #endif

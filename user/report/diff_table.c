@@ -168,7 +168,7 @@ static void write_losses(const struct page *page, const struct diff *diff)
 
 void diff_table_write(const struct diff *diff, const struct report_options *options, FILE *stream)
 {
-	struct page page = { stream, COLUMNS_DEFAULT, options->color };
+	struct page page = { stream, COLUMNS_DEFAULT, options->color, false };
 	diff_sites sites;
 
 	if (options->columns > 0)

@@ -18,6 +18,9 @@ void pprof_write(const struct snapshot *snapshot, const struct report_options *o
 		 FILE *stream);
 void jeprof_write(const struct snapshot *snapshot, const struct report_options *options,
 		  FILE *stream);
+void html_write(const struct snapshot *snapshot, const struct report_options *options,
+		FILE *stream);
+void html_write_series(struct series *series, const struct report_options *options, FILE *stream);
 
 struct json;
 

@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "report/formats.h"
 #include "report/label.h"
+#include "report/markup.h"
 #include "report/tree.h"
 
 /* The build turns both files into the numbers of their bytes. */
@@ -49,36 +50,6 @@ enum {
 	SHADES = sizeof(lightness) / sizeof(lightness[0]),
 };
 
-static void write_character(FILE *stream, uint32_t character)
-{
-	char piece[TEXT_PIECE_MAX];
-
-	switch (character) {
-	case '&':
-		fputs("&amp;", stream);
-		return;
-	case '<':
-		fputs("&lt;", stream);
-		return;
-	case '>':
-		fputs("&gt;", stream);
-		return;
-	case '"':
-		fputs("&quot;", stream);
-		return;
-	case 0xfffe:
-	case 0xffff: /* no characters of XML 1.0; its other ones are controls */
-		character = TEXT_REPLACEMENT;
-	}
-	fwrite(piece, 1, text_escape_one(piece, character), stream);
-}
-
-static void write_text(FILE *stream, const char *text)
-{
-	while (*text)
-		write_character(stream, text_next(&text));
-}
-
 /* At most room characters of text. */
 static void write_clipped(FILE *stream, const char *text, size_t room)
 {
@@ -88,11 +59,11 @@ static void write_clipped(FILE *stream, const char *text, size_t room)
 	for (; *end; count++)
 		text_next(&end);
 	if (count <= room) {
-		write_text(stream, text);
+		markup_text(stream, text);
 		return;
 	}
 	for (count = 0; count + 2 < room; count++)
-		write_character(stream, text_next(&text));
+		markup_character(stream, text_next(&text));
 	fputs("..", stream);
 }
 
@@ -131,7 +102,7 @@ static void write_figures(FILE *stream, const struct graph *graph, const struct 
 		return;
 	}
 	fprintf(stream, "\n%s, ", units_format_bytes(bytes, node->bytes));
-	write_text(stream, label_share(share, node->bytes, graph->root->bytes)); /* "<0.1%" */
+	markup_text(stream, label_share(share, node->bytes, graph->root->bytes)); /* "<0.1%" */
 	fprintf(stream, "\n%s %s", units_format_count(more, node->blocks),
 		label_blocks(graph->kind, node->blocks));
 }
@@ -161,13 +132,13 @@ static void write_frame(FILE *stream, const struct graph *graph, const struct tr
 
 	fprintf(stream, "<g class=\"frame\" tabindex=\"%d\" data-bytes=\"%" PRIu64 "\"><title>",
 		node == graph->root ? 0 : -1, graph->diff ? node->width_bytes : node->bytes);
-	write_text(stream, node->label);
+	markup_text(stream, node->label);
 	if (node->frame && node->frame->type == FRAME_INLINED)
 		fputs(" (inlined)", stream);
 	write_figures(stream, graph, node);
 	if (node->frame && node->frame->module) {
 		putc('\n', stream);
-		write_text(stream, node->frame->module);
+		markup_text(stream, node->frame->module);
 	}
 	fputs("</title><rect ", stream);
 	write_paint(stream, graph, node);
@@ -313,11 +284,10 @@ static void write_head(FILE *stream, const struct snapshot *snapshot, bool diff)
 	if (gmtime_r(&start, &fields))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &fields);
 	fprintf(stream, "<text class=\"title\" x=\"%d\" y=\"26\">unfreed: ", MARGIN);
-	write_text(stream, snapshot->target ? snapshot->target : "?");
+	markup_text(stream, snapshot->target ? snapshot->target : "?");
 	fprintf(stream,
 		"</text>\n<text class=\"quiet\" x=\"%d\" y=\"46\">%s; watched for %s from %s; "
-		"frames "
-		"below %.2f%% are not drawn</text>\n",
+		"frames below %.2f%% are not drawn</text>\n",
 		MARGIN,
 		diff ? "what changed, by the stacks that allocated it, as wide as the more of both"
 		     : "memory not given back, by the stacks that allocated it",

@@ -316,7 +316,7 @@ static bool is_shown(const struct snapshot *snapshot, enum site_kind kind,
 void table_write(const struct snapshot *snapshot, const struct report_options *options,
 		 FILE *stream)
 {
-	struct page page = { stream, COLUMNS_DEFAULT, options->color };
+	struct page page = { stream, COLUMNS_DEFAULT, options->color, false };
 	size_t i;
 
 	if (options->columns > 0)
