@@ -2,14 +2,10 @@
 /* Numbers for what is written once. */
 #include "record/texts.h"
 
-#include <obstack.h>
 #include <string.h>
 
 #include "base/vec.h"
 #include "model/strings.h"
-
-#define obstack_chunk_alloc mem_alloc
-#define obstack_chunk_free mem_free
 
 #define uthash_malloc(bytes) mem_alloc(bytes)
 #define uthash_free(memory, bytes) mem_free(memory)
@@ -18,11 +14,11 @@
 struct numbered {
 	UT_hash_handle hh;
 	uint64_t number;
-	uint8_t bytes[];
+	const void *bytes;
 };
 
 struct numbers {
-	struct obstack memory;
+	struct strings *memory;
 	struct numbered *index;
 	uint64_t count;
 };
@@ -31,7 +27,7 @@ struct numbers *numbers_new(void)
 {
 	struct numbers *numbers = mem_alloc(sizeof(*numbers));
 
-	obstack_init(&numbers->memory);
+	numbers->memory = strings_new();
 	return numbers;
 }
 
@@ -40,7 +36,7 @@ void numbers_free(struct numbers *numbers)
 	if (!numbers)
 		return;
 	HASH_CLEAR(hh, numbers->index);
-	obstack_free(&numbers->memory, NULL);
+	strings_free(numbers->memory);
 	mem_free(numbers);
 }
 
@@ -52,10 +48,12 @@ static struct numbered *find(struct numbers *numbers, const void *bytes, size_t 
 	*fresh = !found;
 	if (found)
 		return found;
-	found = obstack_alloc(&numbers->memory, sizeof(*found) + count);
-	found->number = ++numbers->count;
-	if (count)
-		memcpy(found->bytes, bytes, count);
+	found = strings_copy(numbers->memory,
+			     &(struct numbered){
+				     .number = ++numbers->count,
+				     .bytes = strings_copy(numbers->memory, bytes, count),
+			     },
+			     sizeof(*found));
 	HASH_ADD_KEYPTR(hh, numbers->index, found->bytes, count, found);
 	return found;
 }
@@ -115,7 +113,7 @@ uint64_t texts_number(struct texts *texts, const char *text)
 		return texts->recent[place].number;
 	found = find(texts->numbers, text, strlen(text) + 1, &fresh);
 	if (fresh)
-		*vec_add(&texts->items) = (const char *)found->bytes;
+		*vec_add(&texts->items) = found->bytes;
 	texts->recent[place].text = text;
 	return texts->recent[place].number = found->number;
 }
