@@ -23,7 +23,7 @@ _unfreed() {
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg html pprof jeprof'
+			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
 			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
 			;;
 		--events) words='heap mapping heap,mapping' ;;
