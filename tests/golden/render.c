@@ -459,7 +459,8 @@ static struct snapshot *bulk(bool wild)
 		for (j = 0; j < DEPTH; j++) {
 			snprintf(name, sizeof(name),
 				 "ns::component_%d::do_something<int>(std::string)",
-				 wild ? (i * DEPTH + j) * 7919 % 49999 : (i >> j) * 31 % 9973);
+				 wild ? (int)((i * DEPTH + j) * 7919u % 49999)
+				      : (i >> j) * 31 % 9973);
 			frames[j] = (struct frame){ snapshot_string(snapshot, name),
 						    "/srv/bulk",
 						    j,
