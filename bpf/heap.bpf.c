@@ -6,11 +6,10 @@
  * A block is removed when its free is entered and inserted when its allocation returns: in the
  * other order another thread that is given the same address would be taken for it.
  */
-#include "live.bpf.h"
+#include "calls.bpf.h"
 
 extern struct probes_map probes SEC(".maps");
-extern __u32 windowed;
-extern __u64 epoch_ns, first_hit_ns, last_hit_ns;
+extern __u64 first_hit_ns, last_hit_ns;
 
 /*
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
@@ -42,138 +41,7 @@ static __always_inline __u64 bytes_asked(struct pt_regs *ctx, struct abi_probe p
 	return probe.count_arg ? bytes * argument(ctx, probe.count_arg) : bytes;
 }
 
-/* -- blocks ------------------------------------------------------------------------------------ */
-
-/* Without sampling, the compiler is to see that a block counts as itself. */
-static __always_inline __u64 weight_bytes(const struct abi_block *block)
-{
-	return run_config.sample_bytes ? abi_weight_bytes(block, run_config.sample_bytes)
-				       : block->bytes;
-}
-
-static __always_inline __u64 weight_units(const struct abi_block *block)
-{
-	return run_config.sample_bytes ? abi_weight_units(block, run_config.sample_bytes)
-				       : ABI_BLOCK_UNITS;
-}
-
-/* A window is short enough: nothing is left to chance in it. */
-static __always_inline bool is_sampling(void)
-{
-	return run_config.sample_bytes && !windowed;
-}
-
-/* A free of an unknown block says nothing where not all are known. */
-static __always_inline bool is_partial(void)
-{
-	return run_config.sample_bytes || windowed;
-}
-
-/* Whether a new block of bytes is to be counted. */
-static __always_inline bool draw(__u64 bytes)
-{
-	return !is_sampling() ||
-	       (__u64)bpf_get_prandom_u32() * run_config.sample_bytes >> 32 < bytes;
-}
-
-/* Books a block that was taken as given back. */
-static __always_inline void block_book_free(__u64 mm, const struct abi_block *block)
-{
-	struct abi_site_key key = { .mm = mm, .stack_id = block->stack_id };
-	struct abi_site *site = bpf_map_lookup_elem(&sites, &key);
-
-	if (!site)
-		return;
-	__sync_fetch_and_sub(&site->live_bytes, weight_bytes(block));
-	__sync_fetch_and_sub(&site->live_units, weight_units(block));
-}
-
-static __always_inline struct abi_block_key block_key(__u64 mm, __u64 space, __u64 address)
-{
-	return (struct abi_block_key){ .mm = mm, .address = space << 48 | address };
-}
-
-static __always_inline void block_insert(const struct thread *thread, __u64 address,
-					 struct abi_block *block, struct abi_site *site)
-{
-	struct abi_block_key key = block_key(thread->mm, thread->space, address);
-	__u64 mm = thread->mm;
-	struct abi_block stale;
-
-	if (address >> 48) {
-		lose(LOSS_FAR_ADDRESSES, 1);
-		return;
-	}
-	if (live_take(&key, &stale)) {
-		/* While the probes were off, its free was none that could be seen. */
-		if (stale.time_ns < epoch_ns)
-			count(COUNTER_RECAPTURES);
-		else
-			lose(LOSS_REUSED_ADDRESSES, 1);
-		block_book_free(mm, &stale);
-	}
-	if (!live_put(&key, block)) {
-		lose(LOSS_BLOCKS_FULL, 1);
-		return;
-	}
-	/* Whoever reads in between sees no more live than allocated. */
-	__sync_fetch_and_add(&site->allocated_bytes, weight_bytes(block));
-	__sync_fetch_and_add(&site->allocated_units, weight_units(block));
-	__sync_fetch_and_add(&site->live_bytes, weight_bytes(block));
-	__sync_fetch_and_add(&site->live_units, weight_units(block));
-}
-
 /* -- open calls -------------------------------------------------------------------------------- */
-
-static __always_inline struct open_call *call_top(struct thread *thread)
-{
-	__u64 depth = thread->depth;
-
-	if (!depth)
-		return NULL;
-	depth--;
-	barrier_var(depth); /* the mask is what the verifier sees */
-	return &thread->calls[depth & (ABI_MAX_OPEN_CALLS - 1)];
-}
-
-/* Forgets a call that can never return. What became of a realloc's old block is not known: it is
- * taken to live. */
-static __always_inline void call_abandon(struct thread *thread, const struct open_call *top)
-{
-	struct abi_block_key key = block_key(thread->mm, thread->space, top->pointer);
-
-	thread->depth--;
-	lose(LOSS_MISSED_RETURNS, 1);
-	if (top->has_old && !live_put(&key, &top->old))
-		lose(LOSS_BLOCKS_FULL, 1);
-}
-
-/*
- * Drops calls that were left without a return (longjmp). A call of the same slot is live only where
- * another allocator function has jumped to this one (reallocarray to realloc): then the word in the
- * slot is the return probe's.
- */
-static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot)
-{
-	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
-		struct open_call *top = call_top(thread);
-
-		if (!top || top->slot > slot || (top->slot == slot && return_is_probed(slot)))
-			return;
-		call_abandon(thread, top);
-	}
-}
-
-static __always_inline struct throwing_call *throwing_top(struct thread *thread)
-{
-	__u64 depth = thread->throwing_depth;
-
-	if (!depth)
-		return NULL;
-	depth--;
-	barrier_var(depth);
-	return &thread->throwing[depth & (ABI_MAX_OPEN_CALLS - 1)];
-}
 
 /* Returns 1 where no return probe is needed: session links skip it then. */
 static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
@@ -354,18 +222,6 @@ static __always_inline int call_return(struct pt_regs *ctx, struct thread *threa
 }
 
 /* -- calls that may throw ---------------------------------------------------------------------- */
-
-/* Drops calls that have been left by an exception: nothing lives below the stack pointer. */
-static __always_inline void throwing_drop(struct thread *thread, __u64 below)
-{
-	for (int i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
-		struct throwing_call *top = throwing_top(thread);
-
-		if (!top || top->slot >= below)
-			return;
-		thread->throwing_depth--;
-	}
-}
 
 static __always_inline void throwing_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
 {

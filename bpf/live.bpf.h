@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The live set: who is outstanding, by address space and address. Most blocks die young; they live
- * and die in a table of buckets, which costs a few loads and stores. A block whose bucket is full
- * goes to a hash map.
+ * The live set: who is outstanding, by address space and address, and the sums of each stack. Most
+ * blocks die young; they live and die in a table of buckets, which costs a few loads and stores. A
+ * block whose bucket is full goes to a hash map.
  *
  * An address is in the hands of one thread from its allocation to its return to the program, and of
  * one thread again once its free is entered: so a filled slot has one owner, and only the claim of
@@ -16,6 +16,8 @@
 extern struct buckets_map buckets SEC(".maps");
 extern struct blocks_map blocks SEC(".maps");
 extern __u32 overflowed;
+extern __u32 windowed;
+extern __u64 epoch_ns;
 
 static __always_inline struct abi_bucket *live_bucket(const struct abi_block_key *key)
 {
@@ -92,6 +94,87 @@ static __always_inline bool live_put(const struct abi_block_key *key, const stru
 	}
 	overflowed = 1;
 	return bpf_map_update_elem(&blocks, key, block, BPF_NOEXIST) == 0;
+}
+
+/* -- what a block stands for, and the sums of its stack --------------------------------------- */
+
+/* Without sampling, the compiler is to see that a block counts as itself. */
+static __always_inline __u64 weight_bytes(const struct abi_block *block)
+{
+	return run_config.sample_bytes ? abi_weight_bytes(block, run_config.sample_bytes)
+				       : block->bytes;
+}
+
+static __always_inline __u64 weight_units(const struct abi_block *block)
+{
+	return run_config.sample_bytes ? abi_weight_units(block, run_config.sample_bytes)
+				       : ABI_BLOCK_UNITS;
+}
+
+/* A window is short enough: nothing is left to chance in it. */
+static __always_inline bool is_sampling(void)
+{
+	return run_config.sample_bytes && !windowed;
+}
+
+/* A free of an unknown block says nothing where not all are known. */
+static __always_inline bool is_partial(void)
+{
+	return run_config.sample_bytes || windowed;
+}
+
+/* Whether a new block of bytes is to be counted. */
+static __always_inline bool draw(__u64 bytes)
+{
+	return !is_sampling() ||
+	       (__u64)bpf_get_prandom_u32() * run_config.sample_bytes >> 32 < bytes;
+}
+
+/* Books a block that was taken as given back. */
+static __always_inline void block_book_free(__u64 mm, const struct abi_block *block)
+{
+	struct abi_site_key key = { .mm = mm, .stack_id = block->stack_id };
+	struct abi_site *site = bpf_map_lookup_elem(&sites, &key);
+
+	if (!site)
+		return;
+	__sync_fetch_and_sub(&site->live_bytes, weight_bytes(block));
+	__sync_fetch_and_sub(&site->live_units, weight_units(block));
+}
+
+static __always_inline struct abi_block_key block_key(__u64 mm, __u64 space, __u64 address)
+{
+	return (struct abi_block_key){ .mm = mm, .address = space << 48 | address };
+}
+
+static __always_inline void block_insert(const struct thread *thread, __u64 address,
+					 struct abi_block *block, struct abi_site *site)
+{
+	struct abi_block_key key = block_key(thread->mm, thread->space, address);
+	__u64 mm = thread->mm;
+	struct abi_block stale;
+
+	if (address >> 48) {
+		lose(LOSS_FAR_ADDRESSES, 1);
+		return;
+	}
+	if (live_take(&key, &stale)) {
+		/* While the probes were off, its free was none that could be seen. */
+		if (stale.time_ns < epoch_ns)
+			count(COUNTER_RECAPTURES);
+		else
+			lose(LOSS_REUSED_ADDRESSES, 1);
+		block_book_free(mm, &stale);
+	}
+	if (!live_put(&key, block)) {
+		lose(LOSS_BLOCKS_FULL, 1);
+		return;
+	}
+	/* Whoever reads in between sees no more live than allocated. */
+	__sync_fetch_and_add(&site->allocated_bytes, weight_bytes(block));
+	__sync_fetch_and_add(&site->allocated_units, weight_units(block));
+	__sync_fetch_and_add(&site->live_bytes, weight_bytes(block));
+	__sync_fetch_and_add(&site->live_units, weight_units(block));
 }
 
 #endif

@@ -139,6 +139,10 @@ int collect_record(void *context, void *data, size_t bytes);
  */
 void collect_bury(struct collect *collect, bool now);
 
+/* sites.c: the frames of a stack, by their names. */
+void collect_site_frames(struct collect *collect, struct snapshot *snapshot,
+			 const struct stack *stack, struct site *site);
+
 /* Adds a site of a snapshot, or of what is forgotten, to its totals. */
 void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
 			struct fault_totals *fault, const struct site *site);
