@@ -78,6 +78,7 @@ static struct snapshot *make_snapshot(uint64_t number)
 	snapshot->start_unix_ns = 1785585600ull * 1000000000;
 	snapshot->window_ns = (number + 1) * 1000000000 + any(1000);
 	snapshot->min_age_ns = 5000000000;
+	snapshot->sample_bytes = any(3);
 	snapshot->heap = snapshot->mapping = true;
 	snapshot->ended_by = "interval";
 	snapshot->command_status = number % 3 ? -1 : 9;
@@ -91,6 +92,16 @@ static struct snapshot *make_snapshot(uint64_t number)
 				  .rss_bytes = any(1 << 30) };
 	snapshot_module(snapshot, "/lib/module_1", (const uint8_t *)"abcd", 4);
 	snapshot_note(snapshot, "note %llu", (unsigned long long)number);
+	*vec_add(&snapshot->verdicts) = (struct process_verdict){
+		.pid = 101,
+		.kind = "leak",
+		.rule = "growth",
+		.evidence = name_of(snapshot, "grew by", number),
+		.remedy = "watch",
+		.gain_bytes = any(1 << 30),
+		.in_use_bytes = any(1 << 30),
+		.retained_bytes = any(1 << 30),
+	};
 	snapshot->cost.hit_ns = 941.5;
 	snapshot->cost.hits = any(1000000);
 	/* some come, some go, and some are twice there */

@@ -213,9 +213,8 @@ static void write_cost(const struct page *page, const struct snapshot *snapshot)
 		  units_format_time(more, cost->attach_ns));
 }
 
-void coverage_write(const struct page *page, const struct snapshot *snapshot)
+void coverage_items(const struct page *page, const struct snapshot *snapshot)
 {
-	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
 	write_window(page, snapshot);
 	write_epochs(page, snapshot);
 	write_command(page, snapshot->command_status);
@@ -227,4 +226,32 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 	write_cost(page, snapshot);
 	vec_for_each (note, &snapshot->notes)
 		page_item(page, "note", "%s", *note);
+}
+
+void coverage_write(const struct page *page, const struct snapshot *snapshot)
+{
+	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
+	coverage_items(page, snapshot);
+}
+
+void verdicts_write(const struct page *page, const struct snapshot *snapshot)
+{
+	char gain[UNITS_TEXT_MAX], retained[UNITS_TEXT_MAX], used[UNITS_TEXT_MAX];
+
+	vec_for_each (row, &snapshot->verdicts) {
+		fprintf(page->stream, "\n%sVERDICT%s", page_bold(page), page_plain(page));
+		if (snapshot->verdicts.count > 1)
+			fprintf(page->stream, " on pid %d", (int)row->pid);
+		fprintf(page->stream, ": %s", row->kind);
+		if (row->gain_bytes)
+			fprintf(page->stream, ", to be had back: %s",
+				units_format_bytes(gain, row->gain_bytes));
+		putc('\n', page->stream);
+		page_item(page, "evidence", "%s", row->evidence);
+		page_item(page, "retained",
+			  "%s of freed memory that malloc keeps, beside %s in use",
+			  units_format_bytes(retained, row->retained_bytes),
+			  units_format_bytes(used, row->in_use_bytes));
+		page_item(page, "remedy", "%s", row->remedy);
+	}
 }

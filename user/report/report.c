@@ -11,6 +11,8 @@ static const struct report_ops formats[] = {
 	{ "folded", "one line for each stack: flamegraph.pl, inferno, speedscope", folded_write,
 	  NULL },
 	{ "svg", "a flamegraph to look into with a browser", svg_write, NULL },
+	{ "html", "a page for a browser: flamegraphs, table, timeline, diff", html_write,
+	  html_write_series },
 	{ "pprof", "profile.proto, compressed, for go tool pprof and its kin", pprof_write, NULL },
 	{ "jeprof", "a heap profile with its names, for jeprof and google-pprof", jeprof_write,
 	  NULL },
