@@ -62,7 +62,8 @@ def started(word, *command, **environment):
             lib.eventually(missing, command[0], 60)
             yield process.pid, path
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
@@ -112,6 +113,7 @@ def expect_close_heaps(report, truth, part):
 @case()
 def python():
     with started("all set", "/usr/bin/python3", "-c", PYTHON, PYTHONMALLOC="malloc") as (pid, path):
+        called_truth(pid, path)  # the first call may get a buffer for it
         report = heap(pid)
         expect_equal_heaps(report, called_truth(pid, path))
         expect_equal(len(report["arenas"]), 4, "arenas")
@@ -125,11 +127,24 @@ def node():
         expect_close_heaps(heap(pid), called_truth(pid, path), 0.02)
 
 
+def is_starting(pid):
+    """Before its first second is over. Some end in it (8.0 in Debian 13, linked with jemalloc)."""
+    socket = f"/proc/{pid}/cwd/socket"
+    done = subprocess.run([needed("redis-cli"), "-s", socket, "info", "server"], check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT, timeout=60)
+    uptime = re.search(r"^uptime_in_seconds:(\d+)", done.stdout, re.M)
+    if not uptime:
+        raise lib.Skip(f"redis ends by itself with the malloc of glibc: {done.stdout.strip()}")
+    return not int(uptime[1]) and "is starting"
+
+
 @case()
 def redis_with_the_malloc_of_glibc():
     libc = glob.glob("/lib/*-linux-gnu/libc.so.6")[0]
     with started("eady to accept", needed("redis-server"), "--port", "0", "--unixsocket", "socket",
                  "--save", "", LD_PRELOAD=libc) as (pid, path):
+        lib.eventually(lambda: is_starting(pid), "redis")
         expect_close_heaps(heap(pid), called_truth(pid, path), 0.01)
 
 

@@ -109,7 +109,8 @@ static inline long option(int argc, char **argv, const char *name, long otherwis
 {
 	for (int i = 1; i + 1 < argc; i++) {
 		if (!strcmp(argv[i], name))
-			return strtol(argv[i + 1], NULL, 0);
+			/* Not strtol, which is another function from glibc 2.38 on. */
+			return (long)strtod(argv[i + 1], NULL);
 	}
 	return otherwise;
 }
