@@ -94,6 +94,7 @@ bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
 arm64_objects := $(bpf_sources:bpf/%.c=$(O)/bpf-aarch64/%.o)
 
 man_pages := $(wildcard man/*.1)
+format_pages := $(wildcard man/*.5)
 
 unit_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 unwind_programs := $(patsubst %.c,$(O)/%,$(wildcard tests/unwind/test_*.c))
@@ -157,13 +158,13 @@ $(O)/libZydis.a: contrib/static-zydis.sh
 	$(Q)CC='$(CC)' AR='$(AR)' contrib/static-zydis.sh $@
 
 # -lc before -liberty: elfutils' obstacks are to be those of the C library, which both have.
-$(O)/dist/unfreed: $(objects) $(O)/libZydis.a
+$(O)/dist/unfreed: $(objects) $(O)/contrib/libeu.o $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
 		$$(pkg-config --static --libs libbpf libdw libelf) -ldeflate -ljansson -lm -lc -liberty
 
-$(packages) &: $(O)/dist/unfreed $(man_pages) CHANGELOG.md contrib/package.sh
+$(packages) &: $(O)/dist/unfreed $(man_pages) $(format_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))
 	$(Q)rm -rf $(@D)/root
 	$(Q)+$(MAKE) install program=$< prefix=/usr DESTDIR=$(@D)/root
@@ -293,7 +294,7 @@ $(O)/tests/vm/verify.o: | $(skeleton)
 check-vm:
 	$(Q)contrib/deps.sh build
 	$(Q)contrib/deps.sh vm || echo 'check-vm: goes on with what is there' >&2
-	$(Q)+$(MAKE) -j$(jobs) all $(target_programs) $(O)/tests/vm/verify
+	$(Q)+$(MAKE) -j$(jobs) all bpf-arm64 $(target_programs) $(O)/tests/vm/verify
 	$(Q)O=$(O) tests/vm/run $(KERNELS)
 
 # Raw results are kept, and committed, in tests/prove/results.
@@ -332,14 +333,16 @@ deps:
 	$(Q)contrib/deps.sh build demo test dist
 
 install: $(program)
-	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(completiondir)
+	$(Q)install -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man1 $(mandir)/man5 $(completiondir))
 	$(Q)install -m 755 $(program) $(DESTDIR)$(bindir)/unfreed
 	$(Q)install -m 644 $(man_pages) $(DESTDIR)$(mandir)/man1
+	$(Q)install -m 644 $(format_pages) $(DESTDIR)$(mandir)/man5
 	$(Q)install -m 644 contrib/completion/unfreed.bash $(DESTDIR)$(completiondir)/unfreed
 
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(bindir)/unfreed $(DESTDIR)$(completiondir)/unfreed \
-		$(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(man_pages))
+		$(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(man_pages)) \
+		$(patsubst man/%,$(DESTDIR)$(mandir)/man5/%,$(format_pages))
 
 format:
 	$(Q)git ls-files '*.c' '*.h' '*.cc' ':!vmlinux' | xargs clang-format -i
@@ -351,5 +354,5 @@ help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
-	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/tests/golden/render.d \
+	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/contrib/libeu.d $(O)/tests/golden/render.d \
 	$(O)/tests/golden/footprint.d $(O)/bench/walks.bpf.d

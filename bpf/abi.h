@@ -44,6 +44,9 @@ enum abi_role {
 	 */
 	ROLE_ALLOCATE_THROWING,
 	ROLE_LEAVE,
+	/* Returns a new string, or NULL, or what its pointer argument was, where that is not NULL
+	 */
+	ROLE_ALLOCATE_STRING,
 };
 
 enum {
@@ -51,18 +54,23 @@ enum {
 	PROBE_RESIZES = 1 << 1, /* in place: returns the size that the block has then (jemalloc) */
 	PROBE_PASSES_ON = 1 << 2, /* may free its block by calling another probed function */
 	PROBE_UNSEEN = 1 << 3, /* a call that leaves here has no result to be seen */
+	PROBE_INNERMOST = 1 << 4, /* calls no other probed function */
+	/* its own allocator calls it, too, with what is free: glibc, at a thread's end */
+	PROBE_EMPTIES_CACHES = 1 << 5,
 };
 
 enum { ARGUMENT_NONE = 0 }; /* argument positions count from 1 */
+enum { PUSHED_UNKNOWN = 15 };
 
 /* All that BPF needs to know of a probed function. Mostly it travels in the probe's 64-bit cookie.
  */
 struct abi_probe {
-	__u8 role : 4; /* enum abi_role */
-	__u8 flags : 4; /* PROBE_… */
-	__u8 size_arg : 4; /* position of the size in bytes, or of the element's size */
-	__u8 count_arg : 4; /* position of the number of elements, or ARGUMENT_NONE */
-	__u8 pointer_arg; /* position of the block or of the place for it, or ARGUMENT_NONE */
+	__u16 role : 3; /* enum abi_role */
+	__u16 size_arg : 3; /* position of the size in bytes, or of the element's size */
+	__u16 count_arg : 3; /* position of the number of elements, or ARGUMENT_NONE */
+	__u16 pointer_arg : 3; /* position of the block or of the place for it, or ARGUMENT_NONE */
+	__u16 pushed_words : 4; /* on the stack above the return address, or PUSHED_UNKNOWN */
+	__u8 flags; /* PROBE_… */
 	__u8 skip_bytes; /* from the function's first byte to the probed instruction */
 	__u16 row; /* row in the table of allocators */
 	__u16 space; /* abi_target.space of the process that the probe was put on for */
@@ -90,6 +98,7 @@ ABI_SIZE(struct abi_block_key, 16);
 
 enum {
 	BLOCK_PREEXISTING = 1 << 0, /* grown by realloc from a block older than the attach */
+	BLOCK_SAMPLED = 1 << 1, /* kept by chance: it stands for abi_weight_… */
 };
 
 struct abi_block {
@@ -99,6 +108,28 @@ struct abi_block {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 };
 ABI_SIZE(struct abi_block, 24);
+
+/*
+ * A block of s bytes is sampled with the chance p = s / sample_bytes, at most 1, and counts as 1/p
+ * blocks then (Horvitz and Thompson, JASA 47, 1952). Sums of blocks are in units of a part of one.
+ */
+enum { ABI_BLOCK_UNITS = 256 };
+
+static inline __u64 abi_weight_bytes(const struct abi_block *block, __u32 sample_bytes)
+{
+	if (!(block->flags & BLOCK_SAMPLED) || block->bytes > sample_bytes)
+		return block->bytes;
+	return sample_bytes;
+}
+
+static inline __u64 abi_weight_units(const struct abi_block *block, __u32 sample_bytes)
+{
+	__u64 bytes = block->bytes;
+
+	if (!(block->flags & BLOCK_SAMPLED) || bytes > sample_bytes || !bytes)
+		return ABI_BLOCK_UNITS;
+	return (__u64)sample_bytes * ABI_BLOCK_UNITS / bytes;
+}
 
 /*
  * The live set's first table: buckets of slots, found by a hash of the key without a lock and
@@ -132,9 +163,9 @@ ABI_SIZE(struct abi_site_key, 16);
 
 struct abi_site {
 	__u64 live_bytes;
-	__u64 live_blocks;
+	__u64 live_units; /* heap: of ABI_BLOCK_UNITS a block */
 	__u64 allocated_bytes;
-	__u64 allocated_blocks;
+	__u64 allocated_units;
 	__u64 sent; /* its abi_stack is in the ring; else the next hit tries again */
 };
 ABI_SIZE(struct abi_site, 40);
@@ -149,6 +180,7 @@ enum abi_counter {
 	COUNTER_RECAPTURES, /* blocks from before a gap, whose address was handed out again */
 	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
+	COUNTER_FAULTS, /* minor page faults in targets */
 	COUNTER_MAX,
 };
 
@@ -164,6 +196,7 @@ enum abi_loss {
 	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_MAPPING_CALLS, /* mapping calls of which the kernel showed only an end, or none */
+	LOSS_FAULT_RECORDS, /* page faults that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
 	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
@@ -188,7 +221,7 @@ enum abi_kind { KIND_HEAP, KIND_MAPPING, KIND_FAULT };
 
 /* -- the ring: one header, then the body of its type ------------------------------------------- */
 
-enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS };
+enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS, RECORD_FAULT };
 
 struct abi_header {
 	__u32 type; /* enum abi_record_type */
@@ -245,6 +278,25 @@ struct abi_mapping {
 	__u32 allocator; /* 1 + row of the allocator function that was open, 0: none */
 };
 ABI_SIZE(struct abi_mapping, 96);
+
+/*
+ * The faults of one page in so many are recorded: of a page by its address, so that whoever touches
+ * it again after it was given back is heard, too.
+ */
+enum { ABI_FAULTS = 16 };
+
+static inline int abi_fault_is_recorded(__u64 seed, __u64 address)
+{
+	return !(abi_hash(abi_hash(seed, address >> 12), 0) >> 8 & (ABI_FAULTS - 1));
+}
+
+/* A page that was touched, and was not there. */
+struct abi_fault {
+	struct abi_header header;
+	__u64 stack_id; /* kind fault; its abi_stack precedes this record */
+	__u64 address;
+};
+ABI_SIZE(struct abi_fault, 40);
 
 enum abi_process_event { PROCESS_FORK = 1, PROCESS_EXEC, PROCESS_EXIT };
 
@@ -375,8 +427,10 @@ struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
 	__u8 session; /* return probes may be skipped: session links */
 	__u8 never; /* always 0: what hangs on it is seen, but not run */
-	__u8 reserved[5];
+	__u8 heap_only; /* nobody asks which allocator call a mapping call is in */
+	__u32 sample_bytes; /* 0: every block */
+	__u64 fault_seed; /* decides which pages are looked at */
 };
-ABI_SIZE(struct abi_config, 8);
+ABI_SIZE(struct abi_config, 16);
 
 #endif

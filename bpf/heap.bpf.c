@@ -44,6 +44,38 @@ static __always_inline __u64 bytes_asked(struct pt_regs *ctx, struct abi_probe p
 
 /* -- blocks ------------------------------------------------------------------------------------ */
 
+/* Without sampling, the compiler is to see that a block counts as itself. */
+static __always_inline __u64 weight_bytes(const struct abi_block *block)
+{
+	return run_config.sample_bytes ? abi_weight_bytes(block, run_config.sample_bytes)
+				       : block->bytes;
+}
+
+static __always_inline __u64 weight_units(const struct abi_block *block)
+{
+	return run_config.sample_bytes ? abi_weight_units(block, run_config.sample_bytes)
+				       : ABI_BLOCK_UNITS;
+}
+
+/* A window is short enough: nothing is left to chance in it. */
+static __always_inline bool is_sampling(void)
+{
+	return run_config.sample_bytes && !windowed;
+}
+
+/* A free of an unknown block says nothing where not all are known. */
+static __always_inline bool is_partial(void)
+{
+	return run_config.sample_bytes || windowed;
+}
+
+/* Whether a new block of bytes is to be counted. */
+static __always_inline bool draw(__u64 bytes)
+{
+	return !is_sampling() ||
+	       (__u64)bpf_get_prandom_u32() * run_config.sample_bytes >> 32 < bytes;
+}
+
 /* Books a block that was taken as given back. */
 static __always_inline void block_book_free(__u64 mm, const struct abi_block *block)
 {
@@ -52,8 +84,8 @@ static __always_inline void block_book_free(__u64 mm, const struct abi_block *bl
 
 	if (!site)
 		return;
-	__sync_fetch_and_sub(&site->live_bytes, block->bytes);
-	__sync_fetch_and_sub(&site->live_blocks, 1);
+	__sync_fetch_and_sub(&site->live_bytes, weight_bytes(block));
+	__sync_fetch_and_sub(&site->live_units, weight_units(block));
 }
 
 static __always_inline struct abi_block_key block_key(__u64 mm, __u64 space, __u64 address)
@@ -85,10 +117,10 @@ static __always_inline void block_insert(const struct thread *thread, __u64 addr
 		return;
 	}
 	/* Whoever reads in between sees no more live than allocated. */
-	__sync_fetch_and_add(&site->allocated_bytes, block->bytes);
-	__sync_fetch_and_add(&site->allocated_blocks, 1);
-	__sync_fetch_and_add(&site->live_bytes, block->bytes);
-	__sync_fetch_and_add(&site->live_blocks, 1);
+	__sync_fetch_and_add(&site->allocated_bytes, weight_bytes(block));
+	__sync_fetch_and_add(&site->allocated_units, weight_units(block));
+	__sync_fetch_and_add(&site->live_bytes, weight_bytes(block));
+	__sync_fetch_and_add(&site->live_units, weight_units(block));
 }
 
 /* -- open calls -------------------------------------------------------------------------------- */
@@ -132,12 +164,25 @@ static __always_inline void calls_drop_stale(struct thread *thread, __u64 slot)
 	}
 }
 
+static __always_inline struct throwing_call *throwing_top(struct thread *thread)
+{
+	__u64 depth = thread->throwing_depth;
+
+	if (!depth)
+		return NULL;
+	depth--;
+	barrier_var(depth);
+	return &thread->throwing[depth & (ABI_MAX_OPEN_CALLS - 1)];
+}
+
 /* Returns 1 where no return probe is needed: session links skip it then. */
 static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
 {
-	__u64 slot = PT_REGS_SP(ctx);
+	__u64 slot = PT_REGS_SP(ctx), bytes = bytes_asked(ctx, probe);
 	struct thread *thread = thread_get(mm);
+	struct throwing_call *around;
 	struct open_call *call;
+	bool drawn;
 
 	/* Probes of the program that was here before exec may still be on. */
 	if (!thread || thread->space != probe.space)
@@ -145,6 +190,10 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	calls_drop_stale(thread, slot);
 	if (thread->depth && run_config.session)
 		return 1; /* the outer call counts */
+	around = throwing_top(thread);
+	drawn = around ? around->drawn : draw(bytes);
+	if (!drawn && !around && run_config.heap_only && (probe.flags & PROBE_INNERMOST))
+		return 1;
 	if (thread->depth >= ABI_MAX_OPEN_CALLS) {
 		lose(LOSS_NESTED_CALLS, 1);
 		return 1;
@@ -157,7 +206,8 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 	call->function = PT_REGS_IP(ctx) - probe.skip_bytes;
 	call->slot = slot;
 	call->pointer = argument(ctx, probe.pointer_arg);
-	call->bytes = bytes_asked(ctx, probe);
+	call->bytes = bytes;
+	call->drawn = drawn;
 	call->has_old = 0;
 	if (probe.role == ROLE_REALLOCATE && thread->depth == 1) {
 		struct abi_block_key key = block_key(mm, thread->space, call->pointer);
@@ -165,6 +215,28 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 		call->has_old = live_take(&key, &call->old);
 	}
 	return 0;
+}
+
+enum { STRING_PIECE_BYTES = 4096, STRING_PIECES = 64 };
+char string_piece[STRING_PIECE_BYTES]; /* shared by all: nobody looks at what is in it */
+
+/* The bytes of a string, with its end. A function of its own: the verifier sees its loop once. */
+__noinline __u64 string_bytes(__u64 address)
+{
+	__u64 bytes = 0;
+
+	for (int i = 0; i < STRING_PIECES; i++) {
+		long count = bpf_probe_read_user_str(string_piece, sizeof(string_piece),
+						     (void *)(address + bytes));
+
+		if (count <= 0)
+			break;
+		if (count < STRING_PIECE_BYTES)
+			return bytes + count;
+		bytes += STRING_PIECE_BYTES - 1;
+	}
+	lose(LOSS_READ_FAULTS, 1);
+	return bytes;
 }
 
 /* The block that a call has returned, or 0. */
@@ -175,6 +247,8 @@ static __always_inline __u64 call_result(struct pt_regs *ctx, const struct open_
 	barrier_var(result);
 	if (call->probe.flags & PROBE_RESIZES)
 		return result >= call->bytes ? call->pointer : 0;
+	if (call->probe.role == ROLE_ALLOCATE_STRING)
+		return call->pointer ? 0 : result;
 	if (call->probe.role != ROLE_ALLOCATE_OUT)
 		return result;
 	if ((__u32)result)
@@ -202,7 +276,7 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 			lose(LOSS_BLOCKS_FULL, 1);
 		return 0;
 	}
-	if (!frees || windowed)
+	if (!frees || is_partial())
 		return 0;
 	count(COUNTER_UNMATCHED_FREES);
 	if (!result)
@@ -228,20 +302,9 @@ static __always_inline void book(struct thread *thread, __u64 function,
 	}
 	block.stack_id = thread->stack_hash;
 	block.bytes = bytes;
-	block.flags = flags;
+	block.flags = flags | (is_sampling() ? BLOCK_SAMPLED : 0);
 	block.time_ns = bpf_ktime_get_ns();
 	block_insert(thread, address, &block, site);
-}
-
-static __always_inline struct throwing_call *throwing_top(struct thread *thread)
-{
-	__u64 depth = thread->throwing_depth;
-
-	if (!depth)
-		return NULL;
-	depth--;
-	barrier_var(depth);
-	return &thread->throwing[depth & (ABI_MAX_OPEN_CALLS - 1)];
 }
 
 static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread,
@@ -256,8 +319,14 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 		flags = realloc_settle(thread, call, result);
 	if (!result)
 		return;
+	if (call->probe.role == ROLE_ALLOCATE_STRING) {
+		call->bytes = string_bytes(result);
+		call->drawn = around ? around->drawn : draw(call->bytes);
+	}
 	if (around)
 		around->inside = result;
+	if (!call->drawn)
+		return;
 	registers.pc = PT_REGS_IP(ctx);
 	registers.sp = PT_REGS_SP(ctx);
 	registers.bp = USER_BP(ctx);
@@ -322,6 +391,7 @@ static __always_inline void throwing_enter(struct pt_regs *ctx, __u64 mm, struct
 	call->slot = slot;
 	call->bytes = bytes_asked(ctx, probe);
 	call->inside = 0;
+	call->drawn = draw(call->bytes);
 }
 
 /*
@@ -334,6 +404,7 @@ static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe
 	struct thread *thread = thread_find();
 	struct unwind_registers registers;
 	struct throwing_call *call;
+	struct open_call *open;
 
 	if (!thread)
 		return;
@@ -343,9 +414,12 @@ static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe
 		return;
 	thread->throwing_depth--;
 	barrier_var(result);
+	open = call_top(thread);
+	if (open && open->slot == slot && return_is_probed(slot))
+		return; /* it has jumped to a function whose return is yet to be seen */
 	if (probe.flags & PROBE_UNSEEN)
 		lose(LOSS_MISSED_RETURNS, 1);
-	else if (result && result != call->inside &&
+	else if (call->drawn && result && result != call->inside &&
 		 !bpf_probe_read_user(&registers.pc, sizeof(registers.pc), (void *)slot)) {
 		registers.sp = slot + sizeof(registers.pc);
 		registers.bp = USER_BP(ctx);
@@ -378,8 +452,26 @@ static __always_inline void count_unmatched(__u64 mm, struct abi_probe probe)
 						    : COUNTER_UNMATCHED_FREES);
 }
 
-static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 address)
+/*
+ * glibc's code behind free, still its malloc.o. What a thread has freed and still caches is freed
+ * once more when it ends, by tcache_thread_shutdown() with __libc_free(): that function is compiled
+ * into a caller of it, which follows it (2.26 to 2.41).
+ */
+enum { OWN_CODE_BYTES = 4 << 10 };
+
+static __always_inline bool is_own_call(struct pt_regs *ctx, struct abi_probe probe)
 {
+	__u64 function = PT_REGS_IP(ctx) - probe.skip_bytes, caller = 0;
+
+	if (!(probe.flags & PROBE_EMPTIES_CACHES) || probe.pushed_words == PUSHED_UNKNOWN ||
+	    user_return_address(ctx, probe.pushed_words, &caller))
+		return false;
+	return caller - function < OWN_CODE_BYTES;
+}
+
+static __always_inline void free_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)
+{
+	__u64 address = argument(ctx, probe.pointer_arg);
 	struct abi_block_key key = block_key(mm, probe.space, address);
 	struct abi_block block;
 	struct thread *thread;
@@ -388,7 +480,7 @@ static __always_inline void free_enter(__u64 mm, struct abi_probe probe, __u64 a
 		return;
 	if (live_take(&key, &block))
 		block_book_free(mm, &block);
-	else if (!is_taken(address) && !windowed)
+	else if (!is_taken(address) && !is_partial() && !is_own_call(ctx, probe))
 		count_unmatched(mm, probe);
 	if (probe.flags & PROBE_PASSES_ON) {
 		thread = thread_get(mm);
@@ -455,7 +547,7 @@ int heap_enter(struct pt_regs *ctx)
 	hit();
 	switch (probe.role) {
 	case ROLE_FREE:
-		free_enter(mm, probe, argument(ctx, probe.pointer_arg));
+		free_enter(ctx, mm, probe);
 		break;
 	case ROLE_ALLOCATE_THROWING:
 		throwing_enter(ctx, mm, probe);

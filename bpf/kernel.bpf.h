@@ -21,6 +21,8 @@ enum {
 
 /* call pushes the return address, ret pops it. */
 #define RETURN_POPS 8
+#define user_return_address(r, pushed_words, address) \
+	bpf_probe_read_user((address), sizeof(__u64), (void *)(PT_REGS_SP(r) + 8 * (pushed_words)))
 #define USER_PC(r) ((r)->ip)
 #define USER_SP(r) ((r)->sp)
 #define USER_BP(r) ((r)->bp)
@@ -41,6 +43,7 @@ enum {
 
 /* bl leaves the return address in x30. */
 #define RETURN_POPS 0
+#define user_return_address(r, pushed_words, address) (*(address) = (r)->regs[30], 0)
 #define USER_PC(r) ((r)->pc)
 #define USER_SP(r) ((r)->sp)
 #define USER_BP(r) ((r)->regs[29])

@@ -17,14 +17,16 @@ struct open_call {
 	__u64 return_address; /* which our return probe has taken over there; for walks */
 	__u64 bytes;
 	__u64 pointer; /* the old block, or the place for the new one */
-	__u64 has_old; /* the old block was in the live set, and is this: */
+	__u32 drawn; /* its block is to be counted */
+	__u32 has_old; /* the old block was in the live set, and is this: */
 	struct abi_block old;
 };
 
 /* A call of a function that may throw. It counts only what no probed function inside it counts. */
 struct throwing_call {
 	__u64 function, slot, bytes; /* as above */
-	__u64 inside; /* the last block that was counted inside it */
+	__u64 inside; /* the last block that was allocated inside it, by a probed function */
+	__u64 drawn;
 };
 
 struct pending_call {

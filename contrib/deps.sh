@@ -11,7 +11,8 @@ demo='runc busybox-static'
 test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools
-	libclang-rt-dev|libclang-rt-14-dev redis-server nginx linux-perf bpftrace nodejs libdebuginfod1
+	libclang-rt-dev|libclang-rt-14-dev redis-server nginx linux-perf bpftrace nodejs libdebuginfod1t64|libdebuginfod1
+	protobuf-compiler golang-go google-perftools graphviz valgrind chromium
 	xz-utils'
 bench='bpftrace python3'
 dist='debian-archive-keyring libbz2-dev libzstd-dev'
@@ -24,7 +25,7 @@ guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools r
 jvms='openjdk-8-jre-headless|java-common openjdk-11-jre-headless|java-common
 	openjdk-17-jre-headless|java-common openjdk-21-jre-headless|java-common
 	openjdk-25-jre-headless|java-common libstdc++6'
-vm='qemu-system-x86 virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
+vm='qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
 	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|jvms|vm…" >&2

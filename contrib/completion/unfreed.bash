@@ -9,38 +9,48 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --max-blocks --max-stacks --probe --format --json --output --fail-over --help' ;;
+	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --format --json --output --record --fail-over --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
+	report) options='--format --json --output --top --help' ;;
 	diff) options='--format --json --output --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
-	check) options='--json --help' ;;
+	jvm) options='--pid --container --pod --cgroup --comm --host-root --duration --top --detail --no-attach --timeout --trim --jcmd --format --json --output --help' ;;
+	check) options='--pid --container --pod --cgroup --comm --host-root --json --help' ;;
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace map heap diff check --help --version'
+		words='trace map heap jvm report diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg'
-			[ "${COMP_WORDS[1]}" = trace ] || words='table json'
+			words='table json folded svg pprof jeprof'
+			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
 			;;
-		--events) words='heap mapping heap,mapping' ;;
+		--events) words='heap mapping fault heap,mapping heap,mapping,fault' ;;
 		--by) words='class process mapping' ;;
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='1% 2% 5% 10% off' ;;
+		--sample) words='4K 64K 512K 1M' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
-		-o | --output | --save | --cgroup | --host-root)
+		-[ow] | --output | --record | --save | --cgroup | --host-root)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over)
+			--max-stacks | --fail-over | --timeout | --jcmd)
 			return
 			;;
-		*) words=$options ;;
+		*)
+			words=$options
+			if [[ ${COMP_WORDS[1]} == @(report|diff) && $current != -* ]]; then
+				compopt -o filenames
+				mapfile -t COMPREPLY < <(compgen -f -- "$current")
+				return
+			fi
+			;;
 		esac
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -336,6 +336,19 @@ def rust(place):
     trace_of(place, path)
 
 
+def threads_that_end(place, path):
+    """With its threads ends what they cached of freed blocks: that is no second free of them."""
+    with place.target(path, "--threads", 20, "--operations", 500) as running:
+        with lib.Trace("-p", running.pid) as trace:
+            truth = running.go()
+            report = trace.stop()
+        expect_equal(running.quit(), 0, "exit status")
+    compare(report, truth["sites"])
+    unmatched = report["heap"]["unmatched_frees"]
+    expect(unmatched <= 20, f"{unmatched} unmatched frees")  # a thread's first: see sites_in_c()
+    expect_no_losses(report)
+
+
 def stripped_static_program_is_told(place):
     variant = Variant("glibc", "static stripped", link=["-static"], strip=True)
     with target(place, "heap_truth", variant, "--operations", 1000) as running:

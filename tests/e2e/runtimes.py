@@ -141,9 +141,12 @@ class Program:
             raise AssertionError("the program is silent")
         return self.output.readline().rstrip("\n")
 
+    def tell(self, word):
+        self.input.write(word + "\n")
+
     def say(self, word):
         """Says a word; the answer."""
-        self.input.write(word + "\n")
+        self.tell(word)
         return self.hear()
 
     def close(self):
@@ -341,9 +344,9 @@ class Docker(Rig):
         with contextlib.suppress(Unavailable):
             return self.tool("version", "-f", "{{.Server.Version}}")
 
-    def launch(self, name, argv, memory):
+    def launch(self, name, argv, memory, options=()):
         full_id = self.tool("run", "-d", "--name", name, "--network", "none", "--memory", memory,
-                            "--ulimit", "nofile=1024:4096", IMAGE, *argv)
+                            "--ulimit", "nofile=1024:4096", *options, IMAGE, *argv)
         return full_id, int(self.tool("inspect", "-f", "{{.State.Pid}}", name))
 
     def kill(self, name):

@@ -6,6 +6,7 @@ Ends with the matrix: for each cell the sites in C and those in C++, and a progr
 throws (allocators.py).
 """
 
+import os
 import sys
 
 import allocators
@@ -44,6 +45,11 @@ def mimalloc_by_its_own_functions():
 @case()
 def rust():
     allocators.rust(HERE)
+
+
+@case()
+def threads_that_end():
+    allocators.threads_that_end(HERE, os.path.join(lib.TARGETS, "stress"))
 
 
 @case()

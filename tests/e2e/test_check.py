@@ -3,6 +3,7 @@
 """unfreed check, and trace, with fewer rights: what is missing is named, feature by feature."""
 
 import ctypes
+import glob
 import json
 import os
 import struct
@@ -24,7 +25,7 @@ SETS = {
                     "uprobe_perf": {"CAP_SYS_ADMIN"}},
     "sys_admin": {"processes": {"CAP_SYS_PTRACE"}},
     "sys_admin sys_ptrace": {},
-    "sys_ptrace": {"bpf": BPF, "ring_buffer": {"CAP_BPF"}, "process_events": BPF,
+    "sys_ptrace": {"bpf": BPF, "ring_buffer": {"CAP_BPF"}, "process_events": BPF, "page_faults": BPF,
                    "syscall_tracepoints": BPF, "uprobe_perf": {"CAP_SYS_ADMIN"},
                    "uprobe_multi": BPF, "uprobe_session": BPF,
                    "map_files": {"CAP_CHECKPOINT_RESTORE"}},
@@ -105,6 +106,53 @@ def fewest_capabilities_give_all_of_the_truth():
             process.communicate()
     lib.compare(report, truth["sites"])
     lib.expect_no_losses(report)
+
+
+def instructions(module, symbol):
+    """Where the instructions begin of a function's start, as objdump decodes it."""
+    names = run("nm", "-D", "--defined-only", module).stdout
+    start = next(int(line.split()[0], 16) for line in names.splitlines()
+                 if line.split()[-1].split("@")[0] == symbol)
+    lines = run("objdump", "-d", f"--start-address={start}", f"--stop-address={start + 48}", module)
+    return {int(line.split(":")[0], 16) - start for line in lines.stdout.splitlines()
+            if line.startswith("  ") and "\t" in line}
+
+
+@case()
+def places_of_probes_and_what_a_call_takes():
+    with lib.Target("heap_truth") as target:
+        done = run(lib.UNFREED, "check", "-p", target.pid, "--json")
+        table = run(lib.UNFREED, "check", "-p", target.pid).stdout
+        expect(not lib.changed_code(target.pid), "a probe is on")
+    expect_equal(done.returncode, 0, done.stderr)
+    places = {row["function"]: row for row in json.loads(done.stdout)["places"]}
+    for function, traps in {"free": 1, "malloc": 2, "calloc": 2, "realloc": 2}.items():
+        place = places[function]
+        expect_equal((place["traps"], place["single_steps"], place["why"]), (traps, 0, None), place)
+        expect(place["skip_bytes"] in instructions(place["module"], function),
+               f"{place} is inside an instruction")
+        expect(f"{traps}     0 {function}+{place['skip_bytes']}: {place['instruction']}" in table,
+               f"{place} is not in the table")
+    expect(len(table.splitlines()) > len(places), table)
+    expect_one_line(run(lib.UNFREED, "check", "-p", target.pid), "no process")
+
+
+class Preloaded(lib.Target):
+    def start(self, arguments):
+        return ["/usr/bin/env", f"LD_PRELOAD={arguments[0]}", *super().start(())]
+
+
+@case()
+def operator_new_of_an_allocator_is_single_stepped_at_its_ends():
+    libraries = glob.glob("/usr/lib/*/libjemalloc.so.2")
+    if not libraries:
+        raise lib.Skip("no libjemalloc.so.2")
+    with Preloaded("heap_truth", libraries[0]) as target:
+        done = run(lib.UNFREED, "check", "-p", target.pid, "--json")
+    places = {row["function"]: row for row in json.loads(done.stdout)["places"]
+              if "jemalloc" in row["module"]}
+    place = places["_Znwm"]
+    expect(place["single_steps"] >= 1 and place["traps"] == 2 + place["single_steps"], place)
 
 
 def forbid_bpf():

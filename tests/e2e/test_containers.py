@@ -47,8 +47,8 @@ def trace_while(key, action):
     return run_while([lib.UNFREED, "trace", "-c", key, *WINDOW], action)
 
 
-def run_while(command, action):
-    """The same by a command that traces."""
+def run_while(command, action, interrupt=True):
+    """The same by a command that traces, and ends by itself unless it is interrupted."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                stdin=subprocess.DEVNULL, text=True)
     try:
@@ -60,7 +60,8 @@ def run_while(command, action):
         else:
             raise AssertionError(f"no 'tracing' line: {''.join(seen).strip()}")
         result = action()
-        process.send_signal(signal.SIGINT)
+        if interrupt:
+            process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=SECONDS)
         if process.returncode:
             raise AssertionError(f"status {process.returncode}: {errors.strip()}")
@@ -177,7 +178,7 @@ def case_neighbour(rig):
 
 # -- unfreed in a container ------------------------------------------------------------------------
 
-def privileged(host_pid):
+def privileged_runc(host_pid):
     """What changes in a container's configuration: all rights, the host's files at /host."""
     def change(spec):
         allowed = ["CAP_" + name.upper() for name in lib.own_capabilities()]
@@ -196,12 +197,27 @@ def privileged(host_pid):
         if host_pid:
             spec["linux"]["namespaces"] = [row for row in spec["linux"]["namespaces"]
                                            if row["type"] != "pid"]
-    return change
+    return {"change": change}
+
+
+def privileged_docker(host_pid):
+    """The same as its options: --privileged, less the rights that root lacks here."""
+    rights = [name for name in lib.own_capabilities()
+              if name not in ("perfmon", "bpf", "checkpoint_restore")]  # parts of sys_admin
+    options = [f"--cap-add={name.upper()}" for name in rights]
+    options += [f"--security-opt={name}=unconfined" for name in ("seccomp", "apparmor", "systempaths")]
+    return {"options": [*options, *(["--pid=host"] if host_pid else []), "-v=/:/host", "-v=/sys:/sys"]}
+
+
+PRIVILEGED = {"runc": privileged_runc, "docker": privileged_docker}
 
 
 def inside(rig, container, *arguments):
     """The command that runs unfreed in a container."""
-    return [rig.name, "exec", container.name, "/bin/unfreed", *arguments]
+    client = (rig.name,)
+    if rig.name == "docker":
+        client = ("/usr/bin/docker", "-H", f"unix://{rig.path('sock')}")
+    return [*client, "exec", container.name, "/bin/unfreed", *arguments]
 
 
 def run_inside(rig, container, *arguments):
@@ -212,20 +228,25 @@ def run_inside(rig, container, *arguments):
 
 def case_daemon_set(rig):
     """unfreed in a privileged container with the host's pids traces another container"""
-    place = rig.run("unfreed-place", ["/bin/sleep", "1000"], change=privileged(host_pid=True))
+    place = rig.run("unfreed-place", ["/bin/sleep", "1000"], **PRIVILEGED[rig.name](host_pid=True))
     done = run_inside(rig, place, "check")
     expect(done.returncode == 0, f"check: {done.stdout}{done.stderr}")
     container = rig.run("unfreed-beside-place", COMMAND)
     with contextlib.closing(Program(container)) as program:
+        def work():
+            truth = program.truth()
+            program.tell("quit")  # docker passes no signal on to what exec runs
+            return truth
+
         report, truth = run_while(inside(rig, place, "trace", "-c", container.name,
-                                         "--host-root", "/host", *WINDOW), program.truth)
+                                         "--host-root", "/host", *WINDOW), work, interrupt=False)
     compare(report, truth)
     expect(container.pid in pids_of(report), f"no pid {container.pid} in {pids_of(report)}")
 
 
 def case_own_pids(rig):
     """unfreed in a privileged container with pids of its own traces those, and says what it misses"""
-    container = rig.run("unfreed-own", COMMAND, change=privileged(host_pid=False))
+    container = rig.run("unfreed-own", COMMAND, **PRIVILEGED[rig.name](host_pid=False))
     other = rig.run("unfreed-other", ["/bin/sleep", "1000"])
     with contextlib.closing(Program(container)) as program:
         for options, remedy in (((), "--host-root"), (("--host-root", "/host"), "--pid=host")):
@@ -239,13 +260,13 @@ def case_own_pids(rig):
 
 
 CASES = (case_known_truth, case_id_prefix, case_entered, case_stopped, case_several, case_neighbour)
-PLACES = (case_daemon_set, case_own_pids)  # by runc alone
+PLACES = {"runc": (case_daemon_set, case_own_pids), "docker": (case_daemon_set,)}
 
 
 def check_runtime(shop, name, rootfs, words):
     try:
         with shop.rig(name, rootfs) as rig:
-            for case in CASES + (PLACES if name == "runc" else ()):
+            for case in CASES + PLACES.get(name, ()):
                 if words and not any(word in case.__doc__ for word in words):
                     continue
                 title = f"{name}: {case.__doc__}"

@@ -179,7 +179,7 @@ def output_into_a_folder_that_is_not_there():
         expect_refused(trace("-p", cat.pid, "-o", FOLDER), FAILED, "directory")
 
 
-@case("table", "json", "svg")  # nothing happens: folded writes nothing
+@case("table", "json", "svg", "pprof")  # nothing happens: folded writes nothing
 def full_device(form):
     with running("cat") as cat, open("/dev/full", "w", encoding="ascii") as full:
         for where in {"stdout": full}, {}:

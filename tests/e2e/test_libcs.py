@@ -77,6 +77,23 @@ def operator_new_that_throws(suite):
     allocators.test(place, SHARED, "throws", row=name)
 
 
+@case(*SUITES)
+def version_is_told(suite):
+    place, name = place_of(suite)
+    report, _ = allocators.heap_truth(place, SHARED)
+    lib.expect_equal(report["processes"][0]["allocator"], name, "allocator")
+
+
+@case(*SUITES)
+def threads_that_end(suite):
+    place, _ = place_of(suite)
+    oldest, _ = place_of(OLDEST)
+    path = oldest.compile("gcc", "stress.c", "-ldl", name="stress")
+    if place is not oldest:
+        path = shutil.copy(path, place.scratch.name)
+    allocators.threads_that_end(place, path)
+
+
 @case(OLDEST)
 def names_of_a_stripped_program_in_a_chroot(suite):
     """Its debug file lies beside it, as it sees that, and not as we do."""

@@ -263,6 +263,16 @@ def state():
             ["", "", ""], "value-empty": ["dockerd", "--data-root="], "climbs": ["conmon", "-b", "/", "-p", "/"],
             "words-without-end": ["runc"] + ["-"] * 600, "dashes": ["dockerd", "-----g=/x", "-g", "-g"]}.items():
         sample("command", title, "".join(word + "\0" for word in words))
+    total = "Total: reserved=9KB, committed=8KB\n"
+    row, site = "- %s (reserved=2KB, committed=1)\n (malloc=3MB #4)\n", "[0x1]f()+0x1\n (malloc=%s type=GC #2)\n"
+    for title, text in {
+            "sound": total + row % "Class" + "Details:\n" + site % 7, "off": "Native memory tracking is not enabled\n",
+            "cut": total + "- Class (reserved=", "name-without-end": total + row % ("x" * 3000), "numbers-overflow":
+            total.replace("9", "9" * 40) + row.replace("3", "99999999999999999999G") % "GC", "rows-without-end": (total + row % 1) * 40,
+            "sites-without-end": total + "Details:\n" + "".join(site % i for i in range(80)), "frames-without-end":
+            total + "Details:\n" + "[0x1] frame()+0x1\n" * 150 + " (malloc=1 #1)\n", "brackets": "Details:\n" + "[" * 2000,
+            "escapes": total + row % "\x1b[2J"}.items():
+        sample("nmt", title, text)
     names = "shop/web-1/nginx\nshop/web-1/POD\nshop/web-2/nginx\nk8s_app_web-1_test_uid_0\nplain\n"
     for title, key in {"sound": "web-2", "with-namespace": "shop/web-1", "several": "web-1", "none": "no", "empty": "",
                        "too-many-parts": "a/b/c/d", "slashes": "///", "container": "shop/web-1/nginx", "plain": "plain"}.items():

@@ -34,7 +34,7 @@ def well_formed():
     """man pages pass mandoc -Tlint"""
     if not shutil.which("mandoc"):
         raise tap.Skip("no mandoc")
-    pages = sorted(glob.glob("man/*.1", root_dir=tap.TOP))
+    pages = sorted(glob.glob("man/*.[15]", root_dir=tap.TOP))
     found = subprocess.run(["mandoc", "-Tlint", "-Wstyle", *pages], cwd=tap.TOP, check=False,
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()
     for line in found.splitlines():

@@ -34,7 +34,9 @@ PARTS = {
     "stress": "30 minutes of threads, forks and dlopens at once: exact at the end",
     "truth": "at least 200 stacks in each of five programs, frame by frame against gdb",
     "fuzz": "10 million hostile inputs for each parser of outside data",
+    "sample": "sampling is unbiased over 50 runs, and its intervals hold what they say",
     "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, 99.9 % complete",
+    "verdicts": "JVMs that leak or keep memory in five ways: the verdict, and what its remedy gives",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 

@@ -121,6 +121,32 @@ static void test_text_of_the_instruction(void **state)
 	assert_string_equal(place(&rules[1]).instruction, "jz 0xc8");
 }
 
+static void test_words_pushed(void **state)
+{
+	static const struct {
+		const char *code;
+		size_t code_bytes;
+		int words;
+	} cases[] = {
+		{ CODE("\x48\x85\xff\x74\x05\x55"), 0 }, /* test; je */
+		{ CODE("\x48\x83\xec\x18\x48\x85\xff\x74\x05"), 3 }, /* sub rsp, 24; test; je */
+		{ CODE("\x48\x83\xec\x18\x48\x83\xec\x08\x55"), 4 },
+		{ CODE("\x48\x81\xec\x00\x01\0\0\x55"), PLACE_PUSHED_MAX }, /* 256 */
+		{ CODE("\x48\x83\xec\x14\x55"), PLACE_PUSHED_MAX }, /* 20 */
+		{ CODE("\x48\x83\xe4\xf0\x55"), PLACE_PUSHED_MAX }, /* and rsp, -16 */
+		{ CODE("\x48\x83\xec\x70\x48\x83\xec\x70\x55"), PLACE_PUSHED_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct rule rule = { .code = cases[i].code,
+				     .code_bytes = cases[i].code_bytes,
+				     .arguments = RDI };
+
+		assert_true(place(&rule).emulated);
+		assert_int_equal(place(&rule).pushed_words, cases[i].words);
+	}
+}
+
 /* A hundred instructions that change nothing, then a push: too far to be a prologue. */
 static void test_the_search_is_bounded(void **state)
 {
@@ -211,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_text_of_the_instruction),
+		cmocka_unit_test(test_words_pushed),
 		cmocka_unit_test(test_the_search_is_bounded),
 		cmocka_unit_test(test_other_machines),
 		cmocka_unit_test(test_libc_of_this_machine),

@@ -97,13 +97,14 @@ static const struct option_row *row_of(const struct option_row *rows, int result
 	return rows;
 }
 
-int options_parse(const struct option_row *rows, int argc, char **argv)
+static int parse(const struct option_row *rows, int argc, char **argv, bool mixed)
 {
 	VEC(struct option) long_options = { 0 };
 	VEC(char) letters = { 0 };
 	int result, err = 0, i;
 
-	*vec_add(&letters) = '+'; /* stop at the first word that is no option */
+	if (!mixed)
+		*vec_add(&letters) = '+'; /* stop at the first word that is no option */
 	*vec_add(&letters) = ':'; /* tell a missing value from an unknown option */
 	for (i = 0; rows[i].name; i++) {
 		*vec_add(&long_options) = (struct option){
@@ -132,6 +133,16 @@ int options_parse(const struct option_row *rows, int argc, char **argv)
 	vec_free(&long_options);
 	vec_free(&letters);
 	return err ? err : optind;
+}
+
+int options_parse(const struct option_row *rows, int argc, char **argv)
+{
+	return parse(rows, argc, argv, false);
+}
+
+int options_parse_mixed(const struct option_row *rows, int argc, char **argv)
+{
+	return parse(rows, argc, argv, true);
 }
 
 /* "-d, --duration TIME" into buffer; its length. */

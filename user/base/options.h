@@ -35,6 +35,9 @@ struct option_row {
  */
 int options_parse(const struct option_row *rows, int argc, char **argv);
 
+/* The same, but words may stand between options: they come last, as the index says. */
+int options_parse_mixed(const struct option_row *rows, int argc, char **argv);
+
 /* Prints the rows as lines of help. */
 void options_help(const struct option_row *rows, FILE *stream);
 

@@ -19,6 +19,7 @@ struct output {
 	char *path; /* as given; NULL: standard output */
 	char *final; /* what aside is renamed to; NULL: written to directly */
 	char *aside;
+	bool kept; /* aside, too */
 };
 
 /* What output_abandon removes; global, as a signal handler can know nothing else. Empty: none. */
@@ -40,10 +41,17 @@ static int make_aside(struct output *output)
 	return err ? err : fd;
 }
 
+/* No signal removes it any more. */
+static void release_aside(const struct output *output)
+{
+	if (!strcmp(pending, output->aside))
+		pending[0] = '\0';
+}
+
 /* Its name is free again, or was never taken. */
 static void forget_aside(struct output *output)
 {
-	pending[0] = '\0';
+	release_aside(output);
 	mem_free(output->aside);
 	output->aside = NULL;
 }
@@ -143,6 +151,14 @@ FILE *output_stream(struct output *output)
 	return output->stream;
 }
 
+const char *output_keep(struct output *output)
+{
+	output->kept = true;
+	if (output->aside)
+		release_aside(output);
+	return output->aside;
+}
+
 /* Flushes, and closes what is ours; 0 or a negative errno. */
 static int finish(struct output *output)
 {
@@ -182,7 +198,8 @@ void output_discard(struct output *output)
 	if (output->path && output->stream)
 		fclose(output->stream);
 	if (output->aside) {
-		unlink(output->aside);
+		if (!output->kept)
+			unlink(output->aside);
 		forget_aside(output);
 	}
 	mem_free(output->final);

@@ -26,7 +26,13 @@ FILE *output_stream(struct output *output);
  */
 int output_commit(struct output *output);
 
-/* Removes what was written aside and frees output. NULL is legal. */
+/*
+ * From now on what was written aside stays there, whatever happens: it is of use without its end.
+ * Returns its path, the output's; NULL where it is written to directly.
+ */
+const char *output_keep(struct output *output);
+
+/* Removes what was written aside, unless it is kept, and frees output. NULL is legal. */
 void output_discard(struct output *output);
 
 /*

@@ -16,7 +16,9 @@ struct command {
 
 int cmd_trace(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
+int cmd_jvm(int argc, char **argv);
 int cmd_map(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 
@@ -26,11 +28,21 @@ int cmd_fail(int status);
 /* An option_row's parse for commands with two formats: "json" sets the bool at json. */
 int cmd_parse_format(const char *argument, void *json);
 
+/* The formats of user/report, for --help. */
+#define REPORT_FORMATS "table, json, folded, svg, pprof, jeprof"
+
+/* The same for those with the formats of user/report: sets the const struct report_ops *. */
+int cmd_parse_report_format(const char *argument, void *format);
+
 /*
  * Parses argv of a command. --help prints usage, about and rows, and sets *status to EXIT_DONE.
  * Returns the index of the first word that is no option, or -1: the command ends with *status.
  */
 int cmd_options(const struct option_row *rows, const char *usage, const char *about, int argc,
 		char **argv, bool *help, int *status);
+
+/* The same for commands whose words are files: options may stand behind them. */
+int cmd_options_mixed(const struct option_row *rows, const char *usage, const char *about, int argc,
+		      char **argv, bool *help, int *status);
 
 #endif

@@ -51,10 +51,11 @@ int cmd_diff(int argc, char **argv)
 	};
 	int status, index;
 
-	index = cmd_options(rows, "unfreed diff [options] BEFORE AFTER",
-			    "Shows by class what changed between two files of 'unfreed map --save' "
-			    "or --json.",
-			    argc, argv, &options.help, &status);
+	index = cmd_options_mixed(
+		rows, "unfreed diff [options] BEFORE AFTER",
+		"Shows by class what changed between two files of 'unfreed map --save' "
+		"or --json.",
+		argc, argv, &options.help, &status);
 	if (index < 0)
 		return status;
 	if (argc - index != 2) {

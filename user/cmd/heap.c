@@ -13,7 +13,6 @@
 #include "cmd/heap_sample.h"
 #include "cmd/interrupt.h"
 #include "cmd/target_options.h"
-#include "collect/survey.h"
 
 enum { POLL_MS = 100 };
 
@@ -71,34 +70,6 @@ struct run {
 	uint64_t start_ns;
 };
 
-/* The walk does without what map says; the verdict then knows of malloc alone. */
-static void look_around(struct run *run, struct heap_report *report)
-{
-	struct survey *survey = survey_new(&run->target);
-	struct footprint *footprint = NULL;
-
-	if (!survey_take(survey, &footprint))
-		heap_add_around(report, footprint);
-	footprint_free(footprint);
-	survey_free(survey);
-}
-
-static void look(struct run *run, struct heap_report *report, const struct heap_report *first)
-{
-	struct pid_list list = { 0 };
-
-	*report = (struct heap_report){ .options = &run->options, .target = run->target.name };
-	report->watched_ns = first ? now_ns() - run->start_ns : 0;
-	vec_for_each (pid, &run->target.pids)
-		*vec_add(&list.pids) = *pid;
-	if (first && (run->target.inits.count || run->target.container_id))
-		target_members(&run->target, &list);
-	heap_sample(report, list.pids.items, list.pids.count);
-	vec_free(&list.pids);
-	look_around(run, report);
-	heap_judge(report, first);
-}
-
 static int write_report(struct run *run, const struct heap_report *report)
 {
 	FILE *stream = output_stream(run->output);
@@ -138,7 +109,7 @@ static int look_again(struct run *run, const struct heap_report *first)
 		if (next_ns > end_ns)
 			next_ns = end_ns;
 		wait_until(next_ns);
-		look(run, &report, first);
+		heap_look(&report, options, &run->target, first);
 		error = write_report(run, &report);
 		heap_report_free(&report);
 	} while (!error && !interrupted() && next_ns < end_ns);
@@ -163,7 +134,7 @@ static int run_heap(struct run *run)
 	int error;
 
 	run->start_ns = now_ns();
-	look(run, &first, NULL);
+	heap_look(&first, &run->options, &run->target, NULL);
 	error = check(&first);
 	if (!error && (run->options.duration_given || run->options.interval_given))
 		error = look_again(run, &first);

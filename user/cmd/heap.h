@@ -5,7 +5,9 @@
 
 #include "cmd/peek.h"
 #include "glibc/walk.h"
+#include "model/footprint.h"
 #include "model/verdict.h"
+#include "musl/groups.h"
 #include "process/proc.h"
 #include "process/target.h"
 
@@ -14,6 +16,8 @@ struct heap_options {
 	bool json, help, duration_given, interval_given;
 	uint64_t duration_ns, interval_ns;
 	uint64_t top; /* sizes in the table */
+	uint64_t walk_max_ns; /* for one process; 0: long */
+	bool heaps_only; /* a first look: what is around does not matter yet */
 	const char *output;
 	struct peek_request peek;
 };
@@ -28,12 +32,6 @@ struct heap_sums {
 	uint64_t spread_bytes; /* free_resident_bytes without those of the two arenas with most */
 };
 
-/* What else the process holds, resident, by classes of unfreed map. */
-struct heap_around {
-	uint64_t java_heap_bytes, metaspace_bytes, code_cache_bytes, stack_bytes;
-	uint64_t allocator_bytes, allocator_resident_bytes; /* of an allocator but glibc's */
-};
-
 /* One process at one moment. */
 struct heap_process {
 	struct proc proc;
@@ -41,8 +39,9 @@ struct heap_process {
 	char *why; /* NULL: walk is there; else why not */
 	struct maps maps;
 	struct walk walk;
+	struct musl_heap musl; /* without groups: it has none, or another allocator */
 	struct heap_sums sums;
-	struct heap_around around;
+	struct figures around[CLASSES]; /* what unfreed map says of it */
 	uint64_t walked_ns;
 	struct verdict verdict;
 	struct peek peek;
@@ -53,11 +52,18 @@ struct heap_report {
 	const char *target;
 	VEC(struct heap_process) processes; /* most heap first */
 	uint64_t page_cache_bytes; /* of the target's control group */
+	uint64_t taken_ns; /* of the monotonic clock */
 	uint64_t watched_ns; /* since the first sample; 0: this is it */
 };
+
+/* All that the process holds of an allocator but glibc's. */
+struct figures heap_other_allocators(const struct heap_process *process);
 
 /* Each writes one report. */
 void heap_table(const struct heap_report *report, FILE *stream);
 void heap_json(const struct heap_report *report, FILE *stream);
+
+struct json;
+void heap_json_verdict(struct json *json, const struct verdict *verdict); /* a member */
 
 #endif

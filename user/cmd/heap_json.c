@@ -31,7 +31,7 @@ static void write_arena(struct json *json, const struct walk_arena *arena, pid_t
 	json_end(json);
 }
 
-static void write_verdict(struct json *json, const struct verdict *verdict)
+void heap_json_verdict(struct json *json, const struct verdict *verdict)
 {
 	json_begin_object(json, "verdict");
 	json_text(json, "kind", verdict_name(verdict->kind));
@@ -46,6 +46,7 @@ static void write_process(struct json *json, const struct heap_process *process)
 {
 	const struct walk *walk = &process->walk;
 	const struct heap_sums *sums = &process->sums;
+	const struct figures other = heap_other_allocators(process);
 
 	json_begin_object(json, NULL);
 	json_uint(json, "pid", (uint64_t)process->proc.pid);
@@ -69,18 +70,22 @@ static void write_process(struct json *json, const struct heap_process *process)
 		json_uint(json, "trim_threshold_bytes", walk->mmapped.trim_threshold_bytes);
 		json_uint(json, "arena_max", walk->mmapped.arena_max);
 	}
-	if (process->around.allocator_bytes) {
-		json_uint(json, "allocator_mapped_bytes", process->around.allocator_bytes);
-		json_uint(json, "allocator_resident_bytes",
-			  process->around.allocator_resident_bytes);
+	if (other.size_bytes) {
+		json_uint(json, "allocator_mapped_bytes", other.size_bytes);
+		json_uint(json, "allocator_resident_bytes", other.rss_bytes);
 	}
-	json_uint(json, "java_heap_resident_bytes", process->around.java_heap_bytes);
-	json_uint(json, "stacks_resident_bytes", process->around.stack_bytes);
+	if (process->musl.groups) {
+		json_uint(json, "allocator_in_use_bytes", process->musl.in_use_bytes);
+		json_uint(json, "allocator_in_use_blocks", process->musl.in_use_blocks);
+		json_uint(json, "allocator_free_bytes", process->musl.free_bytes);
+	}
+	json_uint(json, "java_heap_resident_bytes", process->around[CLASS_JAVA_HEAP].rss_bytes);
+	json_uint(json, "stacks_resident_bytes", process->around[CLASS_THREAD_STACK].rss_bytes);
 	json_double(json, "walk_seconds", (double)process->walked_ns / 1e9, 6);
 	if (process->peek.blocks.count)
 		peek_json(&process->peek, json);
 	if (walk->arenas.count)
-		write_verdict(json, &process->verdict);
+		heap_json_verdict(json, &process->verdict);
 	json_end(json);
 }
 
@@ -158,7 +163,7 @@ void heap_json(const struct heap_report *report, FILE *stream)
 	write_sizes(&json, report);
 	write_losses(&json, report);
 	if (first && first->walk.arenas.count)
-		write_verdict(&json, &first->verdict);
+		heap_json_verdict(&json, &first->verdict);
 	json_end(&json);
 	fputc('\n', stream);
 }

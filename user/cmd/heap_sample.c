@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "cmd/interrupt.h"
+#include "collect/survey.h"
 #include "glibc/process_reader.h"
 #include "model/footprint.h"
 
@@ -83,7 +84,8 @@ static int walk(struct heap_process *process, const struct heap_options *options
 static int read_heap(struct heap_process *process, const struct heap_options *options)
 {
 	struct process_reader *reader;
-	int error = process_reader_open(&reader, process->proc.pid, WALK_MAX_NS);
+	int error = process_reader_open(&reader, process->proc.pid,
+					options->walk_max_ns ? options->walk_max_ns : WALK_MAX_NS);
 
 	if (error)
 		return error;
@@ -96,6 +98,18 @@ static int read_heap(struct heap_process *process, const struct heap_options *op
 			  process->proc.pid, &process->maps);
 	process_reader_free(reader);
 	return error;
+}
+
+/* Without a sentence where it finds nothing: that of glibc's walk stays. */
+static bool read_musl(struct heap_process *process)
+{
+	struct resident *resident;
+
+	if (resident_open(&resident, process->proc.pid))
+		return false;
+	musl_read(&process->musl, resident, &process->maps);
+	resident_free(resident);
+	return process->musl.groups;
 }
 
 static void sample_process(struct heap_process *process, const struct heap_options *options,
@@ -111,6 +125,13 @@ static void sample_process(struct heap_process *process, const struct heap_optio
 	if (!error) {
 		process->allocator = heap_allocator(pid, &process->maps);
 		error = read_heap(process, options);
+		/* A static program without symbols has no name for it. */
+		if (error &&
+		    (!strcmp(process->allocator, "none") || !strcmp(process->allocator, "musl")) &&
+		    read_musl(process)) {
+			process->allocator = "musl";
+			error = 0;
+		}
 	}
 	advice = heap_allocator_advice(process->allocator);
 	if (advice)
@@ -130,7 +151,7 @@ static int by_size(const void *a, const void *b)
 	return left_bytes < right_bytes ? 1 : -1;
 }
 
-void heap_sample(struct heap_report *report, const pid_t *pids, size_t count)
+static void sample(struct heap_report *report, const pid_t *pids, size_t count)
 {
 	for (size_t i = 0; i < count && !interrupted(); i++)
 		sample_process(vec_add(&report->processes), report->options, pids[i]);
@@ -141,24 +162,18 @@ void heap_sample(struct heap_report *report, const pid_t *pids, size_t count)
 
 /* -- what is around ---------------------------------------------------------------------------- */
 
-static void add_classes(struct heap_around *around, const struct figures *classes)
+struct figures heap_other_allocators(const struct heap_process *process)
 {
-	static const enum memory_class allocators[] = { CLASS_JEMALLOC, CLASS_TCMALLOC,
-							CLASS_MIMALLOC, CLASS_MUSL,
-							CLASS_OTHER_ALLOCATOR };
+	static const enum memory_class classes[] = { CLASS_JEMALLOC, CLASS_TCMALLOC, CLASS_MIMALLOC,
+						     CLASS_MUSL, CLASS_OTHER_ALLOCATOR };
+	struct figures sum = { 0 };
 
-	around->java_heap_bytes = classes[CLASS_JAVA_HEAP].rss_bytes;
-	around->metaspace_bytes =
-		classes[CLASS_METASPACE].rss_bytes + classes[CLASS_CLASS_SPACE].rss_bytes;
-	around->code_cache_bytes = classes[CLASS_CODE_CACHE].rss_bytes;
-	around->stack_bytes = classes[CLASS_THREAD_STACK].rss_bytes;
-	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++) {
-		around->allocator_bytes += classes[allocators[i]].size_bytes;
-		around->allocator_resident_bytes += classes[allocators[i]].rss_bytes;
-	}
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		figures_add(&sum, &process->around[classes[i]]);
+	return sum;
 }
 
-void heap_add_around(struct heap_report *report, const struct footprint *footprint)
+static void add_around(struct heap_report *report, const struct footprint *footprint)
 {
 	const struct footprint_group *group = &footprint->group;
 
@@ -167,9 +182,21 @@ void heap_add_around(struct heap_report *report, const struct footprint *footpri
 	vec_for_each (process, &report->processes) {
 		vec_for_each (seen, &footprint->processes) {
 			if (seen->pid == process->proc.pid)
-				add_classes(&process->around, seen->classes);
+				memcpy(process->around, seen->classes, sizeof(process->around));
 		}
 	}
+}
+
+/* The walk does without what map says; the verdict then knows of malloc alone. */
+static void look_around(struct heap_report *report, const struct target *target)
+{
+	struct survey *survey = survey_new(target);
+	struct footprint *footprint = NULL;
+
+	if (!survey_take(survey, &footprint))
+		add_around(report, footprint);
+	footprint_free(footprint);
+	survey_free(survey);
 }
 
 /* -- the verdict ------------------------------------------------------------------------------- */
@@ -238,12 +265,14 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 {
 	const struct walk *walk = &process->walk;
 	const struct heap_sums *sums = &process->sums;
+	const struct figures *around = process->around;
 	struct verdict_facts facts = {
 		.rss_bytes = process->proc.rss_bytes,
-		.java_heap_bytes = process->around.java_heap_bytes,
-		.metaspace_bytes = process->around.metaspace_bytes,
-		.code_cache_bytes = process->around.code_cache_bytes,
-		.stack_bytes = process->around.stack_bytes,
+		.java_heap_bytes = around[CLASS_JAVA_HEAP].rss_bytes,
+		.metaspace_bytes =
+			around[CLASS_METASPACE].rss_bytes + around[CLASS_CLASS_SPACE].rss_bytes,
+		.code_cache_bytes = around[CLASS_CODE_CACHE].rss_bytes,
+		.stack_bytes = around[CLASS_THREAD_STACK].rss_bytes,
 		.threads = process->proc.threads,
 		.heap_resident_bytes = sums->resident_bytes + walk->mmapped.resident_bytes,
 		.in_use_bytes = held(process),
@@ -263,7 +292,7 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 	return facts;
 }
 
-void heap_judge(struct heap_report *report, const struct heap_report *before)
+static void judge(struct heap_report *report, const struct heap_report *before)
 {
 	uint64_t rss_bytes = 0;
 
@@ -283,6 +312,33 @@ void heap_judge(struct heap_report *report, const struct heap_report *before)
 			find_growth(&facts, process, then, report->watched_ns);
 		process->verdict = verdict_of(&facts);
 	}
+}
+
+void heap_members(const struct target *target, bool again, struct pid_list *list)
+{
+	vec_for_each (pid, &target->pids)
+		*vec_add(&list->pids) = *pid;
+	if (again && (target->inits.count || target->container_id))
+		target_members(target, list);
+}
+
+void heap_look(struct heap_report *report, const struct heap_options *options,
+	       const struct target *target, const struct heap_report *before)
+{
+	struct pid_list list = { 0 };
+
+	*report = (struct heap_report){
+		.options = options,
+		.target = target->name,
+		.taken_ns = now_ns(),
+	};
+	report->watched_ns = before ? report->taken_ns - before->taken_ns : 0;
+	heap_members(target, before != NULL, &list);
+	sample(report, list.pids.items, list.pids.count);
+	vec_free(&list.pids);
+	if (!options->heaps_only)
+		look_around(report, target);
+	judge(report, before);
 }
 
 void heap_report_free(struct heap_report *report)

@@ -5,16 +5,16 @@
 
 #include "cmd/heap.h"
 
-/* Looks at pids. One that cannot be read is in the report, with why. */
-void heap_sample(struct heap_report *report, const pid_t *pids, size_t count);
+/* The processes of a target, again: those that have come since included. */
+void heap_members(const struct target *target, bool again, struct pid_list *list);
 
-struct footprint;
-
-/* Adds to each process what unfreed map says of it. */
-void heap_add_around(struct heap_report *report, const struct footprint *footprint);
-
-/* Gives each process its verdict; before: an earlier report, or NULL. */
-void heap_judge(struct heap_report *report, const struct heap_report *before);
+/*
+ * Looks at the target's processes: their heaps, what they hold besides, and the verdict on each,
+ * against an earlier look (NULL: none), which must live as long. One that cannot be read is in the
+ * report, with why.
+ */
+void heap_look(struct heap_report *report, const struct heap_options *options,
+	       const struct target *target, const struct heap_report *before);
 
 void heap_report_free(struct heap_report *report);
 

@@ -1,57 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* unfreed heap as a table for people. */
-#include <string.h>
-
 #include "base/text.h"
-#include "base/units.h"
+#include "cmd/cells.h"
 #include "cmd/heap.h"
 
-enum { ARENAS_SHOWN = 12, LINE = 78, SMALL_PROCESSES = 1 << 20 };
-
-struct cell {
-	char text[UNITS_TEXT_MAX];
-};
-
-static struct cell bytes(uint64_t value)
-{
-	struct cell cell;
-
-	units_format_bytes(cell.text, value);
-	return cell;
-}
-
-static struct cell count(uint64_t value)
-{
-	struct cell cell;
-
-	units_format_count(cell.text, value);
-	return cell;
-}
-
-/* Wraps text between words, behind a label on its first line. */
-static void paragraph(FILE *stream, const char *label, const char *text)
-{
-	size_t column = 14;
-
-	fprintf(stream, "  %-11s ", label);
-	while (*text) {
-		size_t word = strcspn(text, " ");
-
-		if (column + word > LINE && column > 14) {
-			fprintf(stream, "\n%14s", "");
-			column = 14;
-		}
-		fprintf(stream, "%.*s", (int)word, text);
-		column += word + 1;
-		text += word;
-		if (*text == ' ') {
-			text++;
-			if (*text && column + strcspn(text, " ") <= LINE)
-				fputc(' ', stream);
-		}
-	}
-	fputc('\n', stream);
-}
+enum { ARENAS_SHOWN = 12 };
 
 /* -- parts ------------------------------------------------------------------------------------- */
 
@@ -60,23 +13,24 @@ static void print_sums(const struct heap_process *process, FILE *stream)
 	const struct heap_sums *sums = &process->sums;
 	const struct walk *walk = &process->walk;
 
-	fprintf(stream, "  in use      %s in %s blocks\n", bytes(sums->in_use_bytes).text,
-		count(sums->in_use_blocks).text);
+	fprintf(stream, "  in use      %s in %s blocks\n", cell_bytes(sums->in_use_bytes).text,
+		cell_count(sums->in_use_blocks).text);
 	fprintf(stream, "  free        %s: bins %s, fastbins %s, thread caches %s, tops %s\n",
-		bytes(sums->free_bytes).text, bytes(sums->binned_bytes).text,
-		bytes(sums->fastbin_bytes).text, bytes(sums->cached_bytes).text,
-		bytes(sums->top_bytes).text);
+		cell_bytes(sums->free_bytes).text, cell_bytes(sums->binned_bytes).text,
+		cell_bytes(sums->fastbin_bytes).text, cell_bytes(sums->cached_bytes).text,
+		cell_bytes(sums->top_bytes).text);
 	fprintf(stream, "  of that     %s resident, %s in pages with blocks in use\n",
-		bytes(sums->free_resident_bytes).text, bytes(sums->pinned_bytes).text);
+		cell_bytes(sums->free_resident_bytes).text, cell_bytes(sums->pinned_bytes).text);
 	if (walk->mmapped.blocks)
 		fprintf(stream, "  mmapped     %s in %s blocks with a mapping of their own\n",
-			bytes(walk->mmapped.bytes).text, count(walk->mmapped.blocks).text);
+			cell_bytes(walk->mmapped.bytes).text,
+			cell_count(walk->mmapped.blocks).text);
 	if (sums->unread_bytes || sums->swapped_bytes)
 		fprintf(stream, "  not read    %s; %s swapped out\n",
-			bytes(sums->unread_bytes).text, bytes(sums->swapped_bytes).text);
+			cell_bytes(sums->unread_bytes).text, cell_bytes(sums->swapped_bytes).text);
 	if (walk->broken_lists || walk->broken_heaps || walk->cut)
 		fprintf(stream, "  losses      %s lists and %s heaps that lead nowhere%s\n",
-			count(walk->broken_lists).text, count(walk->broken_heaps).text,
+			cell_count(walk->broken_lists).text, cell_count(walk->broken_heaps).text,
 			walk->cut ? "; the time was up" : "");
 }
 
@@ -96,11 +50,11 @@ static void print_arenas(const struct walk *walk, FILE *stream)
 			break;
 		}
 		fprintf(stream, "  %-10s %9s %9s %9s %9s %10s %7s", arena->main ? "main" : "thread",
-			bytes(arena->system_bytes).text, bytes(arena->in_use_bytes).text,
-			bytes(arena->free_bytes).text, bytes(arena->resident_bytes).text,
-			bytes(trimmable).text, count(arena->heaps).text);
+			cell_bytes(arena->system_bytes).text, cell_bytes(arena->in_use_bytes).text,
+			cell_bytes(arena->free_bytes).text, cell_bytes(arena->resident_bytes).text,
+			cell_bytes(trimmable).text, cell_count(arena->heaps).text);
 		if (arena->has_attached)
-			fprintf(stream, " %8s", count(arena->attached_threads).text);
+			fprintf(stream, " %8s", cell_count(arena->attached_threads).text);
 		fputc('\n', stream);
 	}
 }
@@ -122,47 +76,44 @@ static void print_sizes(const struct walk *walk, uint64_t in_use_bytes, uint64_t
 			 (unsigned long long)(row->size_bytes <= 32 ? 0 : row->size_bytes - 23),
 			 (unsigned long long)(row->size_bytes - 8));
 		fprintf(stream, "  %10llu %16s %13s %9s  %5.1f%%\n",
-			(unsigned long long)row->size_bytes, range, count(row->blocks).text,
-			bytes(sum).text, all ? 100.0 * (double)sum / (double)all : 0);
+			(unsigned long long)row->size_bytes, range, cell_count(row->blocks).text,
+			cell_bytes(sum).text, all ? 100.0 * (double)sum / (double)all : 0);
 	}
-}
-
-static void print_verdict(const struct verdict *verdict, FILE *stream)
-{
-	char head[VERDICT_TEXT_MAX];
-
-	fputc('\n', stream);
-	snprintf(head, sizeof(head), "%s%s%s", verdict_name(verdict->kind),
-		 verdict->gain_bytes ? ", to be had back: " : "",
-		 verdict->gain_bytes ? bytes(verdict->gain_bytes).text : "");
-	paragraph(stream, "VERDICT", head);
-	paragraph(stream, "evidence", verdict->evidence);
-	paragraph(stream, "remedy", verdict->remedy);
 }
 
 static void print_process(const struct heap_report *report, const struct heap_process *process,
 			  FILE *stream)
 {
+	const struct figures other = heap_other_allocators(process);
 	char comm[256], walked[UNITS_TEXT_MAX];
 
 	text_escape(comm, sizeof(comm), process->proc.comm);
-	fprintf(stream, "\npid %d %s: %s, RSS %s, %zu arenas of %s, walked in %s\n",
-		(int)process->proc.pid, comm, process->allocator,
-		bytes(process->proc.rss_bytes).text, process->walk.arenas.count,
-		bytes(process->sums.system_bytes).text,
-		units_format_time(walked, process->walked_ns));
-	if (process->around.allocator_bytes)
+	fprintf(stream, "\npid %d %s: %s, RSS %s", (int)process->proc.pid, comm, process->allocator,
+		cell_bytes(process->proc.rss_bytes).text);
+	if (process->walk.arenas.count)
+		fprintf(stream, ", %zu arenas of %s, walked in %s", process->walk.arenas.count,
+			cell_bytes(process->sums.system_bytes).text,
+			units_format_time(walked, process->walked_ns));
+	fputc('\n', stream);
+	if (other.size_bytes)
 		fprintf(stream, "  %-11s %s mapped, %s of it resident\n", process->allocator,
-			bytes(process->around.allocator_bytes).text,
-			bytes(process->around.allocator_resident_bytes).text);
+			cell_bytes(other.size_bytes).text, cell_bytes(other.rss_bytes).text);
+	if (process->musl.groups) {
+		fprintf(stream, "  in use      %s in %s blocks\n",
+			cell_bytes(process->musl.in_use_bytes).text,
+			cell_count(process->musl.in_use_blocks).text);
+		fprintf(stream, "  free        %s, in %s groups\n",
+			cell_bytes(process->musl.free_bytes).text,
+			cell_count(process->musl.groups).text);
+	}
 	if (process->why)
-		paragraph(stream, "note", process->why);
+		cells_paragraph(stream, "note", process->why);
 	if (process->walk.arenas.count) {
 		print_sums(process, stream);
 		print_arenas(&process->walk, stream);
 		print_sizes(&process->walk, process->sums.in_use_bytes, report->options->top,
 			    stream);
-		print_verdict(&process->verdict, stream);
+		cells_verdict(&process->verdict, stream);
 	}
 	if (report->options->peek.wanted)
 		peek_table(&process->peek, stream);

@@ -6,12 +6,15 @@
 
 #include "base/error.h"
 #include "cmd/cmd.h"
+#include "report/report.h"
 
 static const struct command commands[] = {
 	{ "trace", "what a process or container allocates and does not give back, by stack",
 	  cmd_trace },
 	{ "map", "all memory of a process or container, each mapping in a class", cmd_map },
 	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
+	{ "jvm", "what a JVM says of its memory, beside what is there", cmd_jvm },
+	{ "report", "a recording of trace, in every format", cmd_report },
 	{ "diff", "what changed between two files of map", cmd_diff },
 	{ "check", "what this kernel and these privileges allow", cmd_check },
 };
@@ -32,21 +35,44 @@ int cmd_parse_format(const char *argument, void *json)
 	return error_set(-EINVAL, "no format '%s': table, json", argument);
 }
 
-int cmd_options(const struct option_row *rows, const char *usage, const char *about, int argc,
-		char **argv, bool *help, int *status)
+int cmd_parse_report_format(const char *argument, void *format)
 {
-	int index = options_parse(rows, argc, argv);
+	*(const struct report_ops **)format = report_find(argument);
+	if (*(const struct report_ops **)format)
+		return 0;
+	return error_set(-EINVAL, "no format '%s': see --help", argument);
+}
 
+/* index: what parsing gave. */
+static int take_options(int index, const struct option_row *rows, const char *usage,
+			const char *about, bool help, int *status)
+{
 	if (index < 0) {
 		*status = cmd_fail(EXIT_USAGE);
 		return -1;
 	}
-	if (!*help)
+	if (!help)
 		return index;
 	printf("usage: %s\n\n%s\n\n", usage, about);
 	options_help(rows, stdout);
 	*status = EXIT_DONE;
 	return -1;
+}
+
+int cmd_options(const struct option_row *rows, const char *usage, const char *about, int argc,
+		char **argv, bool *help, int *status)
+{
+	int index = options_parse(rows, argc, argv);
+
+	return take_options(index, rows, usage, about, *help, status);
+}
+
+int cmd_options_mixed(const struct option_row *rows, const char *usage, const char *about, int argc,
+		      char **argv, bool *help, int *status)
+{
+	int index = options_parse_mixed(rows, argc, argv);
+
+	return take_options(index, rows, usage, about, *help, status);
 }
 
 static void print_help(FILE *stream)

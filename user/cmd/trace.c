@@ -14,7 +14,9 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/interrupt.h"
+#include "cmd/save.h"
 #include "cmd/terminal.h"
+#include "cmd/trace_verdict.h"
 #include "process/command.h"
 
 enum {
@@ -29,6 +31,8 @@ struct run {
 	struct command *command; /* NULL: none */
 	struct collect *collect;
 	struct output *output;
+	struct trace_verdict verdict;
+	struct save *save; /* NULL: no recording */
 	bool over; /* --fail-over */
 };
 
@@ -69,12 +73,30 @@ static void show_fetching(const char *name)
 
 /* -- the report -------------------------------------------------------------------------------- */
 
+static uint64_t old_bytes(const struct snapshot *snapshot, enum site_kind kind)
+{
+	uint64_t bytes = 0;
+
+	vec_for_each (site, &snapshot->sites)
+		if (site->kind == kind)
+			bytes += site->bytes - site->young_bytes;
+	return bytes;
+}
+
+static int draw(struct run *run, const struct snapshot *snapshot)
+{
+	FILE *stream = output_stream(run->output);
+
+	run->trace->format->write(snapshot, &run->trace->report, stream);
+	fflush(stream);
+	return ferror(stream) ? error_set(-EIO, "cannot write the report: %s", strerror(errno)) : 0;
+}
+
 static int write_report(struct run *run, bool last, const char *ended_by)
 {
 	const struct trace *trace = run->trace;
-	FILE *stream = output_stream(run->output);
+	enum site_kind judged = trace->collect.heap ? SITE_HEAP : SITE_MAPPING;
 	struct snapshot *snapshot;
-	uint64_t old_bytes = 0;
 	int error;
 
 	error = collect_snapshot(run->collect, last, ended_by, &snapshot);
@@ -82,15 +104,15 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 		return error;
 	if (run->command)
 		snapshot->command_status = command_status(run->command);
-	trace->format->write(snapshot, &trace->report, stream);
-	fflush(stream);
-	vec_for_each (site, &snapshot->sites) {
-		if (site->kind == (trace->collect.heap ? SITE_HEAP : SITE_MAPPING))
-			old_bytes += site->bytes - site->young_bytes;
-	}
-	run->over = trace->fail_over && old_bytes > trace->fail_over_bytes;
+	if (last)
+		trace_verdict_end(&run->verdict, &run->target, snapshot);
+	if (run->save)
+		error = save_add(run->save, snapshot);
+	if (!error && trace->format)
+		error = draw(run, snapshot);
+	run->over = trace->fail_over && old_bytes(snapshot, judged) > trace->fail_over_bytes;
 	snapshot_free(snapshot);
-	return ferror(stream) ? error_set(-EIO, "cannot write the report: %s", strerror(errno)) : 0;
+	return error;
 }
 
 /* -- the window -------------------------------------------------------------------------------- */
@@ -203,6 +225,9 @@ static int start(struct run *run)
 		text_escape(shown, sizeof(shown), *note);
 		fprintf(stderr, "unfreed: %s\n", shown);
 	}
+	/* A command has no heap yet. */
+	if (!run->command && options.heap)
+		trace_verdict_begin(&run->verdict, &run->target);
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
@@ -219,8 +244,11 @@ static int run_trace(const struct trace *trace)
 
 	if (!error) {
 		interrupt_catch();
-		error = output_open(&run.output, trace->output);
+		if (trace->record)
+			error = save_begin(&run.save, trace->record, trace->words);
 	}
+	if (!error)
+		error = output_open(&run.output, trace->output);
 	if (!error)
 		error = start(&run);
 	if (!error)
@@ -229,8 +257,10 @@ static int run_trace(const struct trace *trace)
 		output_discard(run.output);
 	else
 		error = output_commit(run.output);
+	error = save_end(run.save, error);
 	if (error)
 		cmd_fail(EXIT_FAILED);
+	trace_verdict_free(&run.verdict);
 	collect_free(run.collect);
 	command_free(run.command);
 	target_free(&run.target);

@@ -12,8 +12,10 @@ struct trace {
 	char *const *command; /* the words behind "--", or NULL */
 	struct collect_options collect;
 	struct report_options report;
-	const struct report_ops *format;
+	const struct report_ops *format; /* NULL: no report, only the recording */
 	const char *output;
+	const char *record; /* the recording's path, or NULL */
+	char *const *words; /* the command line, for the recording */
 	uint64_t duration_ns; /* UINT64_MAX: until the target exits */
 	uint64_t interval_ns;
 	uint64_t fail_over_bytes;

@@ -15,28 +15,21 @@ static int parse_events(const char *argument, void *value)
 	char *text = mem_string(argument), *rest = NULL;
 	int error = 0;
 
-	collect->heap = collect->mapping = false;
+	collect->heap = collect->mapping = collect->fault = false;
 	for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
 		if (!strcmp(word, "heap"))
 			collect->heap = true;
 		else if (!strcmp(word, "mapping"))
 			collect->mapping = true;
+		else if (!strcmp(word, "fault"))
+			collect->fault = true;
 		else
-			error = error_set(-EINVAL, "no events '%s': heap, mapping", word);
+			error = error_set(-EINVAL, "no events '%s': heap, mapping, fault", word);
 	}
 	mem_free(text);
-	if (!error && !collect->heap && !collect->mapping)
-		error = error_set(-EINVAL, "none given: heap, mapping");
+	if (!error && !collect->heap && !collect->mapping && !collect->fault)
+		error = error_set(-EINVAL, "none given: heap, mapping, fault");
 	return error;
-}
-
-static int parse_format(const char *argument, void *value)
-{
-	const struct report_ops **format = value;
-
-	*format = report_find(argument);
-	return *format ? 0
-		       : error_set(-EINVAL, "no format '%s': see 'unfreed trace --help'", argument);
 }
 
 static int parse_stack(const char *argument, void *value)
@@ -96,30 +89,34 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		TARGET_OPTION_ROWS(&trace->spec),
 		{ "duration", 'd', "TIME", "length of the window (30s)", OPTION_TIME,
 		  &trace->duration_ns, NULL, &trace->duration_given },
-		{ "interval", 'i', "TIME", "report every TIME, from the start on", OPTION_TIME,
-		  &trace->interval_ns, NULL, &trace->interval },
+		{ "interval", 'i', "TIME", "report, and record, every TIME from the start on",
+		  OPTION_TIME, &trace->interval_ns, NULL, &trace->interval },
 		{ "min-age", 0, "TIME", "leave younger blocks out of the table (5s)", OPTION_TIME,
 		  &trace->collect.min_age_ns, NULL, &trace->min_age_given },
 		{ "top", 't', "N", "stacks in the table (20)", OPTION_COUNT, &trace->report.top,
 		  NULL, &trace->top_given },
-		{ "events", 0, "LIST", "what to trace: heap,mapping (both)", OPTION_CALL,
-		  &trace->collect, parse_events, NULL },
+		{ "events", 0, "LIST", "what to trace: heap, mapping, fault (heap,mapping)",
+		  OPTION_CALL, &trace->collect, parse_events, NULL },
 		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
 		  &trace->collect.frame_pointers_only, parse_stack, NULL },
 		{ "max-overhead", 0, "PCT",
 		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
 		  &trace->collect.budget_share, parse_overhead, NULL },
+		{ "sample", 0, "SIZE", "trace one block in SIZE of what is allocated (each)",
+		  OPTION_BYTES, &trace->collect.sample_bytes, NULL, NULL },
 		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
 		  &trace->collect.max_blocks, NULL, NULL },
 		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
 		  &trace->collect.max_stacks, NULL, NULL },
 		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
 		  OPTION_CALL, &trace->collect, parse_method, NULL },
-		{ "format", 'f', "FORMAT", "table, json, folded, svg (table)", OPTION_CALL,
-		  &trace->format, parse_format, NULL },
+		{ "format", 'f', "FORMAT", REPORT_FORMATS " (table)", OPTION_CALL, &trace->format,
+		  cmd_parse_report_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &as_json, NULL, NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &trace->output,
 		  NULL, NULL },
+		{ "record", 'w', "FILE", "write a recording, for 'unfreed report' and 'diff'",
+		  OPTION_STRING, &trace->record, NULL, NULL },
 		{ "fail-over", 0, "SIZE", "exit with 3 if more than SIZE is outstanding",
 		  OPTION_BYTES, &trace->fail_over_bytes, NULL, &trace->fail_over },
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &trace->help, NULL, NULL },
@@ -139,6 +136,8 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		return -1;
 	if (as_json)
 		trace->format = report_find("json");
+	if (!trace->format && (!trace->record || trace->output))
+		trace->format = report_find("table");
 	if (take_target(trace, argv + index)) {
 		*status = cmd_fail(EXIT_USAGE);
 		return -1;
@@ -154,6 +153,8 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
 	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
 		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
+	if (trace->collect.sample_bytes > UINT32_MAX)
+		return error_set(-EINVAL, "--sample: less than 4G");
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	return target_options_check(&trace->spec);
@@ -183,7 +184,7 @@ static void follow_command(struct trace *trace)
 bool trace_options(struct trace *trace, int argc, char **argv, int *status)
 {
 	*trace = (struct trace){
-		.format = report_find("table"),
+		.words = argv,
 		.duration_ns = 30ULL * 1000000000,
 		.report.top = 20,
 	};

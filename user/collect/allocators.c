@@ -28,6 +28,10 @@ const size_t allocator_family_count = sizeof(allocator_families) / sizeof(alloca
 	{                                                                       \
 		.role = ROLE_ALLOCATE, .size_arg = (size), .count_arg = (count) \
 	}
+#define INNERMOST(size)                                                             \
+	{                                                                           \
+		.role = ROLE_ALLOCATE, .size_arg = (size), .flags = PROBE_INNERMOST \
+	}
 #define ALLOCATE_OUT(pointer, size)                                                     \
 	{                                                                               \
 		.role = ROLE_ALLOCATE_OUT, .pointer_arg = (pointer), .size_arg = (size) \
@@ -40,6 +44,10 @@ const size_t allocator_family_count = sizeof(allocator_families) / sizeof(alloca
 #define FREE(pointer, flag_bits)                                                  \
 	{                                                                         \
 		.role = ROLE_FREE, .pointer_arg = (pointer), .flags = (flag_bits) \
+	}
+#define ALLOCATE_STRING(pointer)                                       \
+	{                                                              \
+		.role = ROLE_ALLOCATE_STRING, .pointer_arg = (pointer) \
 	}
 #define THROWING(size, count)                                                            \
 	{                                                                                \
@@ -66,7 +74,8 @@ enum {
 };
 
 const struct allocator_row allocator_rows[] = {
-	{ KNOWN, "free", FREE(1, 0) },
+	{ GLIBC, "free", FREE(1, PROBE_EMPTIES_CACHES) },
+	{ KNOWN & ~GLIBC, "free", FREE(1, 0) },
 	{ OTHER, "free", FREE(1, PROBE_PASSES_ON) },
 	{ GLIBC | TCMALLOC | MIMALLOC | OTHER, "cfree",
 	  FREE(1, PROBE_PASSES_ON) }, /* glibc: until 2.26 */
@@ -78,6 +87,11 @@ const struct allocator_row allocator_rows[] = {
 	{ MIMALLOC, "free_size_aligned", FREE(1, PROBE_PASSES_ON) },
 	{ MIMALLOC, "free_aligned", FREE(1, PROBE_PASSES_ON) },
 	{ MIMALLOC, "vfree", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "free_small", FREE(1, PROBE_PASSES_ON) }, /* this and its kin: mimalloc 3 */
+	{ MIMALLOC, "free_small_nonnull", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "free_small_local", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "free_small_local_nonnull", FREE(1, PROBE_PASSES_ON) },
+	{ MIMALLOC, "ufree", FREE(1, PROBE_PASSES_ON) },
 
 	/* operator delete, and delete[]: plain, sized, aligned, both, and their nothrow forms */
 	{ OPERATORS, "_ZdlPv", FREE(1, PROBE_PASSES_ON) },
@@ -148,9 +162,16 @@ const struct allocator_row allocator_rows[] = {
 	{ MIMALLOC, "heap_calloc", ALLOCATE(3, 2) },
 	{ MIMALLOC, "heap_mallocn", ALLOCATE(3, 2) },
 	{ MIMALLOC, "heap_realloc", REALLOCATE(2, 3, 0, 0) },
+	/* Where these do not call malloc, as in mimalloc 3: elsewhere the string is the same. */
+	{ MIMALLOC | OTHER, "strdup", ALLOCATE_STRING(0) },
+	{ MIMALLOC | OTHER, "strndup", ALLOCATE_STRING(0) },
+	{ MIMALLOC | OTHER, "realpath", ALLOCATE_STRING(2) },
+	{ MIMALLOC, "heap_strdup", ALLOCATE_STRING(0) },
+	{ MIMALLOC, "heap_strndup", ALLOCATE_STRING(0) },
+	{ MIMALLOC, "heap_realpath", ALLOCATE_STRING(3) },
 
 	{ ALL, "calloc", ALLOCATE(2, 1) },
-	{ ALL, "malloc", ALLOCATE(1, 0) },
+	{ ALL, "malloc", INNERMOST(1) },
 };
 
 const size_t allocator_row_count = sizeof(allocator_rows) / sizeof(allocator_rows[0]);

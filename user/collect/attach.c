@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "collect/allocators.h"
 #include "collect/watched.h"
+#include "elf/place.h"
 
 /* Places of one kind of program in one file. */
 struct batch {
@@ -23,6 +24,8 @@ static void batch_free(struct batch *batch)
 	vec_free(&batch->cookies);
 }
 
+_Static_assert((int)PLACE_PUSHED_MAX == (int)PUSHED_UNKNOWN, "what is not known");
+
 static uint64_t cookie_of(const struct watched *watched, const struct placed *placed)
 {
 	union {
@@ -33,6 +36,7 @@ static uint64_t cookie_of(const struct watched *watched, const struct placed *pl
 	u.probe.row = placed->row;
 	u.probe.space = watched->space;
 	u.probe.skip_bytes = placed->probe.skip_bytes;
+	u.probe.pushed_words = placed->probe.pushed_words;
 	return u.cookie;
 }
 

@@ -4,8 +4,10 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -19,10 +21,6 @@ typedef void set_progress_fn(void *client, progress_fn *progress);
 typedef void set_data_fn(void *client, void *data);
 typedef void *get_data_fn(void *client);
 typedef int find_fn(void *client, const unsigned char *build_id, int bytes, char **path);
-
-/* Absent from a static program: what it would load needs the very same C library. */
-extern __typeof__(dlopen) dlopen __attribute__((weak));
-extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 struct debuginfod {
 	void *client;
@@ -41,13 +39,19 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* What a static program would load needs the very same C library; it has dlopen all the same. */
+static bool is_static(void)
+{
+	return !getauxval(AT_BASE); /* where the dynamic linker is */
+}
+
 static int load(void **library)
 {
 	const char *urls = getenv("DEBUGINFOD_URLS");
 
 	if (!urls || !*urls)
 		return error_set(-ENOENT, "DEBUGINFOD_URLS is not set");
-	if (!dlopen || !dlsym)
+	if (is_static())
 		return error_set(-ENOTSUP, "this static program cannot load libdebuginfod");
 	*library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL);
 	return *library ? 0 : error_set(-ENOTSUP, "no libdebuginfod.so.1");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
@@ -27,7 +28,8 @@ struct burial {
 
 static struct moment end_of(const struct collect *collect, const struct watched *watched)
 {
-	return (struct moment){ watched->end_ns, collect->options.min_age_ns };
+	return (struct moment){ watched->end_ns, collect->options.min_age_ns,
+				(uint32_t)collect->options.sample_bytes };
 }
 
 /* -- out of the kernel's maps ------------------------------------------------------------------ */
@@ -135,7 +137,8 @@ static void forget(struct collect *collect, struct watched *watched)
 		struct site site = { 0 };
 
 		if (collect_fill_site(&site, sums, stack, watched->end_ns))
-			collect_add_totals(&forgotten->heap, &forgotten->mapping, &site);
+			collect_add_totals(&forgotten->heap, &forgotten->mapping, &forgotten->fault,
+					   &site);
 	}
 	collect_add_mapped(&forgotten->mapping, &watched->mapped);
 	forgotten->processes++;
@@ -167,7 +170,8 @@ static void name_allocators(struct watched *watched)
 		struct stack *stack = collect_stack(watched, sums->stack_id);
 
 		if (stack && stack->kind == KIND_HEAP && stack->count)
-			serving_add(watched, stack->frames[0].image, sums->heap.allocated_blocks);
+			serving_add(watched, stack->frames[0].image,
+				    sums_blocks(sums->heap.allocated_units));
 	}
 	watched->allocators = serving_text(watched);
 	watched->hidden = serving_hidden(watched);
@@ -185,6 +189,8 @@ static void bury(struct collect *collect, struct watched *watched)
 	struct moment moment = end_of(collect, watched);
 
 	sums_ledger(&watched->sums, watched->ledger, &moment);
+	if (watched->faults)
+		faults_sum(watched->faults, &watched->sums, &moment);
 	watched->mapped = ledger_sums(watched->ledger);
 	collect->forgotten.overlaps += watched->mapped.overlaps;
 	name_allocators(watched);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What a JVM's own structures say of its memory. */
-#include <string.h>
+#include <errno.h>
 
-#include "base/cleanup.h"
 #include "collect/classify.h"
 #include "collect/evidence.h"
+#include "collect/jvm.h"
 
 static const enum memory_class classes[] = {
 	[SANDBOX_JVM_HEAP] = CLASS_JAVA_HEAP,	   [SANDBOX_JVM_CODE] = CLASS_CODE_CACHE,
@@ -24,38 +24,6 @@ static void take_area(const struct sandbox_jvm_area *area, void *context)
 			(struct evidence_point){ area->start, classes[area->kind] };
 }
 
-/* The mapping of libjvm's file that starts at its beginning, or NULL. */
-static const struct map *find_libjvm(const struct smaps *smaps)
-{
-	static const char name[] = "/libjvm.so";
-
-	vec_for_each (smap, &smaps->rows) {
-		const char *path = smap->map.path;
-		size_t length = path ? strlen(path) : 0;
-
-		if (length >= sizeof(name) && !smap->map.offset &&
-		    !strcmp(path + length - (sizeof(name) - 1), name))
-			return &smap->map;
-	}
-	return NULL;
-}
-
-static void ask(struct evidence *evidence, const struct map *map, uint32_t image, uint64_t bias)
-{
-	uint32_t jvm;
-
-	if (sandbox_jvm_open(evidence->sandbox, image, bias, resident_memory_fd(evidence->resident),
-			     resident_pagemap_fd(evidence->resident), &jvm)) {
-		footprint_note(evidence->footprint,
-			       "pid %d: its JVM (%s) is not understood: heap and metaspace are "
-			       "among what is unknown",
-			       (int)evidence->pid, map->path);
-		return;
-	}
-	sandbox_jvm_areas(evidence->sandbox, jvm, take_area, evidence);
-	sandbox_jvm_close(evidence->sandbox, jvm);
-}
-
 /* A point's mapping, from the point's own start on where that is the start of a table. */
 static void claim_point(struct evidence *evidence, const struct evidence_point *point)
 {
@@ -72,20 +40,27 @@ static void claim_point(struct evidence *evidence, const struct evidence_point *
 
 void evidence_jvm(struct evidence *evidence)
 {
-	const struct map *map = find_libjvm(evidence->smaps);
-	struct sandbox_image image;
-	cleanup_close int fd = -1;
+	struct jvm jvm;
 
-	if (!map)
+	vec_for_each (smap, &evidence->smaps->rows) {
+		int error;
+
+		if (!jvm_is_library(&smap->map))
+			continue;
+		error = jvm_open(&jvm, evidence->sandbox, evidence->pid, &smap->map,
+				 resident_memory_fd(evidence->resident),
+				 resident_pagemap_fd(evidence->resident));
+		if (!error) {
+			sandbox_jvm_areas(evidence->sandbox, jvm.id, take_area, evidence);
+			jvm_close(&jvm);
+		} else if (error == -ENOENT || error == -EINVAL) {
+			footprint_note(evidence->footprint,
+				       "pid %d: its JVM (%s) is not understood: heap and "
+				       "metaspace are among what is unknown",
+				       (int)evidence->pid, smap->map.path);
+		}
 		return;
-	fd = proc_open_map(evidence->pid, map);
-	if (fd < 0 || sandbox_open(evidence->sandbox, fd, &image))
-		return;
-	/* The first segment has the file's beginning. */
-	if (image.segment_count)
-		ask(evidence, map, image.id,
-		    map->start - (image.segments[0].address - image.segments[0].offset));
-	sandbox_close(evidence->sandbox, image.id);
+	}
 }
 
 void evidence_jvm_points(struct evidence *evidence)

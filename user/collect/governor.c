@@ -281,7 +281,8 @@ void governor_report(struct collect *collect, struct snapshot *snapshot)
 	struct governor *governor = &collect->governor;
 	uint64_t now_ns = collect->opened_ns + collect_window_ns(collect);
 
-	snapshot->mode = "exact";
+	snapshot->sample_bytes = collect->options.sample_bytes;
+	snapshot->mode = snapshot->sample_bytes ? "sampled" : "exact";
 	vec_for_each (epoch, &governor->epochs) {
 		struct epoch *copy = vec_add(&snapshot->epochs);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* From the kernel's sums, the live blocks and the ledgers to the sites of a snapshot. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
@@ -46,8 +48,8 @@ static void take_block(void *context, const void *key, const void *value)
 	sums_block(sums, block, &harvest->moment);
 	if (block->time_ns < harvest->exact_since_ns)
 		return;
-	sums->verified_bytes += block->bytes;
-	sums->verified_blocks++;
+	sums->verified_bytes += abi_weight_bytes(block, harvest->moment.sample_bytes);
+	sums->verified_units += abi_weight_units(block, harvest->moment.sample_bytes);
 }
 
 int collect_read_sites(struct collect *collect, sums_take_fn take, void *context)
@@ -170,10 +172,12 @@ static void fill_heap(struct site *site, const struct sums *sums)
 {
 	site->kind = SITE_HEAP;
 	site->bytes = sums->heap.live_bytes;
-	site->blocks = sums->heap.live_blocks;
+	site->blocks = sums_blocks(sums->heap.live_units);
 	site->allocated_bytes = sums->heap.allocated_bytes;
-	site->allocated_blocks = sums->heap.allocated_blocks;
+	site->allocated_blocks = sums_blocks(sums->heap.allocated_units);
 	site->preexisting_bytes = sums->preexisting_bytes;
+	site->sampled_live_blocks = sums->samples;
+	site->standard_error_bytes = (uint64_t)sqrt(sums->variance);
 }
 
 static void fill_mapping(struct site *site, const struct sums *sums, const struct stack *stack)
@@ -191,6 +195,19 @@ static void fill_mapping(struct site *site, const struct sums *sums, const struc
 	}
 }
 
+static void fill_fault(struct site *site, const struct sums *sums, const struct stack *stack)
+{
+	site->kind = SITE_FAULT;
+	site->bytes = sums->resident_bytes;
+	site->blocks = sums->pages;
+	site->sampled_live_blocks = sums->samples;
+	site->standard_error_bytes = (uint64_t)sqrt(sums->variance);
+	if (stack) {
+		site->allocated_bytes = stack->allocated_bytes;
+		site->allocated_blocks = stack->allocated_blocks;
+	}
+}
+
 /* With windows: what has grown is estimated, what was seen alive before a gap is not known. */
 static void fill_estimate(struct site *site, const struct sums *sums)
 {
@@ -198,9 +215,9 @@ static void fill_estimate(struct site *site, const struct sums *sums)
 	double bytes = estimate->bytes_per_second * sums->estimate_seconds;
 
 	site->unverified_bytes = sums_less(site->bytes, sums->verified_bytes);
-	site->unverified_blocks = sums_less(site->blocks, sums->verified_blocks);
+	site->unverified_blocks = sums_less(site->blocks, sums_blocks(sums->verified_units));
 	site->bytes = sums->verified_bytes + (uint64_t)bytes;
-	site->blocks = sums->verified_blocks;
+	site->blocks = sums_blocks(sums->verified_units);
 	if (estimate->live_bytes)
 		site->blocks += (uint64_t)(bytes * (double)estimate->live_blocks /
 					   (double)estimate->live_bytes);
@@ -211,13 +228,19 @@ static void fill_estimate(struct site *site, const struct sums *sums)
 	site->preexisting_bytes = 0;
 	if (site->young_bytes > sums->verified_bytes)
 		site->young_bytes = sums->verified_bytes;
-	if (site->young_blocks > sums->verified_blocks)
-		site->young_blocks = sums->verified_blocks;
+	if (site->young_blocks > sums_blocks(sums->verified_units))
+		site->young_blocks = sums_blocks(sums->verified_units);
 }
 
 void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
-			const struct site *site)
+			struct fault_totals *fault, const struct site *site)
 {
+	if (site->kind == SITE_FAULT) {
+		fault->resident_bytes += site->bytes;
+		fault->resident_pages += site->blocks;
+		fault->touched_bytes += site->allocated_bytes;
+		return;
+	}
 	if (site->kind == SITE_MAPPING) {
 		mapping->live_bytes += site->bytes;
 		mapping->committed_bytes += site->committed_bytes;
@@ -237,15 +260,21 @@ bool collect_fill_site(struct site *site, const struct sums *sums, const struct 
 		       uint64_t now_ns)
 {
 	bool heap = stack ? stack->kind == KIND_HEAP : sums->heap.allocated_bytes > 0;
+	bool fault = stack ? stack->kind == KIND_FAULT : sums->pages > 0;
 
-	if (!heap && !sums->bytes && !sums->committed_bytes && !(stack && stack->allocated_bytes))
+	if (!heap && !fault && !sums->bytes && !sums->committed_bytes &&
+	    !(stack && stack->allocated_bytes))
 		return false; /* calls that gave nothing: brk(0), mprotect of something old */
 	if (heap)
 		fill_heap(site, sums);
+	else if (fault)
+		fill_fault(site, sums, stack);
 	else
 		fill_mapping(site, sums, stack);
 	site->young_bytes = sums->young_bytes < site->bytes ? sums->young_bytes : site->bytes;
-	site->young_blocks = sums->young_blocks < site->blocks ? sums->young_blocks : site->blocks;
+	site->young_blocks = sums_blocks(sums->young_units);
+	if (site->young_blocks > site->blocks)
+		site->young_blocks = site->blocks;
 	if (sums->oldest_ns) {
 		site->min_age_ns = sums_less(now_ns, sums->youngest_ns);
 		site->max_age_ns = sums_less(now_ns, sums->oldest_ns);
@@ -278,7 +307,8 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 		site_frames(harvest, stack, &site);
 	if (stack && stack->kind == KIND_HEAP && stack->count)
 		serving_add(watched, stack->frames[0].image, site.allocated_blocks);
-	collect_add_totals(&snapshot->heap_totals, &snapshot->mapping_totals, &site);
+	collect_add_totals(&snapshot->heap_totals, &snapshot->mapping_totals,
+			   &snapshot->fault_totals, &site);
 	*vec_add(&snapshot->sites) = site;
 }
 
@@ -324,6 +354,14 @@ static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t
 		add_site(harvest, watched, sums, now_ns);
 }
 
+static void add_faults(struct harvest *harvest, struct watched *watched)
+{
+	if (!watched->faults)
+		return;
+	faults_look(watched->faults);
+	faults_sum(watched->faults, &watched->sums, &harvest->moment);
+}
+
 static void add_running(struct harvest *harvest)
 {
 	struct collect *collect = harvest->collect;
@@ -333,6 +371,7 @@ static void add_running(struct harvest *harvest)
 		struct ledger_sums mapped = ledger_sums(watched->ledger);
 
 		sums_ledger(&watched->sums, watched->ledger, &harvest->moment);
+		add_faults(harvest, watched);
 		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
 		want_names(collect->names, watched);
 	}
@@ -350,6 +389,7 @@ static void add_ended(struct harvest *harvest)
 
 	snapshot->heap_totals = collect->forgotten.heap;
 	snapshot->mapping_totals = collect->forgotten.mapping;
+	snapshot->fault_totals = collect->forgotten.fault;
 	vec_for_each (watched, &collect->ended) {
 		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
 		want_names(collect->names, *watched);
@@ -534,6 +574,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	collect_bury(collect, true);
 	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
+	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
 	harvest.exact_since_ns =
 		governor_holds(collect) ? UINT64_MAX : collect->skeleton->bss->epoch_ns;
 	error = read_sums(&harvest);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 #include "model/classes.h"
@@ -169,6 +170,25 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		collect_refresh_code(collect, watched);
 }
 
+/* -- page faults ------------------------------------------------------------------------------- */
+
+static void record_fault(struct collect *collect, const struct abi_fault *record)
+{
+	struct watched *watched = collect_watched_mm(collect, record->header.mm);
+	struct stack *stack;
+	uint64_t bytes;
+
+	if (!watched || !watched->faults)
+		return;
+	bytes = faults_take(watched->faults, record, collect->options.max_blocks);
+	collect->lost_pages += !bytes;
+	stack = collect_stack(watched, record->stack_id);
+	if (!stack)
+		return;
+	stack->allocated_bytes += bytes;
+	stack->allocated_blocks += ABI_FAULTS;
+}
+
 /* -- processes --------------------------------------------------------------------------------- */
 
 static void record_process(struct collect *collect, const struct abi_process *record)
@@ -196,6 +216,8 @@ int collect_record(void *context, void *data, size_t bytes)
 		record_stack(collect, data, bytes);
 	else if (header->type == RECORD_MAPPING && bytes >= sizeof(struct abi_mapping))
 		record_mapping(collect, data);
+	else if (header->type == RECORD_FAULT && bytes >= sizeof(struct abi_fault))
+		record_fault(collect, data);
 	else if (header->type == RECORD_PROCESS && bytes >= sizeof(struct abi_process))
 		record_process(collect, data);
 	return collect->look_bytes < RING_BYTES ? 0 : -EAGAIN;

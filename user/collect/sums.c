@@ -55,13 +55,31 @@ static bool is_young(const struct moment *moment, uint64_t time_ns)
 
 void sums_block(struct sums *sums, const struct abi_block *block, const struct moment *moment)
 {
+	uint64_t bytes = abi_weight_bytes(block, moment->sample_bytes);
+
 	sums_time(sums, block->time_ns);
 	if (is_young(moment, block->time_ns)) {
-		sums->young_bytes += block->bytes;
-		sums->young_blocks++;
+		sums->young_bytes += bytes;
+		sums->young_units += abi_weight_units(block, moment->sample_bytes);
 	}
 	if (block->flags & BLOCK_PREEXISTING)
 		sums->preexisting_bytes += block->bytes;
+	sums->samples += (block->flags & BLOCK_SAMPLED) != 0;
+	/* Horvitz and Thompson's: (1 - p) / p^2 * s^2 of each; 0 of those that are always kept. */
+	sums->variance += (double)bytes * (double)(bytes - block->bytes);
+}
+
+void sums_page(struct sums *sums, uint64_t bytes, uint64_t time_ns, const struct moment *moment)
+{
+	sums_time(sums, time_ns);
+	sums->resident_bytes += bytes * ABI_FAULTS;
+	sums->pages += ABI_FAULTS;
+	if (is_young(moment, time_ns)) {
+		sums->young_bytes += bytes * ABI_FAULTS;
+		sums->young_units += ABI_FAULTS * ABI_BLOCK_UNITS;
+	}
+	sums->samples++;
+	sums->variance += (double)(bytes * ABI_FAULTS) * (double)(bytes * (ABI_FAULTS - 1));
 }
 
 /* -- reading maps in batches ------------------------------------------------------------------- */
@@ -169,7 +187,7 @@ static void count_mappings(struct visit *visit)
 			struct sums *sums = sums_get(visit->table, part->site);
 
 			sums->mappings++;
-			sums->young_blocks += part->young;
+			sums->young_units += part->young ? ABI_BLOCK_UNITS : 0;
 		}
 		before = part;
 	}

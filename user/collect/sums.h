@@ -15,10 +15,13 @@
 struct sums {
 	uint64_t stack_id;
 	struct abi_site heap;
-	uint64_t young_bytes, young_blocks, preexisting_bytes; /* young: also of mappings */
+	uint64_t young_bytes, young_units, preexisting_bytes; /* young: also of mappings */
+	uint64_t samples; /* live blocks that were kept by chance */
+	double variance; /* of live_bytes, by these */
 	uint64_t youngest_ns, oldest_ns; /* times of allocation; oldest 0: none */
 	uint64_t bytes, committed_bytes, mappings; /* mapping */
-	uint64_t verified_bytes, verified_blocks; /* live, of this epoch, where that is exact */
+	uint64_t resident_bytes, pages; /* page faults, of what is resident still */
+	uint64_t verified_bytes, verified_units; /* live, of this epoch, where that is exact */
 	struct estimate estimate; /* where there were windows */
 	double estimate_seconds; /* over which it grew; 0: none */
 	const char *owner;
@@ -28,12 +31,19 @@ struct sums {
 /* When the sums are of: of a process that has ended, its end. */
 struct moment {
 	uint64_t now_ns, min_age_ns;
+	uint32_t sample_bytes;
 };
 
 /* While the target runs, one sum is read after another, and a later one may be ahead. */
 static inline uint64_t sums_less(uint64_t from, uint64_t what)
 {
 	return from > what ? from - what : 0;
+}
+
+/* Whole ones, of ABI_BLOCK_UNITS. */
+static inline uint64_t sums_blocks(uint64_t units)
+{
+	return (units + ABI_BLOCK_UNITS / 2) / ABI_BLOCK_UNITS;
 }
 
 /* Those of a stack, made where there are none; NULL is an empty table. */
@@ -43,6 +53,9 @@ void sums_clear(struct sums **table);
 
 /* Adds a block to the ages of its stack: its bytes are in heap. */
 void sums_block(struct sums *sums, const struct abi_block *block, const struct moment *moment);
+
+/* Adds a page that a recorded fault has brought in, and that is there. */
+void sums_page(struct sums *sums, uint64_t bytes, uint64_t time_ns, const struct moment *moment);
 
 /* Adds all that a ledger holds. */
 void sums_ledger(struct sums **table, const struct ledger *ledger, const struct moment *moment);

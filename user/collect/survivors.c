@@ -29,7 +29,7 @@ struct bin {
 
 struct sampled {
 	struct abi_site_key key;
-	uint64_t blocks, bytes; /* of the kernel side's sums: taken in already */
+	uint64_t units, bytes; /* of the kernel side's sums: taken in already */
 	struct bin bins[BINS];
 	UT_hash_handle hh;
 };
@@ -139,7 +139,7 @@ static void take_baseline(void *context, const void *key, const void *value)
 	if (!sums->allocated_bytes)
 		return; /* of a mapping */
 	site = site_get(context, key);
-	site->blocks = sums->allocated_blocks;
+	site->units = sums->allocated_units;
 	site->bytes = sums->allocated_bytes;
 }
 
@@ -153,12 +153,12 @@ static void take_sums(void *context, const void *key, const void *value)
 	if (!sums->allocated_bytes)
 		return;
 	site = site_get(survivors, key);
-	if (sums->allocated_blocks == site->blocks)
+	if (sums->allocated_units == site->units)
 		return;
 	bin = bin_at(survivors, site, survivors->now_ns);
-	bin->blocks += (uint32_t)(sums->allocated_blocks - site->blocks);
+	bin->blocks += (uint32_t)((sums->allocated_units - site->units) / ABI_BLOCK_UNITS);
 	bin->bytes += sums->allocated_bytes - site->bytes;
-	site->blocks = sums->allocated_blocks;
+	site->units = sums->allocated_units;
 	site->bytes = sums->allocated_bytes;
 }
 

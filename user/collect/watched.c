@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "process/rights.h"
 
@@ -79,6 +80,8 @@ void watched_end(struct watched *watched)
 	jit_end(watched->jit);
 	ledger_free(watched->ledger);
 	watched->ledger = NULL;
+	faults_free(watched->faults);
+	watched->faults = NULL;
 	if (watched->pidfd >= 0)
 		close(watched->pidfd);
 	watched->pidfd = -1;

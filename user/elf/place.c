@@ -155,6 +155,20 @@ static bool spoils(const struct instruction *instruction, const struct place_req
 	return false;
 }
 
+/* Words that it adds to the stack, where it changes no more of the stack pointer. */
+static unsigned int words_pushed(const struct instruction *instruction)
+{
+	const ZydisDecodedOperand *operands = instruction->operands;
+
+	if (!writes(instruction, ZYDIS_REGISTER_RSP))
+		return 0;
+	if (instruction->zydis.mnemonic != ZYDIS_MNEMONIC_SUB ||
+	    operands[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || operands[1].imm.value.u % 8 ||
+	    operands[1].imm.value.u >= 8 * PLACE_PUSHED_MAX)
+		return PLACE_PUSHED_MAX;
+	return (unsigned int)operands[1].imm.value.u / 8;
+}
+
 /* Not every call reaches what is behind it. */
 static bool diverts(const ZydisDecodedInstruction *zydis)
 {
@@ -200,9 +214,10 @@ static bool is_jumped_to(const ZydisDecoder *decoder, const struct place_request
 /* -- choosing -----------------------------------------------------------------------------------
  */
 
-/* The first emulated instruction that serves, within the prologue. */
+/* The first emulated instruction that serves, within the prologue, and the words pushed before it.
+ */
 static bool find_emulated(const ZydisDecoder *decoder, const struct place_request *request,
-			  struct instruction *instruction)
+			  struct instruction *instruction, unsigned int *pushed)
 {
 	size_t offset = 0;
 
@@ -215,6 +230,7 @@ static bool find_emulated(const ZydisDecoder *decoder, const struct place_reques
 			return true;
 		if (diverts(&instruction->zydis) || spoils(instruction, request))
 			return false;
+		*pushed += words_pushed(instruction);
 		offset += instruction->zydis.length;
 	}
 	return false;
@@ -224,12 +240,14 @@ static struct place place_x86_64(const struct place_request *request)
 {
 	struct place place = { .placed = true };
 	struct instruction instruction;
+	unsigned int pushed = 0;
 	ZydisDecoder decoder;
 	const char *why;
 
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	if (find_emulated(&decoder, request, &instruction)) {
+	if (find_emulated(&decoder, request, &instruction, &pushed)) {
 		place.emulated = true;
+		place.pushed_words = pushed < PLACE_PUSHED_MAX ? pushed : PLACE_PUSHED_MAX;
 		place.skip_bytes = instruction.offset;
 		format(&instruction, place.instruction, sizeof(place.instruction));
 		return place;

@@ -26,12 +26,15 @@ struct place {
 	bool placed; /* else why says why not */
 	bool emulated;
 	uint8_t skip_bytes;
+	uint8_t pushed_words; /* of the stack, above the return address; PLACE_PUSHED_MAX: unknown
+			       */
 	char instruction[48];
 	char why[96];
 };
 
 /* More than this of a function's code is not looked at. */
 enum { PLACE_CODE_MAX = 64 << 10 };
+enum { PLACE_PUSHED_MAX = 15 };
 
 struct place place_probe(const struct place_request *request);
 

@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "hotspot/areas.h"
 #include "hotspot/codecache.h"
+#include "hotspot/facts.h"
 #include "hotspot/method.h"
 
 struct hotspot {
@@ -68,6 +69,12 @@ void hotspot_areas(struct hotspot *hotspot, hotspot_area_fn area, void *context)
 {
 	memory_refresh(&hotspot->memory);
 	areas_read(&hotspot->memory, &hotspot->vm, area, context);
+}
+
+void hotspot_facts(struct hotspot *hotspot, struct hotspot_facts *facts)
+{
+	memory_refresh(&hotspot->memory);
+	facts_read(facts, &hotspot->memory, &hotspot->vm);
 }
 
 uint64_t hotspot_code_state(struct hotspot *hotspot)

@@ -71,6 +71,23 @@ struct hotspot_area {
 typedef void (*hotspot_area_fn)(const struct hotspot_area *area, void *context);
 void hotspot_areas(struct hotspot *hotspot, hotspot_area_fn area, void *context);
 
+/* What it says of itself; what is not to be known is 0. */
+struct hotspot_facts {
+	uint32_t version;
+	char release[64]; /* "17.0.15+6-Debian-1deb12u1", or "" */
+	bool has_flags; /* below, all were read */
+	bool attach_disabled, without_signals;
+	char nmt[16]; /* -XX:NativeMemoryTracking: "off", "summary", "detail" */
+	char collector[16]; /* "G1" */
+	uint64_t max_heap_bytes, max_metaspace_bytes, max_code_bytes, max_direct_bytes;
+	bool has_counters; /* below: what jstat shows; off with -XX:-UsePerfData */
+	uint64_t heap_used_bytes, heap_committed_bytes; /* as of the last collection */
+	uint64_t metaspace_used_bytes, metaspace_committed_bytes; /* likewise; with class space */
+	uint64_t loaded_classes, unloaded_classes, threads;
+};
+
+void hotspot_facts(struct hotspot *hotspot, struct hotspot_facts *facts);
+
 /* A number that changes when code comes or goes: answers to older places may differ then. */
 uint64_t hotspot_code_state(struct hotspot *hotspot);
 

@@ -28,9 +28,37 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->epochs);
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
+	vec_free(&snapshot->verdicts);
 	vec_free(&snapshot->notes);
 	strings_free(snapshot->strings);
 	mem_free(snapshot);
+}
+
+/* The items of a list in memory of their own. */
+#define vec_own(vec)                                                                           \
+	do {                                                                                   \
+		const __typeof__((vec)->items) items_ = (vec)->items;                          \
+                                                                                               \
+		(vec)->items = (vec)->count ? mem_array((vec)->count, sizeof(*items_)) : NULL; \
+		(vec)->capacity = (vec)->count;                                                \
+		if (items_)                                                                    \
+			memcpy((vec)->items, items_, (vec)->count * sizeof(*items_));          \
+	} while (0)
+
+struct snapshot *snapshot_copy(const struct snapshot *snapshot)
+{
+	struct snapshot *copy = mem_alloc(sizeof(*copy));
+
+	*copy = *snapshot;
+	copy->strings = strings_new();
+	vec_own(&copy->processes);
+	vec_own(&copy->modules);
+	vec_own(&copy->epochs);
+	vec_own(&copy->losses);
+	vec_own(&copy->verdicts);
+	vec_own(&copy->sites);
+	vec_own(&copy->notes);
+	return copy;
 }
 
 const char *snapshot_string(struct snapshot *snapshot, const char *text)
@@ -127,13 +155,17 @@ static int compare_sites(const void *left, const void *right)
 	order = order ? order : compare(b->blocks, a->blocks);
 	order = order ? order : compare(a->pid, b->pid);
 	order = order ? order : compare(a->kind, b->kind);
-	for (i = 0; !order && i < a->frame_count && i < b->frame_count; i++)
+	for (i = 0; a->frames != b->frames && !order && i < a->frame_count && i < b->frame_count;
+	     i++)
 		order = compare_frames(&a->frames[i], &b->frames[i]);
 	order = order ? order : compare(a->frame_count, b->frame_count);
 	order = order ? order : compare(b->allocated_bytes, a->allocated_bytes);
 	order = order ? order : compare(b->allocated_blocks, a->allocated_blocks);
 	order = order ? order : compare_texts(a->owner, b->owner);
-	return order ? order : compare(a->end, b->end);
+	order = order ? order : compare(a->end, b->end);
+	order = order ? order : compare(a->young_bytes, b->young_bytes);
+	order = order ? order : compare(b->max_age_ns, a->max_age_ns);
+	return order ? order : compare(b->min_age_ns, a->min_age_ns);
 }
 
 void snapshot_sort(struct snapshot *snapshot)

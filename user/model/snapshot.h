@@ -52,9 +52,10 @@ struct site {
 	uint64_t young_bytes, young_blocks; /* the part younger than the snapshot's min_age_ns */
 	uint64_t preexisting_bytes; /* the part that is a block from before the attach, grown */
 	uint64_t min_age_ns, max_age_ns; /* of the outstanding blocks; 0 where there are none */
-	/* windowed: bytes and blocks are estimates */
+	/* windowed or sampled: bytes and blocks are estimates */
 	uint64_t standard_error_bytes;
-	uint64_t sampled_blocks, sampled_live_blocks; /* old enough to be judged */
+	uint64_t sampled_blocks; /* windowed: old enough to be judged */
+	uint64_t sampled_live_blocks; /* of these, or in all where every call is seen */
 	uint64_t unverified_bytes, unverified_blocks; /* seen alive before a gap: not in bytes */
 	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
@@ -101,6 +102,12 @@ struct mapping_totals {
 	uint64_t preexisting_unmapped_bytes; /* of mappings from before the attach */
 };
 
+struct fault_totals {
+	uint64_t resident_bytes, resident_pages; /* that are there still, by what was recorded */
+	uint64_t touched_bytes; /* all in the window, by the same */
+	uint64_t faults; /* all, counted */
+};
+
 /* A part of the window in which heap calls were traced in one way. */
 struct epoch {
 	const char *mode; /* "exact"; "windowed": now and then; "stopped": not at all */
@@ -122,24 +129,38 @@ struct cost {
 	uint64_t attach_ns; /* from the start to the last probe */
 };
 
+/* Of a process whose heap was walked from outside when the window began and when it ended: as in
+ * model/verdict.h. */
+struct process_verdict {
+	pid_t pid;
+	const char *kind, *rule, *evidence, *remedy;
+	uint64_t gain_bytes;
+	uint64_t in_use_bytes;
+	uint64_t retained_bytes; /* freed, and kept resident by malloc */
+};
+
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
-	const char *mode; /* "exact", or "windowed" where any epoch was */
+	const char *mode; /* "exact"; "sampled"; or "windowed", where any epoch was */
+	uint64_t sample_bytes; /* what the heap's sums are estimated from: one block in so many
+				* bytes, of those that no window saw; 0: each */
 	uint64_t start_unix_ns, window_ns;
 	uint64_t min_age_ns; /* what young_bytes was measured against */
-	bool heap, mapping; /* which events were traced */
+	bool heap, mapping, fault; /* which events were traced */
 	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
 	VEC(struct epoch) epochs; /* heap: one after another */
 	VEC(struct process) processes;
 	VEC(struct module) modules; /* each path once */
 	struct heap_totals heap_totals;
 	struct mapping_totals mapping_totals;
+	struct fault_totals fault_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
 	VEC(struct site) sites; /* most bytes first */
+	VEC(struct process_verdict) verdicts; /* most heap first */
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */
-	struct strings *strings; /* owns all text and frames above */
+	struct strings *strings; /* owns all text and frames above, or what was added to a copy */
 };
 
 /* -- building: used by collect and by the reader of recordings ----------------------------------
@@ -147,6 +168,10 @@ struct snapshot {
 
 struct snapshot *snapshot_new(void);
 void snapshot_free(struct snapshot *snapshot); /* NULL is legal */
+
+/* The same anew: its lists can be changed, its texts and frames are those of the original, which
+ * must outlive it. */
+struct snapshot *snapshot_copy(const struct snapshot *snapshot);
 
 /* One copy of each text for the snapshot's life; NULL gives NULL. */
 const char *snapshot_string(struct snapshot *snapshot, const char *text);
@@ -183,7 +208,7 @@ const char *frame_type_name(enum frame_type type);
  * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. */
 double snapshot_stacks_complete(const struct snapshot *snapshot);
 
-/* Are the sites of the heap estimates? */
+/* Are the sites of the heap estimates, from windows or from samples? */
 bool snapshot_is_estimated(const struct snapshot *snapshot);
 
 /* Losses in all. */

@@ -89,29 +89,43 @@ static json_t *load_last(FILE *stream, json_error_t *error)
 	return NULL;
 }
 
-int footprint_read(struct footprint **out, const char *path)
+/* Frees root, which may be NULL: broken, as error says. */
+static int take_document(struct footprint **out, json_t *root, const json_error_t *error,
+			 const char *what)
 {
-	cleanup_fclose FILE *stream = fopen(path, "re");
 	struct footprint *footprint;
-	json_error_t error;
 	const char *kind;
-	json_t *root;
 
-	if (!stream)
-		return error_set(-errno, "cannot open %s: %s", path, strerror(errno));
-	root = load_last(stream, &error);
 	if (!root)
-		return error_set(-EINVAL, "%s is not JSON: line %d: %s", path, error.line,
-				 error.text);
+		return error_set(-EINVAL, "%s is not JSON: line %d: %s", what, error->line,
+				 error->text);
 	kind = json_string_value(json_object_get(root, "kind"));
 	if (!kind || strcmp(kind, "map")) {
 		json_decref(root);
 		return error_set(-EINVAL, "%s was not made by 'unfreed map --save' or --json",
-				 path);
+				 what);
 	}
 	footprint = footprint_new();
 	read_document(footprint, root);
 	json_decref(root);
 	*out = footprint;
 	return 0;
+}
+
+int footprint_read(struct footprint **footprint, const char *path)
+{
+	cleanup_fclose FILE *stream = fopen(path, "re");
+	json_error_t error;
+
+	if (!stream)
+		return error_set(-errno, "cannot open %s: %s", path, strerror(errno));
+	return take_document(footprint, load_last(stream, &error), &error, path);
+}
+
+int footprint_parse(struct footprint **footprint, const char *text, size_t count)
+{
+	json_error_t error;
+
+	return take_document(footprint, json_loadb(text, count, 0, &error), &error,
+			     "the recorded map");
 }

@@ -12,4 +12,7 @@
  */
 int footprint_read(struct footprint **footprint, const char *path);
 
+/* The same of a document of so many bytes; what it is stands before the sentence of an error. */
+int footprint_parse(struct footprint **footprint, const char *text, size_t count);
+
 #endif

@@ -15,17 +15,20 @@ enum { ENDS_SHOWN = 8 };
 
 static void write_window(const struct page *page, const struct snapshot *snapshot)
 {
-	char length[UNITS_TEXT_MAX], when[32] = "?";
+	char length[UNITS_TEXT_MAX], sample[UNITS_TEXT_MAX] = "", when[32] = "?";
 	time_t start = snapshot->start_unix_ns / 1000000000;
 	struct tm fields;
 
 	if (gmtime_r(&start, &fields))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &fields);
-	page_item(page, "window", "%s from %s%s%s; mode %s",
+	if (snapshot->sample_bytes)
+		units_format_bytes(sample, snapshot->sample_bytes);
+	page_item(page, "window", "%s from %s%s%s; mode %s%s%s%s",
 		  units_format_time(length, snapshot->window_ns), when,
 		  snapshot->ended_by ? ", ended by " : "",
 		  snapshot->ended_by ? snapshot->ended_by : "",
-		  snapshot->mode ? snapshot->mode : "unknown");
+		  snapshot->mode ? snapshot->mode : "unknown", *sample ? ": a block in " : "",
+		  sample, *sample ? " of the heap" : "");
 }
 
 static void write_command(const struct page *page, int status)
@@ -224,4 +227,26 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 	write_cost(page, snapshot);
 	vec_for_each (note, &snapshot->notes)
 		page_item(page, "note", "%s", *note);
+}
+
+void verdicts_write(const struct page *page, const struct snapshot *snapshot)
+{
+	char gain[UNITS_TEXT_MAX], retained[UNITS_TEXT_MAX], used[UNITS_TEXT_MAX];
+
+	vec_for_each (row, &snapshot->verdicts) {
+		fprintf(page->stream, "\n%sVERDICT%s", page_bold(page), page_plain(page));
+		if (snapshot->verdicts.count > 1)
+			fprintf(page->stream, " on pid %d", (int)row->pid);
+		fprintf(page->stream, ": %s", row->kind);
+		if (row->gain_bytes)
+			fprintf(page->stream, ", to be had back: %s",
+				units_format_bytes(gain, row->gain_bytes));
+		putc('\n', page->stream);
+		page_item(page, "evidence", "%s", row->evidence);
+		page_item(page, "retained",
+			  "%s of freed memory that malloc keeps, beside %s in use",
+			  units_format_bytes(retained, row->retained_bytes),
+			  units_format_bytes(used, row->in_use_bytes));
+		page_item(page, "remedy", "%s", row->remedy);
+	}
 }

@@ -13,7 +13,8 @@ typedef VEC(char) line_t;
 static void append(line_t *line, const char *text, size_t length)
 {
 	line->items = mem_grow(line->items, line->count + length, &line->capacity, 1);
-	memcpy(line->items + line->count, text, length);
+	if (length)
+		memcpy(line->items + line->count, text, length);
 	line->count += length;
 }
 

@@ -14,5 +14,9 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 void folded_write(const struct snapshot *snapshot, const struct report_options *options,
 		  FILE *stream);
 void svg_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
+void pprof_write(const struct snapshot *snapshot, const struct report_options *options,
+		 FILE *stream);
+void jeprof_write(const struct snapshot *snapshot, const struct report_options *options,
+		  FILE *stream);
 
 #endif

@@ -61,7 +61,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 	seconds(json, "max_age_seconds", site->max_age_ns);
 	json_text(json, "owner", site->owner);
 	json_text(json, "verdict", site->verdict);
-	if (site->sampled_blocks || site->unverified_blocks) {
+	if (site->sampled_blocks || site->sampled_live_blocks || site->unverified_blocks) {
 		json_uint(json, "sampled_blocks", site->sampled_blocks);
 		json_uint(json, "sampled_live_blocks", site->sampled_live_blocks);
 		json_uint(json, "unverified_bytes", site->unverified_bytes);
@@ -72,24 +72,17 @@ static void write_site(struct json *json, const struct selection_row *row)
 	json_end(json);
 }
 
-/* With filters the rows that pass, else every site, also those that hold nothing any more. */
 static void write_sites(struct json *json, const struct snapshot *snapshot,
 			const struct report_options *options)
 {
-	json_begin_array(json, "sites");
-	if (options->shape_all) {
-		struct selection selection;
+	struct selection selection;
 
-		selection_make(&selection, snapshot, (1u << SITE_KINDS) - 1, options, true);
-		vec_for_each (row, &selection.rows)
-			write_site(json, row);
-		selection_free(&selection);
-	} else {
-		vec_for_each (site, &snapshot->sites)
-			write_site(json,
-				   &(struct selection_row){ site, site->bytes, site->blocks });
-	}
+	selection_all(&selection, snapshot, (1u << SITE_KINDS) - 1, options);
+	json_begin_array(json, "sites");
+	vec_for_each (row, &selection.rows)
+		write_site(json, row);
 	json_end(json);
+	selection_free(&selection);
 }
 
 static void write_processes(struct json *json, const struct snapshot *snapshot)
@@ -152,6 +145,20 @@ static void write_heap(struct json *json, const struct snapshot *snapshot,
 	json_uint(json, "inherited_frees", totals->inherited_frees);
 	json_uint(json, "preexisting_bytes", totals->preexisting_bytes);
 	json_uint(json, "preexisting_blocks", totals->preexisting_blocks);
+	json_end(json);
+}
+
+static void write_fault(struct json *json, const struct snapshot *snapshot)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+
+	if (!snapshot->fault)
+		return;
+	json_begin_object(json, "fault");
+	json_uint(json, "resident_bytes", totals->resident_bytes);
+	json_uint(json, "resident_pages", totals->resident_pages);
+	json_uint(json, "touched_bytes", totals->touched_bytes);
+	json_uint(json, "faults", totals->faults);
 	json_end(json);
 }
 
@@ -261,6 +268,26 @@ static void write_command(struct json *json, int status)
 	json_end(json);
 }
 
+static void write_verdicts(struct json *json, const struct snapshot *snapshot)
+{
+	if (!snapshot->verdicts.count)
+		return;
+	json_begin_array(json, "verdicts");
+	vec_for_each (row, &snapshot->verdicts) {
+		json_begin_object(json, NULL);
+		json_int(json, "pid", row->pid);
+		json_text(json, "kind", row->kind);
+		json_text(json, "rule", row->rule);
+		json_text(json, "evidence", row->evidence);
+		json_text(json, "remedy", row->remedy);
+		json_uint(json, "gain_bytes", row->gain_bytes);
+		json_uint(json, "in_use_bytes", row->in_use_bytes);
+		json_uint(json, "retained_bytes", row->retained_bytes);
+		json_end(json);
+	}
+	json_end(json);
+}
+
 void json_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream)
 {
 	struct json json;
@@ -269,6 +296,8 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	json_begin_object(&json, NULL);
 	json_uint(&json, "unfreed", 1);
 	json_text(&json, "mode", snapshot->mode);
+	if (snapshot->sample_bytes)
+		json_uint(&json, "sample_bytes", snapshot->sample_bytes);
 	json_begin_object(&json, "target");
 	json_text(&json, "name", snapshot->target);
 	json_end(&json);
@@ -282,10 +311,12 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
 	write_heap(&json, snapshot, options);
 	write_mapping(&json, snapshot, options);
+	write_fault(&json, snapshot);
 	write_command(&json, snapshot->command_status);
 	write_coverage(&json, snapshot);
 	write_modules(&json, snapshot);
 	write_sites(&json, snapshot, options);
+	write_verdicts(&json, snapshot);
 	json_end(&json);
 	putc('\n', stream);
 }

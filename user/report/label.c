@@ -60,6 +60,20 @@ const char *label_frame(const struct frame *frame, char *buffer)
 	return buffer;
 }
 
+const struct frame *label_cut(enum site_end end)
+{
+	static const struct frame cuts[SITE_ENDS] = {
+		[SITE_END_NO_TABLE] = { .name = "[stack cut: no table]" },
+		[SITE_END_NO_MAPPING] = { .name = "[stack cut: no mapping]" },
+		[SITE_END_READ_FAULT] = { .name = "[stack cut: read fault]" },
+		[SITE_END_DEPTH] = { .name = "[stack cut: depth]" },
+		[SITE_END_BAD_FRAME] = { .name = "[stack cut: bad frame]" },
+		[SITE_END_LOST] = { .name = "[stack cut: lost]" },
+	};
+
+	return cuts[end].name ? &cuts[end] : NULL;
+}
+
 const char *label_blocks(enum site_kind kind, uint64_t count)
 {
 	static const char *const words[SITE_KINDS][2] = {

@@ -29,6 +29,9 @@ enum label_class label_class(const struct frame *frame);
  */
 const char *label_frame(const struct frame *frame, char *buffer);
 
+/* What a stack that was cut stands on instead of a root; NULL: it is complete. */
+const struct frame *label_cut(enum site_end end);
+
 /* "block" or "blocks", "mapping" or "mappings". */
 const char *label_blocks(enum site_kind kind, uint64_t count);
 

@@ -6,10 +6,14 @@
 #include "report/report.h"
 
 static const struct report_ops formats[] = {
-	{ "table", "for people: the top stacks and the coverage", table_write },
-	{ "json", "everything, one document on one line", json_write },
-	{ "folded", "one line for each stack: flamegraph.pl, inferno, speedscope", folded_write },
-	{ "svg", "a flamegraph to look into with a browser", svg_write },
+	{ "table", "for people: the top stacks and the coverage", table_write, NULL },
+	{ "json", "everything, one document on one line", json_write, NULL },
+	{ "folded", "one line for each stack: flamegraph.pl, inferno, speedscope", folded_write,
+	  NULL },
+	{ "svg", "a flamegraph to look into with a browser", svg_write, NULL },
+	{ "pprof", "profile.proto, compressed, for go tool pprof and its kin", pprof_write, NULL },
+	{ "jeprof", "a heap profile with its names, for jeprof and google-pprof", jeprof_write,
+	  NULL },
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "model/series.h"
 #include "model/snapshot.h"
 
 struct report_options {
@@ -23,6 +24,9 @@ struct report_ops {
 	/* Writes the whole report. Write errors are found by the caller through ferror. */
 	void (*write)(const struct snapshot *snapshot, const struct report_options *options,
 		      FILE *stream);
+	/* The whole of a series; NULL: the format shows one snapshot. */
+	void (*write_series)(struct series *series, const struct report_options *options,
+			     FILE *stream);
 };
 
 /* By name, or NULL. */

@@ -2,6 +2,7 @@
 /* Which sites a report shows. */
 #include <stdlib.h>
 
+#include "report/label.h"
 #include "report/selection.h"
 
 /* Equal rows keep the snapshot's order. */
@@ -62,6 +63,35 @@ void selection_make(struct selection *selection, const struct snapshot *snapshot
 		      compare_rows);
 	if (shape)
 		keep_top(selection, options->top);
+}
+
+void selection_all(struct selection *selection, const struct snapshot *snapshot, unsigned int kinds,
+		   const struct report_options *options)
+{
+	if (options->shape_all) {
+		selection_make(selection, snapshot, kinds, options, true);
+		return;
+	}
+	*selection = (struct selection){ 0 };
+	vec_for_each (site, &snapshot->sites)
+		if (kinds & 1u << site->kind)
+			*vec_add(&selection->rows) =
+				(struct selection_row){ site, site->bytes, site->blocks };
+}
+
+const char *selection_program(const struct selection *selection, const struct snapshot *snapshot)
+{
+	vec_for_each (row, &selection->rows) {
+		const char *comm = snapshot_comm(snapshot, row->site->pid);
+
+		for (size_t i = 0; i < row->site->frame_count; i++) {
+			const char *path = row->site->frames[i].module;
+
+			if (path && !strncmp(label_basename(path), comm, strlen(comm)))
+				return path;
+		}
+	}
+	return NULL;
 }
 
 void selection_free(struct selection *selection)

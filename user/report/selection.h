@@ -27,6 +27,14 @@ struct selection {
 void selection_make(struct selection *selection, const struct snapshot *snapshot,
 		    unsigned int kinds, const struct report_options *options, bool shape);
 
+/* For formats that hold everything: with filters the rows that pass, else every site of the kinds,
+ * in the snapshot's order, also those that hold nothing any more. */
+void selection_all(struct selection *selection, const struct snapshot *snapshot, unsigned int kinds,
+		   const struct report_options *options);
+
+/* The module that is a process's program, by its name, most likely; NULL: none is. */
+const char *selection_program(const struct selection *selection, const struct snapshot *snapshot);
+
 void selection_free(struct selection *selection);
 
 #endif

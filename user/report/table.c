@@ -23,11 +23,11 @@ enum {
 /* The two ledgers, and what they are made of. */
 static const struct section {
 	enum site_kind kind;
-	const char *title, *blocks, *allocated;
+	const char *title, *held, *blocks, *allocated;
 } sections[] = {
-	{ SITE_HEAP, "HEAP", "BLOCKS", "ALLOCATED" },
-	{ SITE_MAPPING, "MAPPINGS", "MAPPINGS", "MAPPED" },
-	{ SITE_FAULT, "PAGE FAULTS", "PAGES", "FAULTED" },
+	{ SITE_HEAP, "HEAP", "outstanding", "BLOCKS", "ALLOCATED" },
+	{ SITE_MAPPING, "MAPPINGS", "outstanding", "MAPPINGS", "MAPPED" },
+	{ SITE_FAULT, "PAGE FAULTS", "resident", "PAGES", "TOUCHED" },
 };
 
 /* -- the head ------------------------------------------------------------------------------------
@@ -54,6 +54,11 @@ static void write_processes(const struct page *page, const struct snapshot *snap
 		page_item(page, "", "and %zu more", snapshot->processes.count - i);
 }
 
+static bool is_sampled(const struct snapshot *snapshot)
+{
+	return snapshot->mode && !strcmp(snapshot->mode, "sampled");
+}
+
 static void write_totals(const struct page *page, const struct snapshot *snapshot)
 {
 	const struct heap_totals *heap = &snapshot->heap_totals;
@@ -61,7 +66,7 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 	char live[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX],
 		committed[UNITS_TEXT_MAX];
 
-	if (snapshot->heap && snapshot_is_estimated(snapshot))
+	if (snapshot->heap && snapshot_is_estimated(snapshot) && !is_sampled(snapshot))
 		page_item(page, "heap",
 			  "about %s more outstanding in %s %s, estimated; %s seen allocated",
 			  units_format_bytes(live, heap->live_bytes),
@@ -69,7 +74,8 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  label_blocks(SITE_HEAP, heap->live_blocks),
 			  units_format_bytes(in, heap->allocated_bytes));
 	else if (snapshot->heap)
-		page_item(page, "heap", "%s outstanding in %s %s; %s allocated, %s freed",
+		page_item(page, "heap", "%s%s outstanding in %s %s; %s allocated, %s freed",
+			  is_sampled(snapshot) ? "about " : "",
 			  units_format_bytes(live, heap->live_bytes),
 			  units_format_count(blocks, heap->live_blocks),
 			  label_blocks(SITE_HEAP, heap->live_blocks),
@@ -86,6 +92,18 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  units_format_bytes(out, mapping->unmapped_bytes));
 }
 
+static void write_faults(const struct page *page, const struct snapshot *snapshot)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+	char resident[UNITS_TEXT_MAX], touched[UNITS_TEXT_MAX], faults[UNITS_TEXT_MAX];
+
+	if (snapshot->fault)
+		page_item(page, "faults", "about %s resident of %s touched, by %s page faults",
+			  units_format_bytes(resident, totals->resident_bytes),
+			  units_format_bytes(touched, totals->touched_bytes),
+			  units_format_count(faults, totals->faults));
+}
+
 static void write_head(const struct page *page, const struct snapshot *snapshot)
 {
 	char target[LABEL_MAX], length[UNITS_TEXT_MAX];
@@ -95,6 +113,7 @@ static void write_head(const struct page *page, const struct snapshot *snapshot)
 		units_format_time(length, snapshot->window_ns), page_plain(page));
 	write_processes(page, snapshot);
 	write_totals(page, snapshot);
+	write_faults(page, snapshot);
 }
 
 /* -- sites ---------------------------------------------------------------------------------------
@@ -178,6 +197,9 @@ static void format_details(char *text, size_t text_bytes, const struct snapshot 
 		length = strlen(text);
 		snprintf(text + length, text_bytes - length, " of %s samples alive",
 			 units_format_count(bytes, site->sampled_blocks));
+	} else if (site->sampled_live_blocks) {
+		append(text, text_bytes, "%s samples",
+		       units_format_count(bytes, site->sampled_live_blocks));
 	}
 	if (site->unverified_bytes)
 		append(text, text_bytes, "%s unverified",
@@ -329,8 +351,8 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 
 	selection_make(&selection, snapshot, 1u << section->kind, options, true);
 	units_format_time(age, min_age_ns);
-	fprintf(page->stream, "\n%s%s%s%s%s\n", page_bold(page), section->title, page_plain(page),
-		min_age_ns ? ": outstanding for longer than " : ": outstanding",
+	fprintf(page->stream, "\n%s%s%s: %s%s%s\n", page_bold(page), section->title,
+		page_plain(page), section->held, min_age_ns ? " for longer than " : "",
 		min_age_ns ? age : "");
 	if (selection.rows.count) {
 		fprintf(page->stream, "  #  %8s  %5s  %11s  %9s  %s\n", "LIVE", "SHARE",
@@ -353,6 +375,8 @@ static bool is_traced(const struct snapshot *snapshot, enum site_kind kind)
 		return true;
 	if (kind == SITE_MAPPING && snapshot->mapping)
 		return true;
+	if (kind == SITE_FAULT && snapshot->fault)
+		return true;
 	vec_for_each (site, &snapshot->sites)
 		if (site->kind == kind)
 			return true;
@@ -373,4 +397,5 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);
+	verdicts_write(&page, snapshot);
 }

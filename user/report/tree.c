@@ -87,15 +87,15 @@ static void add_site(struct tree *tree, const struct snapshot *snapshot,
 		     const struct selection_row *row)
 {
 	const struct site *site = row->site;
+	const struct frame *cut = label_cut(site->end);
 	struct node *node = tree->nodes;
 	size_t i;
 
 	node = mark_child(tree, node,
 			  mem_printf("%s-%d", snapshot_comm(snapshot, site->pid), site->pid));
 	/* A stack that was cut stands on no root: it must not look as if it did. */
-	if (site->end != SITE_END_ROOT && site->end != SITE_END_BARRIER)
-		node = mark_child(tree, node,
-				  mem_printf("[stack cut: %s]", site_end_name(site->end)));
+	if (cut)
+		node = mark_child(tree, node, mem_string(cut->name));
 	for (i = site->frame_count; i-- > 0;)
 		node = frame_child(tree, node, &site->frames[i]);
 	node->public.self_bytes += row->bytes;

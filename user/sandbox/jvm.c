@@ -79,6 +79,16 @@ uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id)
 	return jvm ? hotspot_code_state(jvm) : 0;
 }
 
+int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts *facts)
+{
+	struct hotspot *jvm = jvm_of(sandbox, id);
+
+	if (!jvm)
+		return -EBADF;
+	hotspot_facts(jvm, facts);
+	return 0;
+}
+
 struct areas {
 	sandbox_jvm_area_fn area;
 	void *context;

@@ -259,6 +259,7 @@ static void place(struct image *image, const struct sandbox_probe_request *reque
 	probe->placed = result.placed;
 	probe->probe_offset = offset + result.skip_bytes;
 	probe->skip_bytes = result.skip_bytes;
+	probe->pushed_words = result.pushed_words;
 	probe->cost = result.emulated ? PLACE_EMULATED : PLACE_SINGLE_STEP;
 	memcpy(probe->instruction, result.instruction, sizeof(probe->instruction));
 	memcpy(probe->why, result.why, sizeof(probe->why));

@@ -80,6 +80,7 @@ struct sandbox_probe {
 	uint64_t function_bytes; /* 0: unknown */
 	uint64_t probe_offset; /* file offset to probe: function's offset + skip_bytes */
 	uint8_t skip_bytes;
+	uint8_t pushed_words; /* there, above the return address; PLACE_PUSHED_MAX: unknown */
 	enum sandbox_place_cost cost;
 	char instruction[48]; /* the probed one, for check: "push r12" */
 	char why[96];
@@ -222,6 +223,10 @@ struct sandbox_jvm_area {
 typedef void (*sandbox_jvm_area_fn)(const struct sandbox_jvm_area *area, void *context);
 int sandbox_jvm_areas(struct sandbox *sandbox, uint32_t id, sandbox_jvm_area_fn area,
 		      void *context);
+
+/* What it says of itself (hotspot/hotspot.h: numbers and bounded texts). */
+struct hotspot_facts;
+int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts *facts);
 
 /* A number that changes when its code comes or goes; 0: not to be known. */
 uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* mimalloc_api: leaks and frees by mimalloc's own functions. */
 #include <mimalloc.h>
+#include <string.h>
 
 #include "protocol.h"
 
@@ -47,6 +48,21 @@ SITE static long long leak_heap(size_t size)
 	       keep(mi_heap_calloc(heap, 2, size), 2 * size);
 }
 
+/* Strings of up to 5,000 bytes: more than a piece of what the kernel side reads at once. */
+SITE static long long leak_strings(size_t size)
+{
+	static char text[5002];
+	long long bytes;
+
+	memset(text, 'x', sizeof(text) - 1);
+	bytes = keep(mi_strndup(text, size), size + 1) +
+		keep(mi_heap_strndup(heap, text, size), size + 1);
+	text[size] = '\0';
+	return bytes + keep(mi_strdup(text), size + 1) +
+	       keep(mi_heap_strdup(heap, text), size + 1) +
+	       keep(mi_realpath("/", NULL), sizeof("/"));
+}
+
 SITE static long long churn_all(size_t size)
 {
 	void *zero = mi_realloc(mi_malloc(size), 0);
@@ -69,7 +85,8 @@ static const struct {
 } sites[] = {
 	{ "leak_allocate", leak_allocate, 5 }, { "leak_aligned", leak_aligned, 4 },
 	{ "leak_grown", leak_grown, 4 },       { "leak_new", leak_new, 4 },
-	{ "leak_heap", leak_heap, 3 },	       { "churn_all", churn_all, 0 },
+	{ "leak_heap", leak_heap, 3 },	       { "leak_strings", leak_strings, 5 },
+	{ "churn_all", churn_all, 0 },
 };
 
 int main(void)

@@ -55,6 +55,28 @@ void *malloc(size_t bytes)
 	return slot ? slot : __libc_malloc(bytes);
 }
 
+#ifdef __x86_64__
+/* operator new(size_t, const std::nothrow_t &), as mimalloc 3 has it. */
+__asm__(".globl _ZnwmRKSt9nothrow_t\n"
+	".type _ZnwmRKSt9nothrow_t, @function\n"
+	"_ZnwmRKSt9nothrow_t:\n"
+	"	.cfi_startproc\n"
+	"	jmp malloc@PLT\n"
+	"	.cfi_endproc\n"
+	".size _ZnwmRKSt9nothrow_t, . - _ZnwmRKSt9nothrow_t\n");
+#endif
+
+/* Without a call of malloc, as mimalloc 3 has it. */
+char *strdup(const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+	void *slot = bytes <= SLOT ? slot_get() : NULL;
+
+	if (!slot)
+		slot = __libc_malloc(bytes);
+	return slot ? memcpy(slot, text, bytes) : NULL;
+}
+
 void *calloc(size_t count, size_t bytes)
 {
 	size_t all;

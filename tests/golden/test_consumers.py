@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Reports, read by programs that are not ours: each finds the sums that our own JSON has."""
+
+import collections
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../e2e"))
+
+from lib import BUILD, Skip, case, expect, expect_equal, run_cases  # noqa: E402
+
+RENDER = os.path.join(BUILD, "tests/golden/render")
+SCENES = ("java", "services", "windowed", "hostile")
+FOLDER = tempfile.TemporaryDirectory(prefix="unfreed-consumers-")
+
+
+def run(*command, stdin=None):
+    """What a command prints; what it says besides is in the error where it fails."""
+    if not shutil.which(command[0]):
+        raise Skip(f"no {command[0]}")
+    environment = dict(os.environ, PPROF_TMPDIR=FOLDER.name, JEPROF_TMPDIR=FOLDER.name,
+                       LC_ALL="C.UTF-8")
+    done = subprocess.run(command, input=stdin, capture_output=True, env=environment, timeout=120,
+                          check=False)
+    expect(done.returncode == 0, f"{' '.join(command)}: {done.stderr.decode(errors='replace')}")
+    return done.stdout.decode(errors="replace")
+
+
+def draw(scene, form, *options):
+    """The path of a report."""
+    path = os.path.join(FOLDER.name, ".".join((scene, *options, form)))
+    with open(path, "wb") as stream:
+        subprocess.run([RENDER, scene, form, *options], stdout=stream, check=True)
+    return path
+
+
+def sites_of(scene, kind, *options):
+    with open(draw(scene, "json", *options), encoding="utf-8") as stream:
+        report = json.load(stream)
+    return [site for site in report["sites"] if site["kind"] == kind]
+
+
+def name_of(frame):
+    """As every format calls it, before it escapes."""
+    if frame["name"]:
+        return frame["name"]
+    if frame["module"]:
+        return f"{os.path.basename(frame['module'])}+{frame['offset']:#x}"
+    return f"[{frame['offset']:#x}]" if frame["offset"] else "[unknown]"
+
+
+def stack_of(site):
+    """Names, leaf first; a cut stack stands on what says so."""
+    cut = [] if site["end"] in ("root", "barrier") else [f"[stack cut: {site['end']}]"]
+    return [name_of(frame) for frame in site["frames"]] + cut
+
+
+def sums(sites, key, stack=stack_of):
+    """Function -> (own, with what it calls) of those that hold anything."""
+    own, all_of = collections.Counter(), collections.Counter()
+    for site in sites:
+        names = stack(site)
+        own[names[0]] += site[key]
+        for name in set(names):
+            all_of[name] += site[key]
+    return {name: (own[name], all_of[name]) for name in all_of if all_of[name]}
+
+
+# -- pprof -------------------------------------------------------------------------------------------
+
+PPROF_ROW = re.compile(r"^\s*(-?\d+)B?\s+\S+\s+\S+\s+(-?\d+)B?\s+\S+  (.*?)(?: \(inline\))?$")
+PPROF_TYPES = (("heap", "inuse_space", "bytes"), ("heap", "inuse_objects", "blocks"),
+               ("heap", "alloc_space", "allocated_bytes"),
+               ("heap", "alloc_objects", "allocated_blocks"),
+               ("mapping", "mapping_inuse_space", "bytes"),
+               ("mapping", "mapping_committed_space", "committed_bytes"))
+
+
+def pprof_top(path, sample):
+    text = run("go", "tool", "pprof", "-symbolize=none", "-top", "-unit=B", "-nodefraction=0",
+               "-edgefraction=0", "-nodecount=0", f"-sample_index={sample}", path)
+    rows = (PPROF_ROW.match(line) for line in text.splitlines())
+    return {row[3]: (int(row[1]), int(row[2])) for row in rows if row}
+
+
+@case("java", "services", "windowed")
+def go_tool_pprof_finds_the_sums_of(scene):
+    path = draw(scene, "pprof")
+    for kind, sample, key in PPROF_TYPES:
+        sites = sites_of(scene, kind)
+        if sites:
+            expect_equal(pprof_top(path, sample), sums(sites, key), f"{sample} by function")
+
+
+@case()
+def go_tool_pprof_peeks_and_knows_builds_and_labels():
+    path = draw("java", "pprof")
+    text = run("go", "tool", "pprof", "-symbolize=none", "-peek=^inflateInit2_$", path)
+    callers = re.findall(r"\| +(\S+)$", text, re.M)
+    expect_equal(callers, ["Java_java_util_zip_Inflater_init", "inflateInit2_", "zcalloc"],
+                 "caller, function and what it calls")
+    raw = run("go", "tool", "pprof", "-raw", path)
+    expect(re.search(r"libjvm\.so 0b284562[0-9a-f]{32}", raw), "libjvm.so has its build-id")
+    expect("Inflater.c:71" in raw and "GzipBlockReader.java:58" in raw, "lines are known")
+    expect("kind:[mapping] owner:[glibc arena] process:[java (7123)]" in raw, "labels are there")
+    inlined = run("go", "tool", "pprof", "-raw", draw("services", "pprof"))
+    expect(re.search(r"new_allocator.h:137 .*\n +std::map.*stl_map.h:511 .*\n"
+                     r" +gateway::SessionCache::remember.*session_cache.cc:214", inlined),
+           "inlined functions share a location, the innermost first")
+    tags = run("go", "tool", "pprof", "-tags", "-unit=B", path)
+    expect(re.search(r"651173888\.0B \( *100%\): java \(7123\)", tags), f"by process: {tags}")
+
+
+@case(*SCENES, "empty")
+def protoc_decodes(scene):
+    packed = subprocess.run(["gzip", "-dc", draw(scene, "pprof")], capture_output=True, check=True)
+    text = run("protoc", f"-I{HERE}", "--decode=perftools.profiles.Profile", "profile.proto",
+               stdin=packed.stdout)
+    # protoc shows what it has no name for by its number
+    expect(not re.search(r"^ *\d+[:{ ]", text, re.M), "all fields are those of the layout")
+    expect_equal(text.count("\nsample {"), len(sites_of(scene, "heap") + sites_of(scene, "mapping")),
+                 "samples")
+
+
+# -- jeprof ------------------------------------------------------------------------------------------
+
+JEPROF_ROW = re.compile(r"^\s*(-?\d+)\s+\S+\s+\S+\s+(-?\d+)\s+\S+ (.*?)(?: \(inline\))?$")
+ALLOCATORS = ("malloc", "realloc", "operator new(unsigned long)")
+
+
+def jeprof_name(name):
+    """As jeprof shortens it."""
+    for pattern in (r"\([^()]*\)(\s*const)?", r"<[^<>]*>"):
+        while re.search(pattern, name):
+            name = re.sub(pattern, "", name)
+    return re.sub(r"^.*\s+(\w+::)", r"\1", name)
+
+
+def jeprof_stack(site):
+    """Without the allocator's own functions, which jeprof leaves out."""
+    names = stack_of(site)
+    while names[0] in ALLOCATORS:
+        names.pop(0)
+    return [jeprof_name(name) for name in names]
+
+
+def jeprof_rows(tool, *options):
+    text = run(tool, "--text", "--show_bytes", *options)
+    rows = (JEPROF_ROW.match(line) for line in text.splitlines())
+    found = {row[3]: (int(row[1]), int(row[2])) for row in rows if row}
+    return int(re.search(r"^Total: (\d+) B", text, re.M)[1]) if found else 0, found
+
+
+@case("jeprof", "google-pprof")
+def finds_the_sums(tool):
+    for scene in ("java", "services", "windowed"):
+        heap = sites_of(scene, "heap")
+        for option, key in (("--inuse_space", "bytes"), ("--alloc_space", "allocated_bytes")):
+            total, found = jeprof_rows(tool, option, draw(scene, "jeprof"))
+            expect_equal(total, sum(site[key] for site in heap), f"{scene}: total {option}")
+            expected = sums(heap, key, jeprof_stack)
+            found = {name: sums for name, sums in found.items() if any(sums)}
+            expect_equal(found, expected, f"{scene}: {option} by function")
+
+
+@case("jeprof", "google-pprof")
+def subtracts_a_base(tool):
+    base = draw("services", "jeprof", "shaped")
+    before = sites_of("services", "heap", "shaped")
+    after = sums(sites_of("services", "heap"), "bytes", jeprof_stack)
+    for name, (own, all_of) in sums(before, "bytes", jeprof_stack).items():
+        after[name] = (after[name][0] - own, after[name][1] - all_of)
+    _, found = jeprof_rows(tool, f"--base={base}", draw("services", "jeprof"))
+    expect_equal({name: sums for name, sums in found.items() if any(sums)},
+                 {name: sums for name, sums in after.items() if any(sums)}, "difference")
+
+
+@case()
+def jeprof_draws_and_survives_hostile_names():
+    for scene in ("java", "hostile"):
+        picture = run("jeprof", "--svg", draw(scene, "jeprof"))
+        expect("<svg" in picture and "</svg>" in picture, f"{scene}: no picture")
+    total, found = jeprof_rows("jeprof", draw("hostile", "jeprof"))
+    expect(total >= 4 << 60, f"total {total}")
+    expect(any(name.startswith(r"semi;colon\x0anewline") for name in found), f"{list(found)}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(traces=False))

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The recording that a trace writes. */
+#ifndef UNFREED_CMD_SAVE_H
+#define UNFREED_CMD_SAVE_H
+
+#include "model/snapshot.h"
+
+struct save;
+
+/*
+ * Opens the recording at path; words: the command line, which it names. *save is the caller's and
+ * ends with save_end. 0, or a negative errno with a sentence, here and below.
+ */
+int save_begin(struct save **save, const char *path, char *const *words);
+
+int save_add(struct save *save, const struct snapshot *snapshot);
+
+/*
+ * Completes the recording, says on stderr what it is, and frees save, which may be NULL. With an
+ * error what was recorded until then stays aside: that is said, too.
+ */
+int save_end(struct save *save, int error);
+
+#endif

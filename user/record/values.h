@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sites of a snapshot: which they are, then one value of all of them after another, each as the
+ * difference to the site's latest: most have not changed, and columns of zeroes take no room.
+ */
+#ifndef UNFREED_RECORD_VALUES_H
+#define UNFREED_RECORD_VALUES_H
+
+#include "record/pool.h"
+
+/* whole: nothing is the latest. */
+void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot,
+		  bool whole);
+
+/* snapshot, if there is one, gets the sites; its window must be known. */
+void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool whole);
+
+#endif
