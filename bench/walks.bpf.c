@@ -12,7 +12,7 @@ extern const struct thread thread_zero;
 
 /* What has been seen; read by user space. */
 struct {
-	__u64 walks, frames, different, incomplete;
+	__u64 walks, counted, frames, different, incomplete;
 } seen SEC(".bss.walks");
 
 /* All programs look this up, so that the empty one bears its cost, too. */
@@ -41,10 +41,28 @@ static __always_inline void walk(struct thread *thread, struct unwind_registers 
 	unwind_walk(thread, registers, current_mm());
 }
 
+enum { COUNT_EACH = 1024 }; /* frames are counted of so few that it costs nothing */
+
+/* Some are two words. */
+static __always_inline void count_frames(const struct thread *thread)
+{
+	__u32 count = thread->stack.count, frames = 0;
+	bool is_second = false;
+
+	for (__u32 i = 0; i < ABI_MAX_WORDS; i++) {
+		if (i >= count)
+			break;
+		frames += !is_second;
+		is_second = !is_second && thread->stack.frames[i] & ABI_FRAME_KINDS;
+	}
+	__sync_fetch_and_add(&seen.counted, 1);
+	__sync_fetch_and_add(&seen.frames, frames);
+}
+
 static __always_inline void count(const struct thread *thread)
 {
-	__sync_fetch_and_add(&seen.walks, 1);
-	__sync_fetch_and_add(&seen.frames, thread->stack.count);
+	if (!(__sync_fetch_and_add(&seen.walks, 1) % COUNT_EACH))
+		count_frames(thread);
 	if (thread->stack.end != END_ROOT)
 		__sync_fetch_and_add(&seen.incomplete, 1);
 }

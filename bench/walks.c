@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAPS_MAX = 1024, THREADS = 4096, SEEN_WORDS = 4 };
+enum { MAPS_MAX = 1024, THREADS = 4096, SEEN_WORDS = 5 };
 
 static _Noreturn void die(const char *what)
 {
@@ -102,10 +102,10 @@ int main(int argc, char **argv)
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) ||
 	    bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(object, ".bss.walks"), &zero, seen))
 		die("results");
-	printf("{\"runs\":%llu,\"ns\":%llu,\"walks\":%lu,\"frames\":%lu,\"different\":%lu,"
-	       "\"incomplete\":%lu}\n",
+	printf("{\"runs\":%llu,\"ns\":%llu,\"walks\":%lu,\"counted\":%lu,\"frames\":%lu,"
+	       "\"different\":%lu,\"incomplete\":%lu}\n",
 	       (unsigned long long)info.run_cnt, (unsigned long long)info.run_time_ns, seen[0],
-	       seen[1], seen[2], seen[3]);
+	       seen[1], seen[2], seen[3], seen[4]);
 	bpf_link__destroy(link);
 	bpf_object__close(object);
 	return 0;

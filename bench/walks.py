@@ -18,6 +18,7 @@ ROUNDS = 5
 CALLS = 50000
 JAVA_ASKS = 100  # each makes 200 Inflaters
 JAVA_WARM = 20000
+JAVA_LEVELS = (0, 24)
 TABLES = ("-d", "1h", "--events", "mapping", "-f", "json")
 
 
@@ -39,11 +40,11 @@ class DeepStacks:
 class JavaStacks:
     """A JVM that makes Inflaters: Java, JNI code and zlib."""
 
-    def __init__(self):
+    def __init__(self, levels=0):
         self.function = "inflateInit2_"
         self.target = lib.Target("/usr/bin/java", "-XX:+PreserveFramePointer", "-XX:+UseSerialGC",
                                  "-Xmx64m", "-cp", jvms.compile_target("JavaTruth"),
-                                 "JavaTruth", JAVA_WARM)
+                                 "JavaTruth", JAVA_WARM, levels)
         with open(f"/proc/{self.target.pid}/maps", encoding="utf-8") as maps:
             self.path = re.search(r"(/\S*/libz\.so\S*)", maps.read())[1]
 
@@ -99,7 +100,7 @@ def row(name, stacks, plain=None):
                 measured = measure(program, of, tracers[of])
                 ns = measured["ns"] / measured["runs"]
                 least[program] = min(ns, least.get(program, ns))
-                frames[program] = measured["frames"] / measured["walks"]
+                frames[program] = measured["frames"] / measured["counted"]
         for tracer in tracers.values():
             tracer.stop()
     tables, pointers = (least[name] - least["walk_none"] for name in ("walk_tables", "walk_pointers"))
@@ -113,7 +114,8 @@ def costs():
         row(f"C++, {frames} frames, {paths} paths", DeepStacks(frames - 2, paths),
             DeepStacks(frames, paths, ""))
     with contextlib.suppress(lib.Skip):
-        row("Java, mixed", JavaStacks())
+        for levels in JAVA_LEVELS:
+            row(f"Java and native, {levels} calls deeper", JavaStacks(levels))
 
 
 def verify(name, stacks, events):

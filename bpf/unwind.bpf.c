@@ -212,7 +212,13 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	}
 }
 
-/* Two stacks are the same where their words are, and what stood behind them. False: no room. */
+/* Two stacks are the same where their words are, and what tells these from others. */
+static __always_inline void mix(struct thread *thread, __u64 word, __u64 other)
+{
+	thread->stack_hash = abi_hash(thread->stack_hash, word ^ other * 0x9e3779b97f4a7c15ULL);
+}
+
+/* False: there is no room. */
 static __always_inline bool append(struct thread *thread, __u64 word, __u64 identity)
 {
 	__u32 count = thread->stack.count;
@@ -221,7 +227,20 @@ static __always_inline bool append(struct thread *thread, __u64 word, __u64 iden
 		return false;
 	thread->stack.frames[count] = word;
 	thread->stack.count = count + 1;
-	thread->stack_hash = abi_hash(thread->stack_hash, word ^ identity << 32);
+	mix(thread, word, identity);
+	return true;
+}
+
+static __always_inline bool append_two(struct thread *thread, __u64 word, __u64 second)
+{
+	__u32 count = thread->stack.count;
+
+	if (count >= ABI_MAX_WORDS - 1)
+		return false;
+	thread->stack.frames[count] = word;
+	thread->stack.frames[count + 1] = second;
+	thread->stack.count = count + 2;
+	mix(thread, word, second);
 	return true;
 }
 
@@ -231,11 +250,11 @@ static __always_inline bool append_frame(struct thread *thread, const struct wal
 	__u64 identity = walk->identity;
 
 	if (walk->method)
-		return append(thread, ABI_FRAME_METHOD | identity >> 16 << 48 | walk->method, 0) &&
-		       append(thread, identity << 48 | walk->bytecode, 0);
+		return append_two(thread, ABI_FRAME_METHOD | identity >> 16 << 48 | walk->method,
+				  identity << 48 | walk->bytecode);
 	pc &= ~ABI_FRAME_KINDS;
 	if (walk->code)
-		return append(thread, ABI_FRAME_COMPILED | pc, 0) && append(thread, identity, 0);
+		return append_two(thread, ABI_FRAME_COMPILED | pc, identity);
 	return append(thread, pc, identity);
 }
 

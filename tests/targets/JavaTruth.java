@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A Java program that leaks Inflaters on request, and says by which methods and lines, as the JVM
- * itself has it. It speaks as tests/targets/protocol.h does: "ready PID", then an answer to each
+ * itself has it. Arguments: rounds to warm up, and how much deeper its stacks are to be. It speaks
+ * as tests/targets/protocol.h does: "ready PID", then an answer to each
  * line "go", until "quit".
  */
 import java.io.BufferedReader;
@@ -15,7 +16,7 @@ public class JavaTruth implements Runnable {
 	static int count;
 	static Throwable seen;
 
-	int rounds;
+	int rounds, levels;
 
 	/* What was kept in the slot goes. */
 	static void keep(Inflater inflater) {
@@ -34,15 +35,15 @@ public class JavaTruth implements Runnable {
 		return n + 1;
 	}
 
-	static int outer(JavaTruth truth, int n) {
-		return truth.middle(n);
+	static int outer(JavaTruth truth, int n, int levels) {
+		return levels == 0 ? truth.middle(n) : outer(truth, n, levels - 1);
 	}
 
 	public void run() {
 		int n = 0;
 
 		while (n < rounds)
-			n = outer(this, n);
+			n = outer(this, n, levels);
 	}
 
 	void runInThread(int rounds, int slots) throws InterruptedException {
@@ -72,6 +73,7 @@ public class JavaTruth implements Runnable {
 		JavaTruth truth = new JavaTruth();
 		String word;
 
+		truth.levels = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 0;
 		truth.runInThread(Integer.parseInt(arguments[0]), 1);
 		System.out.println("ready " + new File("/proc/self").getCanonicalFile().getName());
 		while ((word = in.readLine()) != null && !word.equals("quit")) {

@@ -2,7 +2,7 @@
 /*
  * dlopens FOLDER COUNT ROUNDS: on each go, opens COUNT libraries FOLDER/lib0.so, lib1.so, … (in the
  * next round those after them), calls leak_library of each, which allocates 100 bytes, and says so;
- * on the next go closes them all again. ROUNDS rounds.
+ * on each "again" calls all of them again; on the next go closes them all. ROUNDS rounds.
  */
 #include <dlfcn.h>
 
@@ -12,9 +12,17 @@ enum { LIBRARIES_MAX = 4096 };
 
 static void *libraries[LIBRARIES_MAX];
 
+static void call_library(void *library)
+{
+	void (*leak)(void) = (void (*)(void))dlsym(library, "leak_library");
+
+	if (!leak)
+		die("dlopens: no leak_library\n");
+	leak();
+}
+
 static void *open_library(const char *folder, long number)
 {
-	void (*leak)(void);
 	char path[4096];
 	void *library;
 
@@ -22,10 +30,7 @@ static void *open_library(const char *folder, long number)
 	library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		die("dlopens: %s\n", dlerror());
-	leak = (void (*)(void))dlsym(library, "leak_library");
-	if (!leak)
-		die("dlopens: no leak_library\n");
-	leak();
+	call_library(library);
 	return library;
 }
 
@@ -40,8 +45,11 @@ int main(int argc, char **argv)
 		for (long i = 0; i < count; i++)
 			libraries[i] = open_library(argv[1], round * count + i);
 		say("{\"opened\":%ld}\n", count);
-		if (!hear("go"))
-			_exit(9);
+		while (hear("again")) {
+			for (long i = 0; i < count; i++)
+				call_library(libraries[i]);
+			say("{}\n");
+		}
 		for (long i = 0; i < count; i++)
 			dlclose(libraries[i]);
 		say("{\"closed\":%ld}\n", count);

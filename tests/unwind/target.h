@@ -200,7 +200,13 @@ static inline void expect_frames(enum abi_end end, const uint64_t *frames, size_
 	assert_int_equal(thread.stack.count, count);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(thread.stack.frames[i], frames[i]);
-		hash = abi_hash(hash, frames[i]);
+		if (frames[i] & ABI_FRAME_KINDS && i + 1 < count) {
+			hash = abi_hash(hash, frames[i] ^ frames[i + 1] * 0x9e3779b97f4a7c15ULL);
+			assert_int_equal(thread.stack.frames[i + 1], frames[i + 1]);
+			i++;
+		} else {
+			hash = abi_hash(hash, frames[i]);
+		}
 	}
 	assert_int_equal(thread.stack.end, end);
 	assert_int_equal(thread.stack_hash, hash);

@@ -71,6 +71,8 @@ struct collect {
 	uint64_t look_bytes; /* taken from the ring by this look into it */
 	unsigned int pairs; /* of programs at mapping calls */
 	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
+	uint64_t code_due_ns; /* when maps are to be read that nobody told of */
+	size_t code_next; /* whose */
 	uint64_t lost_pages; /* page faults not kept: too many */
 	uint64_t java_gone; /* frames whose code was another's before they were named */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;

@@ -16,6 +16,7 @@ enum {
 	LET_GO_NS =
 		100000000, /* closing a link takes some 30 ms: the ring must not wait for many */
 	STALE_LINKS_MAX = 256,
+	CODE_REST = 100, /* times as long as reading a process's maps took: 1 % of a CPU */
 	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
 };
 
@@ -390,6 +391,21 @@ static void follow(struct collect *collect, struct watched *watched)
 		attach_more(collect, watched);
 }
 
+/* Where mapping calls are not traced, nobody tells of libraries that come, in the place of others
+ * perhaps: one process after the other is asked. */
+static void look_for_code(struct collect *collect)
+{
+	uint64_t begun_ns = collect_now_ns();
+	struct watched *watched;
+
+	if (collect->options.mapping || begun_ns < collect->code_due_ns || !collect->watched.count)
+		return;
+	watched = collect->watched.items[collect->code_next++ % collect->watched.count];
+	if (watched->state == WATCHED_RUNNING)
+		collect_refresh_code(collect, watched);
+	collect->code_due_ns = begun_ns + CODE_REST * (collect_now_ns() - begun_ns);
+}
+
 /* Of what has ended. Where more end than can be let go, what begins meanwhile has to wait. */
 static void close_stale(struct collect *collect)
 {
@@ -405,6 +421,7 @@ static void close_stale(struct collect *collect)
 void collect_follow(struct collect *collect)
 {
 	rescan(collect);
+	look_for_code(collect);
 	collect_drop_images(collect);
 	for (size_t i = 0; i < collect->watched.count; i++) {
 		struct watched *watched = collect->watched.items[i];

@@ -113,7 +113,7 @@ static const struct {
 	const char *where; /* what stands before the module, where it says something */
 } missing[SITE_ENDS] = {
 	[SITE_END_NO_TABLE] = { "no unwind rows", "in" },
-	[SITE_END_NO_MAPPING] = { "called from an address outside of all code", NULL },
+	[SITE_END_NO_MAPPING] = { "called from outside of all code that was known by then", NULL },
 	[SITE_END_READ_FAULT] = { "the stack was not readable", "in" },
 	[SITE_END_DEPTH] = { "deeper than is followed", NULL },
 	[SITE_END_BAD_FRAME] = { "a frame that cannot be", "above" },
