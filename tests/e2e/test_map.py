@@ -22,6 +22,7 @@ import time
 
 import lib
 import runtimes
+import jvms
 from jvms import JVMS
 from lib import case, expect, expect_equal
 
@@ -123,11 +124,11 @@ def source(name, text):
 def java_classes():
     subprocess.run([tool("javac", "openjdk-17-jdk-headless"), "-nowarn", "--release", "8", "-d",
                     FOLDER, source("Held.java", JAVA)], check=True, stderr=subprocess.DEVNULL)
-    return FOLDER
+    return jvms.put_in_root(*glob.glob(f"{FOLDER}/Held*.class"))
 
 
-def jvm(path, *options):
-    return running(path, *options, "-Xmx256m", "-cp", java_classes(), "Held")
+def jvm(name, *options):
+    return running(*jvms.command(name), *options, "-Xmx256m", "-cp", java_classes(), "Held")
 
 
 def python():
@@ -255,7 +256,7 @@ def expect_sums(pid, most_unknown=0.02):
 
 @case(*JVMS)
 def jvm_sums(name):
-    with jvm(JVMS[name]) as pid:
+    with jvm(name) as pid:
         classes, process = expect_sums(pid)
     expect(48 << 20 <= classes["Java heap"]["rss_bytes"] <= 80 << 20, classes["Java heap"])
     expect(16 << 20 <= classes["mmapped block"]["rss_bytes"] <= 20 << 20, classes["mmapped block"])
@@ -274,7 +275,7 @@ def jvm_sums(name):
 def jvm_sums_with(options):
     if not JVMS:
         raise lib.Skip("no JVM")
-    with jvm(next(iter(JVMS.values())), *options.split()) as pid:
+    with jvm(next(iter(JVMS)), *options.split()) as pid:
         classes, _ = expect_sums(pid)
     expect(classes["Java heap"]["rss_bytes"] >= 48 << 20, classes["Java heap"])
     expect("metaspace" in classes, classes.keys())

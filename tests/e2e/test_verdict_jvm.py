@@ -9,11 +9,12 @@ import subprocess
 import sys
 
 import lib
+import jvms
 from jvms import JVMS, compile_target
 from lib import case, expect
 from verdicts import MIB, expect_gain, expect_verdict
 
-NEWEST = max(JVMS) if JVMS else None
+NEWEST = max(JVMS, key=lambda name: int(re.search(r"\d+", name)[0])) if JVMS else None
 
 
 class Jvm(lib.Target):
@@ -23,7 +24,7 @@ class Jvm(lib.Target):
         if not name:
             raise lib.Skip("no JVM")
         self.command = ["env", *(f"{key}={value}" for key, value in environment.items()),
-                        JVMS[name], *options, "-Xmx128m", "-cp", compile_target("JavaHeld"),
+                        *jvms.command(name), *options, "-Xmx128m", "-cp", compile_target("JavaHeld"),
                         "JavaHeld"]
         super().__init__("JavaHeld")
 
@@ -69,10 +70,11 @@ class Jvm(lib.Target):
             self.say("gc")
 
     def trim(self):
+        """As far as it can: 17.0.9 and later."""
         done = subprocess.run([lib.UNFREED, "jvm", "-p", str(self.pid), "--trim"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               timeout=60, check=False)
-        expect(done.returncode == 0, done.stderr)
+        expect(done.returncode == 0 or "its JVM says" in done.stderr, done.stderr)
 
 
 def inflaters_that_nobody_ends(name):
@@ -144,7 +146,8 @@ QUICK = (inflaters_that_nobody_ends, direct_buffers, class_loaders_that_stay, ar
 
 
 def main():
-    for scenario in QUICK:
+    slow = (code_that_was_compiled,) if sys.argv[1:] else ()  # only by its name
+    for scenario in (*QUICK, *slow):
         case(NEWEST)(scenario)
     return lib.run_cases()
 
