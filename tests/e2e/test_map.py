@@ -297,6 +297,40 @@ def sums_of(name):
     expect(len(process["maps"]) >= process["mappings"], "not every mapping is listed")
 
 
+@contextlib.contextmanager
+def chromium():
+    """The pids of all its processes that have drawn a page."""
+    command = [tool("chromium", "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--no-zygote",
+               f"--user-data-dir={FOLDER}/chromium", "--remote-debugging-port=0", "about:blank"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def pids():
+        found = subprocess.run(["pgrep", "-g", str(process.pid)], stdout=subprocess.PIPE, text=True,
+                               check=False).stdout.split()
+        return [int(pid) for pid in found if int(vm(pid).get("VmRSS", 0)) > 80000]
+
+    try:
+        lib.eventually(lambda: len(pids()) < 5 and f"{len(pids())} processes", "chromium", SECONDS)
+        yield process.pid, pids()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(SECONDS)
+
+
+@case()
+def sums_of_chromium():
+    with chromium() as (group, pids):
+        for pid in pids:
+            os.killpg(group, signal.SIGSTOP)  # all: they share memory, by which PSS is told
+            lib.eventually(lambda: [pid for pid in pids if not re.search(
+                r"\) T ", open(f"/proc/{pid}/stat", encoding="utf-8").read())], "stop")
+            classes, _ = expect_sums(pid)
+            shares = {name: row["rss_bytes"] for name, row in classes.items()}
+            print(f"# {pid}: {shares.get('anonymous, unknown', 0) / sum(shares.values()):.1%} unknown "
+                  f"of {sum(shares.values()) >> 20} MiB")
+
+
 @case()
 def ten_thousand_mappings():
     with many_mappings() as pid:
