@@ -152,12 +152,12 @@ def code_that_was_compiled(name):
         expect(verdict["gain_bytes"] < given_back, f"gain {verdict['gain_bytes']}, {given_back}")
 
 
-QUICK = (inflaters_that_nobody_ends, direct_buffers, class_loaders_that_stay, arenas_of_threads)
+QUICK = (inflaters_that_nobody_ends, arenas_of_threads)
+ONLY_BY_NAME = (direct_buffers, class_loaders_that_stay, code_that_was_compiled)
 
 
 def main():
-    slow = (code_that_was_compiled,) if sys.argv[1:] else ()  # only by its name
-    for scenario in (*QUICK, *slow):
+    for scenario in (*QUICK, *(ONLY_BY_NAME if sys.argv[1:] else ())):
         case(NEWEST)(scenario)
     return lib.run_cases()
 
