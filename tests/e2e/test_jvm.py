@@ -15,19 +15,28 @@ import threading
 import time
 
 import lib
+import jvms
 from jvms import JVMS, compile_target
 from lib import case, expect, expect_equal
 
 MIB = 1 << 20
 SECONDS = 60
+NEWEST = max(JVMS, key=lambda name: int(re.search(r"\d+", name)[0])) if JVMS else "no JVM"
+TMP = os.path.join(jvms.ROOT, "tmp")
+
+
+def version_of(name):
+    return int(re.search(r"\d+", name)[0])
 
 
 class Jvm:
     """JavaHeld in a JVM; or another command whose process speaks as it does."""
 
-    def __init__(self, java, *options, before=(), command=None):
-        command = command or [java, *options, "-Xmx256m", "-cp", compile_target("JavaHeld"),
-                              "JavaHeld"]
+    def __init__(self, name, *options, before=(), command=None):
+        if not command and not JVMS:
+            raise lib.Skip("no JVM")
+        command = command or [*jvms.command(name), *options, "-Xmx256m", "-cp",
+                              compile_target("JavaHeld"), "JavaHeld"]
         self.process = subprocess.Popen([*before, *command], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.timer = threading.Timer(SECONDS, self.process.kill)
@@ -53,12 +62,6 @@ class Jvm:
         self.process.communicate()
 
 
-def any_java():
-    if not JVMS:
-        raise lib.Skip("no JVM")
-    return JVMS[max(JVMS)]
-
-
 def unfreed(pid, *options):
     return subprocess.run([lib.UNFREED, "jvm", "-p", str(pid), *options], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
@@ -78,8 +81,8 @@ def category(process, name):
     return next((row for row in process["nmt"]["categories"] if row["name"] == name), None)
 
 
-def expect_nothing_left(root, pid):
-    expect(not os.path.exists(f"{root}/tmp/.attach_pid{pid}"), "the attach file is still there")
+def expect_nothing_left(tmp, pid):
+    expect(not os.path.exists(f"{tmp}/.attach_pid{pid}"), "the attach file is still there")
 
 
 # -- what it says ----------------------------------------------------------------------------------
@@ -96,9 +99,9 @@ def of_jcmd(pid):
             re.findall(r"^- *(.+?) \(reserved=\d+, committed=(\d+)", text, re.M)}
 
 
-@case(*JVMS)
+@case(*(JVMS if jvms.ROOT == "/" else ()))
 def equals_jcmd(name):
-    with Jvm(JVMS[name], "-XX:NativeMemoryTracking=summary") as target:
+    with Jvm(name, "-XX:NativeMemoryTracking=summary") as target:
         target.say("direct 16")
         target.say("gc")
         found, expected = report(target.pid), of_jcmd(target.pid)
@@ -107,22 +110,22 @@ def equals_jcmd(name):
         for key in ours:  # it runs meanwhile, and has been asked once more
             expect(abs(ours[key] - expected[key]) <= max(0.05 * expected[key], 2 * MIB),
                    f"{key}: {ours[key]}, jcmd: {expected[key]}")
-        expect_equal(row(found, "direct buffers")["nmt_bytes"] // MIB, 16, "direct buffers")
+        if version_of(name) > 8:
+            expect_equal(row(found, "direct buffers")["nmt_bytes"] // MIB, 16, "direct buffers")
         expect(row(found, "Java heap")["rss_bytes"] <= row(found, "Java heap")["nmt_bytes"], "heap")
-        expect_equal(str(found["version"]), re.search(r"\d+", name.replace("1.8", "8"))[0] if
-                     not name.startswith("java-1.") else str(found["version"]), "version")
+        expect_equal(found["version"], version_of(name), "version")
         expect(found["counters"]["heap_used_bytes"] > 0, "no heap in use after a collection")
         expect_equal(found["flags"]["max_heap_bytes"], 256 * MIB, "-Xmx")
         total = sum(row["rss_bytes"] for row in found["rows"]
                     if "rss_bytes" in row and not row["part"] and row["name"] != "ALL")
         expect_equal(total, row(found, "ALL")["rss_bytes"], "sum of the rows")
-        expect_nothing_left("", target.pid)
+        expect_nothing_left(TMP, target.pid)
 
 
-@case()
-def nmt_does_not_see_what_libraries_ask_for():
+@case(NEWEST)
+def nmt_does_not_see_what_libraries_ask_for(name):
     """An Inflater's window is zlib's, which asks malloc."""
-    with Jvm(any_java(), "-XX:NativeMemoryTracking=summary") as target:
+    with Jvm(name, "-XX:NativeMemoryTracking=summary") as target:
         with subprocess.Popen([lib.UNFREED, "jvm", "-p", str(target.pid), "--json", "-d", "3s"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
             expect(tool.stderr.readline().startswith("watching "), "no first look")
@@ -134,14 +137,15 @@ def nmt_does_not_see_what_libraries_ask_for():
     expect(abs(category(found, "Internal")["growth_bytes"]) < 2 * MIB, "Internal")
 
 
-@case()
-def sites_of_malloc():
-    with Jvm(any_java(), "-XX:NativeMemoryTracking=detail") as target:
+@case(NEWEST)
+def sites_of_malloc(name):
+    with Jvm(name, "-XX:NativeMemoryTracking=detail") as target:
         target.say("direct 16")
         sites = report(target.pid, "--detail")["nmt"]["sites"]
         expect_equal((sites[0]["bytes"], sites[0]["blocks"], sites[0]["category"]),
-                     (16 * MIB, 16, "Other"), f"{sites[0]}")
-        expect(any("init_globals" in site["frames"] for site in sites), "no frames")
+                     (16 * MIB, 16, "Other" if version_of(name) > 8 else "Internal"), f"{sites[0]}")
+        expect(all(site["frames"] for site in sites) and any(" < " in site["frames"]
+                                                             for site in sites), f"{sites[:9]}")
 
 
 @case()
@@ -150,25 +154,29 @@ def in_a_container_as_another_user():
     script = "mount -t tmpfs -o mode=1777 tmpfs /tmp && exec setpriv --reuid 65534 --regid 65534 " \
              "--clear-groups \"$@\""
     classes = compile_target("JavaHeld")
-    command = [any_java(), "-XX:NativeMemoryTracking=summary", "-Xmx256m", "-cp", classes, "JavaHeld"]
+    if not JVMS or jvms.ROOT != "/":
+        raise lib.Skip("no JVM here")
+    command = [JVMS[NEWEST], "-XX:NativeMemoryTracking=summary", "-Xmx256m", "-cp", classes, "JavaHeld"]
     with Jvm(None, before=["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
                            script, "sh"], command=command) as target:
         with open(f"/proc/{target.pid}/task/{target.pid}/children", encoding="ascii") as children:
             pid = int(children.read().split()[0])
         found = report(pid)
         expect(category(found, "Java Heap")["committed_bytes"] > MIB, f"{found['nmt_why']}")
-        expect_nothing_left(f"/proc/{pid}/root", 1)
+        expect_nothing_left(f"/proc/{pid}/root/tmp", 1)
 
 
-@case()
-def trims_only_when_asked():
-    java = any_java()
-    with Jvm(java, "-XX:NativeMemoryTracking=summary") as target:
+@case(NEWEST)
+def trims_only_when_asked(name):
+    with Jvm(name, "-XX:NativeMemoryTracking=summary") as target:
         target.say("inflaters 1000")
         text = unfreed(target.pid)
         expect("rim native heap" not in text.stdout, "trimmed")
-        found = report(target.pid, "--trim")
-        expect("Trim native heap" in found["answer"], f"{found['answer_why']}")
+        if version_of(name) > 11:  # from 17.0.9 on
+            found = report(target.pid, "--trim")
+            expect("Trim native heap" in found["answer"], f"{found['answer_why']}")
+        else:
+            unfreed(target.pid, "--trim")  # some builds can
         answer = report(target.pid, "--jcmd", "VM.version")["answer"]
         expect("HotSpot" in answer or "OpenJDK" in answer, answer)
         done = unfreed(target.pid, "--jcmd", "No.such_command")
@@ -216,28 +224,28 @@ def write(path, text):
         file.write(str(text))
 
 
-@case()
-def a_jvm_without_the_mechanism():
+@case(NEWEST)
+def a_jvm_without_the_mechanism(name):
     """SIGQUIT would print a thread dump to the application's output."""
-    with Jvm(any_java(), "-XX:+DisableAttachMechanism",
+    with Jvm(name, "-XX:+DisableAttachMechanism",
              "-XX:NativeMemoryTracking=summary") as target:
         expect("DisableAttachMechanism" in report(target.pid)["nmt_why"], "NMT")
         expect_refusal(unfreed(target.pid, "--trim"), "DisableAttachMechanism")
         expect_no_dump(target)
 
 
-@case()
-def a_jvm_that_leaves_signals_alone():
-    with Jvm(any_java(), "-Xrs", "-XX:NativeMemoryTracking=summary") as target:
+@case(NEWEST)
+def a_jvm_that_leaves_signals_alone(name):
+    with Jvm(name, "-Xrs", "-XX:NativeMemoryTracking=summary") as target:
         report(target.pid, "--jcmd", "VM.version")  # it opens its socket by itself
-        os.unlink(f"/tmp/.java_pid{target.pid}")
+        os.unlink(f"{TMP}/.java_pid{target.pid}")
         expect_refusal(unfreed(target.pid, "--trim"), "-Xrs")
         target.say("direct 1")
 
 
-@case()
-def a_jvm_that_is_stopped():
-    with Jvm(any_java(), "-XX:NativeMemoryTracking=summary") as target:
+@case(NEWEST)
+def a_jvm_that_is_stopped(name):
+    with Jvm(name, "-XX:NativeMemoryTracking=summary") as target:
         os.kill(target.pid, signal.SIGSTOP)
         lib.eventually(lambda: state(target.pid) != "T" and state(target.pid), "stopped")
         expect_refusal(unfreed(target.pid, "--trim"), "it is stopped")
@@ -245,22 +253,22 @@ def a_jvm_that_is_stopped():
         expect_no_dump(target)
 
 
-@case()
-def a_jvm_too_slow_to_look():
+@case(NEWEST)
+def a_jvm_too_slow_to_look(name):
     """SIGQUIT is pending when the tool gives up; what was to be found must still be there then."""
-    with Jvm(any_java(), "-XX:NativeMemoryTracking=summary") as target:
+    with Jvm(name, "-XX:NativeMemoryTracking=summary") as target:
         with frozen(target.pid):
             expect_refusal(unfreed(target.pid, "--trim", "--timeout", "500ms"), "thread dump")
         report(target.pid)
         expect_no_dump(target)
-        os.unlink(f"/tmp/.attach_pid{target.pid}")
+        os.unlink(f"{TMP}/.attach_pid{target.pid}")
 
 
-@case()
-def a_jvm_that_is_not_to_be_asked():
-    with Jvm(any_java(), "-XX:NativeMemoryTracking=summary") as target:
+@case(NEWEST)
+def a_jvm_that_is_not_to_be_asked(name):
+    with Jvm(name, "-XX:NativeMemoryTracking=summary") as target:
         expect_equal(report(target.pid, "--no-attach")["nmt_why"], "on, and not asked for", "why")
-        expect(not os.path.exists(f"/tmp/.java_pid{target.pid}"), "it was asked")
+        expect(not os.path.exists(f"{TMP}/.java_pid{target.pid}"), "it was asked")
 
 
 PRETENDER = """
@@ -275,7 +283,9 @@ for line in sys.stdin:
 
 def pretender(setup="pass"):
     """A process with libjvm in it and no JVM. SIGQUIT would stay pending, or kill it."""
-    java = os.path.realpath(any_java())
+    if not JVMS or jvms.ROOT != "/":
+        raise lib.Skip("no JVM here")
+    java = os.path.realpath(JVMS[NEWEST])
     found = [os.path.join(place, "libjvm.so") for place, _, names
              in os.walk(os.path.dirname(os.path.dirname(java))) if "libjvm.so" in names]
     return Jvm(None, command=[sys.executable, "-c", PRETENDER, found[0], setup])
@@ -293,7 +303,7 @@ def a_process_that_does_not_catch_the_signal(setup):
     with pretender(setup) as target:
         expect_refusal(unfreed(target.pid, "--trim"), "does not catch SIGQUIT")
         expect(not pending(target.pid), "SIGQUIT was sent")
-        expect_nothing_left("", target.pid)
+        expect_nothing_left(TMP, target.pid)
         target.say("still there?")
 
 

@@ -22,6 +22,7 @@ import time
 
 import lib
 import runtimes
+import jvms
 from jvms import JVMS
 from lib import case, expect, expect_equal
 
@@ -123,11 +124,11 @@ def source(name, text):
 def java_classes():
     subprocess.run([tool("javac", "openjdk-17-jdk-headless"), "-nowarn", "--release", "8", "-d",
                     FOLDER, source("Held.java", JAVA)], check=True, stderr=subprocess.DEVNULL)
-    return FOLDER
+    return jvms.put_in_root(*glob.glob(f"{FOLDER}/Held*.class"))
 
 
-def jvm(path, *options):
-    return running(path, *options, "-Xmx256m", "-cp", java_classes(), "Held")
+def jvm(name, *options):
+    return running(*jvms.command(name), *options, "-Xmx256m", "-cp", java_classes(), "Held")
 
 
 def python():
@@ -255,7 +256,7 @@ def expect_sums(pid, most_unknown=0.02):
 
 @case(*JVMS)
 def jvm_sums(name):
-    with jvm(JVMS[name]) as pid:
+    with jvm(name) as pid:
         classes, process = expect_sums(pid)
     expect(48 << 20 <= classes["Java heap"]["rss_bytes"] <= 80 << 20, classes["Java heap"])
     expect(16 << 20 <= classes["mmapped block"]["rss_bytes"] <= 20 << 20, classes["mmapped block"])
@@ -274,7 +275,7 @@ def jvm_sums(name):
 def jvm_sums_with(options):
     if not JVMS:
         raise lib.Skip("no JVM")
-    with jvm(next(iter(JVMS.values())), *options.split()) as pid:
+    with jvm(next(iter(JVMS)), *options.split()) as pid:
         classes, _ = expect_sums(pid)
     expect(classes["Java heap"]["rss_bytes"] >= 48 << 20, classes["Java heap"])
     expect("metaspace" in classes, classes.keys())
@@ -294,6 +295,40 @@ def sums_of(name):
     if name == "python":
         expect(12 << 20 <= classes["mmapped block"]["rss_bytes"] <= 16 << 20, classes)
     expect(len(process["maps"]) >= process["mappings"], "not every mapping is listed")
+
+
+@contextlib.contextmanager
+def chromium():
+    """The pids of all its processes that have drawn a page."""
+    command = [tool("chromium", "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--no-zygote",
+               f"--user-data-dir={FOLDER}/chromium", "--remote-debugging-port=0", "about:blank"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def pids():
+        found = subprocess.run(["pgrep", "-g", str(process.pid)], stdout=subprocess.PIPE, text=True,
+                               check=False).stdout.split()
+        return [int(pid) for pid in found if int(vm(pid).get("VmRSS", 0)) > 80000]
+
+    try:
+        lib.eventually(lambda: len(pids()) < 5 and f"{len(pids())} processes", "chromium", SECONDS)
+        yield process.pid, pids()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(SECONDS)
+
+
+@case()
+def sums_of_chromium():
+    with chromium() as (group, pids):
+        for pid in pids:
+            os.killpg(group, signal.SIGSTOP)  # all: they share memory, by which PSS is told
+            lib.eventually(lambda: [pid for pid in pids if not re.search(
+                r"\) T ", open(f"/proc/{pid}/stat", encoding="utf-8").read())], "stop")
+            classes, _ = expect_sums(pid)
+            shares = {name: row["rss_bytes"] for name, row in classes.items()}
+            print(f"# {pid}: {shares.get('anonymous, unknown', 0) / sum(shares.values()):.1%} unknown "
+                  f"of {sum(shares.values()) >> 20} MiB")
 
 
 @case()
@@ -358,32 +393,38 @@ def container_against_its_limit():
         expect("of 64.0 MiB" in table and "WHICH FIGURE KILLS" in table, table)
 
 
+def forecast(box, interval):
+    """Watched until it is killed: how far off the forecasts of the middle third are (seconds), how
+    long before the end they were made, and the class that grew most."""
+    process = subprocess.Popen([lib.UNFREED, "map", "-c", box.name, "-i", interval, "--json"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    seen = []
+    for line in process.stdout:
+        seen.append((time.monotonic(), json.loads(line)["growth"]))
+        if not runtimes.alive(box.pid):
+            break
+    end = seen[-1][0]
+    while runtimes.alive(box.pid):
+        expect(time.monotonic() < end + SECONDS, "it was not killed")
+        time.sleep(0.01)
+    end = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    expect(len(seen) > 6, f"{len(seen)} reports")
+    middle = seen[len(seen) // 3:2 * len(seen) // 3]
+    expect(all(each["seconds_to_limit"] for _, each in middle), middle)
+    predicted = statistics.median(moment + each["seconds_to_limit"] for moment, each in middle)
+    largest = max(middle[-1][1]["classes"], key=lambda row: row["rss_bytes"])
+    return predicted - end, end - middle[0][0], largest["name"]
+
+
 @case()
 def growth_names_the_class_and_the_end():
     with container(["/bin/mappings", "1", "--grow", str(14 << 20)], "96m") as box:
         lib.eventually(lambda: not maps(box.pid), "the program")
-        process = subprocess.Popen([lib.UNFREED, "map", "-c", box.name, "-i", "400ms", "--json"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        seen = []
-        for line in process.stdout:
-            seen.append((time.monotonic(), json.loads(line)["growth"]))
-            if not runtimes.alive(box.pid):
-                break
-        end = seen[-1][0]
-        while runtimes.alive(box.pid):
-            expect(time.monotonic() < end + SECONDS, "it was not killed")
-            time.sleep(0.01)
-        end = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=SECONDS)
-    expect(len(seen) > 6, f"{len(seen)} reports")
-    middle = seen[len(seen) // 3:2 * len(seen) // 3]
-    growth, left = middle[-1][1], end - middle[0][0]
-    expect(all(each["seconds_to_limit"] for _, each in middle), middle)
-    predicted = statistics.median(moment + each["seconds_to_limit"] for moment, each in middle)
-    expect(abs(predicted - end) <= 0.2 * left, f"{predicted - end} s off, {left} s before the end")
-    largest = max(growth["classes"], key=lambda row: row["rss_bytes"])
-    expect_equal(largest["name"], "mmapped block", "the class that grew most")
+        off, left, largest = forecast(box, "400ms")
+    expect(abs(off) <= 0.2 * left, f"{off} s off, {left} s before the end")
+    expect_equal(largest, "mmapped block", "the class that grew most")
 
 
 # -- files, and what ends ----------------------------------------------------------------------------

@@ -15,8 +15,8 @@ PACKAGES = tuple(f"openjdk-{version}-jre-headless" for version in VERSIONS) + ("
 # A file of tests/e2e, a word of the names of its cases, the lines that say what was seen.
 TESTS = (("real", "top site", "# "), ("java", "those of the jvm", "# "),
          ("java", "comes and goes", "# "), ("java", "in the place", "# "),
-         ("java", "virtual threads", "# "),
-         ("complete", "native code", "| "))
+         ("java", "virtual threads", "# "), ("complete", "native code", "| "),
+         ("map", "jvm sums: ", "# "), ("jvm", "openjdk", "# "), ("verdict_jvm", "openjdk", "# "))
 RESULT = re.compile(r"(not )?ok (.*)")
 SECONDS = 600
 

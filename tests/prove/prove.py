@@ -35,8 +35,8 @@ PARTS = {
     "truth": "at least 200 stacks in each of five programs, frame by frame against gdb",
     "fuzz": "10 million hostile inputs for each parser of outside data",
     "sample": "sampling is unbiased over 50 runs, and its intervals hold what they say",
-    "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, 99.9 % complete",
-    "verdicts": "JVMs that leak or keep memory in five ways: the verdict, and what its remedy gives",
+    "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, maps, NMT, verdicts",
+    "limit": "a container like Flink's on its way to the limit: which class grows, and when it is full",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 

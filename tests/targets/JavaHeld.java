@@ -13,7 +13,8 @@ import java.util.zip.Inflater;
 /**
  * Holds what each word of its input asks for, and answers "{}": "direct N" buffers of 1 MiB, N
  * "inflaters", N "classes" with a loader each, N threads that "churn" native memory one after the
- * other. "drop" lets all go; "gc" collects.
+ * other; N "workers" that make garbage, N Inflaters a second that "leak". "drop" lets all go; "gc"
+ * collects.
  */
 public class JavaHeld {
 	static final List<Object> held = new ArrayList<>();
@@ -109,23 +110,60 @@ public class JavaHeld {
 	static void startChurning() throws Exception {
 		synchronized (held) {
 			int before = held.size();
-			Thread thread = new Thread(() -> {
-				churn();
-				try {
-					Thread.sleep(1000000);
-				} catch (InterruptedException error) {
-					Thread.currentThread().interrupt();
-				}
-			});
 
-			thread.setDaemon(true);
-			thread.start();
+			start("churn", () -> {
+				churn();
+				Thread.sleep(1000000);
+			});
 			while (held.size() == before)
 				held.wait();
 		}
 	}
 
+	/** Garbage of both kinds. */
+	static void work() throws Exception {
+		for (;;) {
+			byte[] garbage = new byte[10000];
+			Inflater inflater = new Inflater();
+
+			inflater.setInput(garbage);
+			inflater.end();
+			Thread.sleep(20);
+		}
+	}
+
+	static void leak(int perSecond) throws Exception {
+		long begin = System.nanoTime(), made = 0;
+
+		for (;;) {
+			long due = (System.nanoTime() - begin) / 1000 * perSecond / 1000000;
+
+			for (; made < due; made++)
+				held.add(new Inflater());
+			Thread.sleep(10);
+		}
+	}
+
+	interface Task {
+		void run() throws Exception;
+	}
+
+	static void start(String name, Task task) {
+		Thread thread = new Thread(() -> {
+			try {
+				task.run();
+			} catch (Exception error) {
+				throw new IllegalStateException(error);
+			}
+		}, name);
+
+		thread.setDaemon(true);
+		thread.start();
+	}
+
 	static void hold(String word, int count) throws Exception {
+		if (word.equals("leak"))
+			start("leak", () -> leak(count));
 		for (int i = 0; i < count; i++) {
 			if (word.equals("direct")) {
 				held.add(ByteBuffer.allocateDirect(1 << 20));
@@ -135,6 +173,8 @@ public class JavaHeld {
 				held.add(new Maker().make());
 			} else if (word.equals("churn")) {
 				startChurning();
+			} else if (word.equals("workers")) {
+				start("worker-" + i, JavaHeld::work);
 			}
 		}
 		if (word.equals("drop"))

@@ -257,6 +257,7 @@ static void test_blocks(void **state)
 		uint64_t address, words[2], bytes;
 	} cases[] = {
 		{ 0x1000, { 0, 0x21002 }, 0x21000 },
+		{ 0x1000, { 0, 0x20ff2 }, 0x21000 }, /* from 2.43 on */
 		{ 0x1000, { 0, 0x21003 }, 0 }, /* PREV_INUSE */
 		{ 0x1000, { 0, 0x21006 }, 0 }, /* of another arena */
 		{ 0x1000, { 8, 0x21002 }, 0 },

@@ -98,9 +98,18 @@ static const char *why_no_nmt(const struct jvm_process *process, const struct jv
 	return options->no_attach ? "on, and not asked for" : NULL;
 }
 
-static void read_nmt(struct jvm_process *process, const struct jvm_options *options)
+/* JDK 8 has no bytes, only KB. */
+static const char *question(const struct jvm_process *process, const struct jvm_options *options)
 {
 	bool detail = options->detail && !strcmp(process->facts.nmt, "detail");
+
+	if (process->facts.version <= 8)
+		return detail ? "VM.native_memory detail" : "VM.native_memory summary";
+	return detail ? "VM.native_memory detail scale=B" : "VM.native_memory summary scale=B";
+}
+
+static void read_nmt(struct jvm_process *process, const struct jvm_options *options)
+{
 	const char *why = why_no_nmt(process, options);
 	struct nmt *nmt;
 	char *text;
@@ -109,9 +118,7 @@ static void read_nmt(struct jvm_process *process, const struct jvm_options *opti
 		process->nmt_why = mem_string(why);
 		return;
 	}
-	if (ask(process, options,
-		detail ? "VM.native_memory detail scale=B" : "VM.native_memory summary scale=B",
-		&text)) {
+	if (ask(process, options, question(process, options), &text)) {
 		process->nmt_why = mem_string(error_message());
 		return;
 	}

@@ -114,6 +114,8 @@ static uint64_t v8_chunk(const struct head *head)
 	return 0;
 }
 
+static const char v8_name[] = "V8 heap";
+
 /* How long the piece is that begins here; 0: it is none of this kind. */
 static const struct {
 	uint64_t (*bytes)(const struct head *head);
@@ -122,7 +124,7 @@ static const struct {
 } kinds[] = {
 	{ glibc_block, CLASS_MMAPPED_BLOCK, NULL },
 	{ python_arena, CLASS_RUNTIME_HEAP, "Python objects" },
-	{ v8_chunk, CLASS_RUNTIME_HEAP, "V8 heap" },
+	{ v8_chunk, CLASS_RUNTIME_HEAP, v8_name },
 	{ musl_group, CLASS_MUSL, NULL },
 };
 
@@ -204,6 +206,45 @@ static void claim_super_page(struct evidence *evidence, const struct smap *smap)
 		   CLASS_OTHER_ALLOCATOR, "PartitionAlloc");
 }
 
+/* -- cages ------------------------------------------------------------------------------------- */
+
+#define CAGE_BYTES (1ULL << 30)
+
+static bool has_v8(const struct evidence *evidence)
+{
+	vec_for_each (claim, &evidence->claims.rows)
+		if (claim->name == v8_name)
+			return true;
+	return false;
+}
+
+/*
+ * Where V8 is, what is in use of a reservation of gigabytes is its own, or PartitionAlloc's: tables
+ * of pointers, and C++ objects that are collected, lie in cages, too, and say nothing of
+ * themselves.
+ */
+static void claim_cages(struct evidence *evidence)
+{
+	const struct smap *rows = evidence->smaps->rows.items;
+	size_t count = evidence->smaps->rows.count, end;
+
+	for (size_t i = 0; i < count; i = end) {
+		for (end = i + 1; end < count && classify_is_plain(&rows[end].map) &&
+				  rows[end].map.start == rows[end - 1].map.end;)
+			end++;
+		if (rows[end - 1].map.end - rows[i].map.start < CAGE_BYTES ||
+		    !classify_is_plain(&rows[i].map))
+			continue;
+		for (size_t k = i; k < end; k++) {
+			const struct map *map = &rows[k].map;
+
+			if (rows[k].rss_bytes)
+				claims_add(&evidence->claims, map->start, map->end,
+					   CLASS_RUNTIME_HEAP, "V8's or PartitionAlloc's cage");
+		}
+	}
+}
+
 static bool is_candidate(const struct smap *smap)
 {
 	return classify_is_plain(&smap->map) && smap->map.readable && smap->rss_bytes;
@@ -235,6 +276,8 @@ void evidence_blocks(struct evidence *evidence)
 	}
 	for (size_t i = 2; i < count; i++)
 		claim_super_page(evidence, &evidence->smaps->rows.items[i]);
+	if (has_v8(evidence))
+		claim_cages(evidence);
 	mem_free(heads);
 	mem_free(pieces);
 }

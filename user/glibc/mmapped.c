@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "glibc/chunks.h"
+#include "glibc/recognise.h"
 
 enum {
 	NEAR_BYTES = 16384,
@@ -21,7 +22,6 @@ enum {
 	SETTINGS = 5, /* words, from trim_threshold to arena_max */
 	NEWER_MAX = 4, /* words that versions have put behind these */
 	ARENA_TEST = 8, /* the default: NARENAS_FROM_NCORES(1) */
-	HEADER = 16,
 };
 
 /* -- settings ---------------------------------------------------------------------------------- */
@@ -96,21 +96,16 @@ static bool may_hold_blocks(const struct map *map)
 	       (!map->path || !strncmp(map->path, "[anon", 5));
 }
 
-/* The mapping's bytes of a block that begins at address, or 0. From 2.43 on, its chunk ends 16
- * bytes before the mapping does. */
+/* The mapping's bytes of a block that begins at address, or 0. */
 uint64_t mmapped_block_at(struct reader *reader, uint64_t address, uint64_t end)
 {
-	uint64_t header[2], bytes;
+	uint8_t header[RECOGNISE_BLOCK_BYTES];
+	uint64_t bytes;
 
 	if (!reader_read(reader, address, header, sizeof(header)))
 		return 0;
-	bytes = header[1] & ~(uint64_t)CHUNK_FLAGS;
-	if (bytes % READER_PAGE == READER_PAGE - HEADER)
-		bytes += HEADER;
-	if ((header[1] & CHUNK_FLAGS) != CHUNK_MMAPPED || header[0] || !bytes ||
-	    bytes % READER_PAGE || bytes > end - address)
-		return 0;
-	return bytes;
+	bytes = glibc_block_recognise(address, header, READER_PAGE);
+	return bytes > end - address ? 0 : bytes;
 }
 
 static bool wants_more(const struct mmapped *mmapped)

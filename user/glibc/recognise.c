@@ -52,6 +52,9 @@ uint64_t glibc_block_recognise(uint64_t address, const uint8_t header[RECOGNISE_
 {
 	uint64_t before = word(header, 0), size = word(header, 1), bytes = size & ~(uint64_t)FLAGS;
 
+	/* From 2.43 on, its chunk ends 16 bytes before the mapping does. */
+	if (bytes % page_bytes == page_bytes - RECOGNISE_BLOCK_BYTES)
+		bytes += RECOGNISE_BLOCK_BYTES;
 	/* An aligned block begins later in its mapping; what stood at the start before stays. */
 	if (address % page_bytes || before || (size & FLAGS) != IS_MMAPPED || !bytes ||
 	    bytes % page_bytes || bytes > INT64_MAX - address)

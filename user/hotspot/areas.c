@@ -104,52 +104,90 @@ static void add_grain(struct grains *grains, uint64_t address)
 	*vec_add(&grains->addresses) = address;
 }
 
-/* The classes of one loader: they themselves, and their constant pools. */
-static void read_klasses(const struct walk *walk, uint64_t loader, struct grains *klasses,
-			 struct grains *pools, uint32_t *left)
+struct classes {
+	const struct walk *walk;
+	struct grains klasses, pools;
+	uint32_t left;
+};
+
+/* A class, and its constant pool; an array's has other things there. */
+static void add_klass(struct classes *classes, uint64_t klass)
 {
-	const struct vmstructs *vm = walk->vm;
-	uint64_t klass = memory_u64(walk->memory, loader + vm->loader_klasses);
+	const struct vmstructs *vm = classes->walk->vm;
+	struct memory *memory = classes->walk->memory;
+	uint64_t pool = memory_u64(memory, klass + vm->klass_constants);
 
-	for (; klass && *left; --*left) {
-		uint64_t next = memory_u64(walk->memory, klass + vm->klass_next);
-		uint64_t pool = memory_u64(walk->memory, klass + vm->klass_constants);
+	classes->left--;
+	add_grain(&classes->klasses, klass);
+	if (vm->klass_layout != VM_ABSENT && memory_s32(memory, klass + vm->klass_layout) < 0)
+		return;
+	if (pool % 8 == 0 && pool < INT64_MAX)
+		add_grain(&classes->pools, pool);
+}
 
-		if (walk->memory->failed)
-			return;
-		add_grain(klasses, klass);
-		/* An array's class has other things there. */
-		if (pool % 8 == 0 && pool < INT64_MAX)
-			add_grain(pools, pool);
-		klass = next;
+static void read_loaders(struct classes *classes)
+{
+	const struct vmstructs *vm = classes->walk->vm;
+	struct memory *memory = classes->walk->memory;
+	uint64_t loader = memory_u64(memory, vm->loader_data_head);
+
+	for (uint32_t i = 0; loader && !memory->failed && i < LOADERS_MAX; i++) {
+		uint64_t klass = memory_u64(memory, loader + vm->loader_klasses);
+
+		while (klass && classes->left && !memory->failed) {
+			add_klass(classes, klass);
+			klass = memory_u64(memory, klass + vm->klass_next);
+		}
+		memory->failed = false; /* a class's page may be swapped out */
+		loader = memory_u64(memory, loader + vm->loader_next);
 	}
+}
+
+/* Loaders do not list their classes until 10, but each class its heirs. */
+static void read_heirs(struct classes *classes)
+{
+	const struct vmstructs *vm = classes->walk->vm;
+	struct memory *memory = classes->walk->memory;
+	VEC(uint64_t) queue = { 0 };
+
+	*vec_add(&queue) = memory_u64(memory, vm->object_klass);
+	for (size_t i = 0; i < queue.count && classes->left; i++) {
+		uint64_t klass = queue.items[i];
+		uint64_t child = memory_u64(memory, klass + vm->klass_child);
+		uint64_t sibling = memory_u64(memory, klass + vm->klass_sibling);
+
+		add_klass(classes, klass);
+		memory->failed = false;
+		if (child)
+			*vec_add(&queue) = child;
+		if (sibling)
+			*vec_add(&queue) = sibling;
+	}
+	vec_free(&queue);
 }
 
 static void read_classes(const struct walk *walk)
 {
 	const struct vmstructs *vm = walk->vm;
-	struct grains *klasses = mem_alloc(sizeof(*klasses)), *pools = mem_alloc(sizeof(*pools));
-	uint32_t left = KLASSES_MAX;
-	uint64_t loader = 0;
+	struct classes *classes = mem_alloc(sizeof(*classes));
 
-	if (vm->loader_data_head && vm->loader_next != VM_ABSENT &&
-	    vm->loader_klasses != VM_ABSENT && vm->klass_next != VM_ABSENT &&
-	    vm->klass_constants != VM_ABSENT)
-		loader = memory_u64(walk->memory, vm->loader_data_head);
-	for (uint32_t i = 0; loader && !walk->memory->failed && i < LOADERS_MAX; i++) {
-		read_klasses(walk, loader, klasses, pools, &left);
-		walk->memory->failed = false; /* a class's page may be swapped out */
-		loader = memory_u64(walk->memory, loader + vm->loader_next);
-	}
+	classes->walk = walk;
+	classes->left = KLASSES_MAX;
+	if (vm->klass_constants == VM_ABSENT)
+		;
+	else if (vm->loader_data_head && vm->loader_next != VM_ABSENT &&
+		 vm->loader_klasses != VM_ABSENT && vm->klass_next != VM_ABSENT)
+		read_loaders(classes);
+	else if (vm->object_klass && vm->klass_child != VM_ABSENT && vm->klass_sibling != VM_ABSENT)
+		read_heirs(classes);
 	walk->memory->failed = false;
-	vec_for_each (address, &pools->addresses)
+	vec_for_each (address, &classes->pools.addresses)
 		report(walk, HOTSPOT_AREA_METASPACE, *address, *address);
-	vec_for_each (address, &klasses->addresses)
+	vec_for_each (address, &classes->klasses.addresses)
 		report(walk, HOTSPOT_AREA_CLASS_SPACE, *address, *address);
-	vec_free(&klasses->addresses);
-	vec_free(&pools->addresses);
-	mem_free(klasses);
-	mem_free(pools);
+	vec_free(&classes->klasses.addresses);
+	vec_free(&classes->pools.addresses);
+	mem_free(classes);
 }
 
 /* -- the collector ----------------------------------------------------------------------------- */

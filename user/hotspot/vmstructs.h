@@ -26,6 +26,7 @@ struct vmstructs {
 	uint64_t barrier_set; /* BarrierSet*, 10+ */
 	uint64_t shared_base, shared_top; /* void*: the mapped CDS archive, 11+ */
 	uint64_t loader_data_head; /* ClassLoaderData*, 8+ */
+	uint64_t object_klass; /* Klass*: that of all classes' ancestor, until 16 */
 	uint64_t flags, flag_count; /* JVMFlag*, size_t */
 	uint64_t perf_start, perf_capacity; /* PerfMemory: char*, size_t */
 	uint64_t vm_release; /* const char* */
@@ -64,6 +65,8 @@ struct vmstructs {
 	uint16_t barrier_card_table, card_map, card_map_bytes; /* CardTable */
 	uint16_t loader_next, loader_klasses; /* ClassLoaderData */
 	uint16_t klass_next, klass_constants;
+	uint16_t klass_layout; /* below zero: of an array */
+	uint16_t klass_child, klass_sibling;
 
 	uint16_t flag_name, flag_address, flag_bytes; /* JVMFlag; Flag until 10 */
 
