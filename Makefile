@@ -245,7 +245,7 @@ $(O)/bpf-aarch64/%.o: bpf/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_cflags) $(bpf_arch_aarch64) -MMD -MP -c $< -o $@
 
-bench_programs := $(addprefix $(O)/bench/,walks walks.o) $(addprefix $(O)/tests/targets/,deep deep-nofp)
+bench_programs := $(addprefix $(O)/bench/,walks walks.o recording) $(addprefix $(O)/tests/targets/,deep deep-nofp)
 
 # What each suite of tests/run needs built, and what the demo, the benchmark and dist need.
 suites := lint unit golden unwind e2e
@@ -301,6 +301,7 @@ bench:
 	$(Q)python3 bench/heap.py $(O)
 	$(Q)python3 bench/walks.py $(O)
 	$(Q)python3 bench/latency.py $(O)
+	$(Q)python3 bench/record.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
@@ -344,6 +345,11 @@ $(O)/bench/walks: bench/walks.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_cflags) $(all_ldflags) -o $@ $< $(libraries)
 
+# Makes up a recording of any size.
+$(O)/bench/recording: $(O)/bench/recording.o $(O)/libunfreed.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
+
 # -- the house --------------------------------------------------------------------------------------
 
 .PHONY: deps install uninstall format clean help
@@ -373,4 +379,4 @@ help:
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
 	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/contrib/libeu.d $(O)/tests/golden/render.d \
-	$(O)/tests/golden/footprint.d $(O)/tests/golden/series.d $(O)/tests/golden/recorded.d $(O)/bench/walks.bpf.d
+	$(O)/tests/golden/footprint.d $(O)/tests/golden/series.d $(O)/tests/golden/recorded.d $(O)/bench/recording.d $(O)/bench/walks.bpf.d

@@ -106,7 +106,7 @@ def growth_between_snapshots_is_exact():
         return None
 
     with Target("grow") as target:
-        with Trace("-p", target.pid, options=(*RECORDS, "-w", recording)) as trace:
+        with Trace("-p", target.pid, options=(*RECORDS, "--classes", "-w", recording)) as trace:
             first = target.go()
             eventually(lambda: not moments_with(first["sites"]) and "none", "a snapshot of it")
             number = moments_with(first["sites"])
@@ -116,6 +116,7 @@ def growth_between_snapshots_is_exact():
             trace.process.wait(60)
     changed = expect_growth(grown(first, last), recording, "--before", str(number))
     expect(changed["same_watch"], "two watches")
+    expect(any(row["name"] == "main heap (brk)" for row in changed["map"]), f"map: {changed['map']}")
     for site in changed["sites"]:
         rate = site["growth_bytes"] * 3600 / changed["seconds"]
         expect(abs(site["bytes_per_hour"] - rate) <= 1e-5 * abs(rate), f"rate: {site}")

@@ -60,7 +60,11 @@ int draw_diff(struct series *series, const char *format)
 	struct snapshot *after = series_load(series, series->moments.count - 1);
 	struct diff *diff = diff_new(before, after);
 
+	diff->before_map = series_footprint(series, EARLY);
+	diff->after_map = series_footprint(series, series->moments.count - 1);
 	diff_find(format)->write(diff, &options, stdout);
+	footprint_free((struct footprint *)diff->before_map);
+	footprint_free((struct footprint *)diff->after_map);
 	diff_free(diff);
 	snapshot_free(before);
 	snapshot_free(after);

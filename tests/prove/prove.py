@@ -37,6 +37,7 @@ PARTS = {
     "sample": "sampling is unbiased over 50 runs, and its intervals hold what they say",
     "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, maps, NMT, verdicts",
     "limit": "a container like Flink's on its way to the limit: which class grows, and when it is full",
+    "record": "200 traces that record are killed at random moments: all whole snapshots are there",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 

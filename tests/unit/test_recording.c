@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Recordings: what is read is what was written, whatever is cut off or damaged. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/error.h"
 #include "record/recording.h"
 #include "report/report.h"
 
-enum { SITES = 40, MANY = 150 };
+enum { SITES = 40, MANY = 150, KILLS = 20 };
 
 static uint64_t seed;
 
@@ -297,6 +301,54 @@ static void test_every_damaged_byte(void **state)
 	free(bytes.items);
 }
 
+/* Records for good; *written is what must be there of it. */
+static void record_until_killed(const char *path, _Atomic uint64_t *written)
+{
+	FILE *stream = fopen(path, "w");
+	struct recorder *recorder;
+
+	if (!stream || recorder_new(&recorder, stream, NULL, 0))
+		_exit(1);
+	for (uint64_t i = 0;; i++) {
+		struct snapshot *snapshot = make_snapshot(i);
+
+		if (recorder_add(recorder, snapshot, NULL))
+			_exit(1);
+		snapshot_free(snapshot);
+		*written = i + 1;
+	}
+}
+
+static void test_a_killed_writer(void **state)
+{
+	_Atomic uint64_t *written =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char path[] = "/tmp/unfreed-test-XXXXXX";
+
+	close(mkstemp(path));
+	for (int i = 0; i < KILLS; i++) {
+		struct series *series;
+		pid_t child;
+
+		*written = 0;
+		child = fork();
+		if (!child)
+			record_until_killed(path, written);
+		while (!*written)
+			assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+		usleep((useconds_t)(i * 1777 % 20000));
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		assert_int_equal(recording_open(&series, path), 0);
+		assert_non_null(series->warning);
+		assert_in_range(series->moments.count, *written, *written + 1);
+		expect_snapshot(series, series->moments.count - 1);
+		series_free(series);
+	}
+	unlink(path);
+	munmap(written, 4096);
+}
+
 static void test_what_is_none(void **state)
 {
 	struct bytes text = { "{\"kind\":\"map\"}", 14 };
@@ -316,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_a_series_of_one),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_every_damaged_byte),
+		cmocka_unit_test(test_a_killed_writer),
 		cmocka_unit_test(test_what_is_none),
 	};
 

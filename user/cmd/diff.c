@@ -33,25 +33,42 @@ static int parse_format(const char *argument, void *value)
 
 /* -- recordings -------------------------------------------------------------------------------- */
 
-/* What is seen of the snapshot that which names, else of the one at or_else from the end. */
-static int load(struct request *request, struct series *series, const char *which, size_t or_else,
-		struct snapshot **snapshot)
-{
-	size_t i = or_else;
-	int error = which ? series_find(series, which, &i) : 0;
+/* A moment of a recording. */
+struct side {
+	struct series *series;
+	struct snapshot *snapshot;
+	struct footprint *footprint; /* NULL: not recorded */
+};
 
-	if (!error)
-		*snapshot = view_apply(&request->view, series_load(series, i));
-	return error;
+static void side_free(struct side *side)
+{
+	snapshot_free(side->snapshot);
+	footprint_free(side->footprint);
 }
 
-static int draw(struct request *request, const struct snapshot *before,
-		const struct snapshot *after)
+/* What is seen of the snapshot that which names, else of the one at or_else. */
+static int load(struct request *request, struct side *side, const char *which, size_t or_else)
 {
-	struct diff *diff = diff_new(before, after);
+	size_t i = or_else;
+	int error = which ? series_find(side->series, which, &i) : 0;
+
+	if (error)
+		return error;
+	side->snapshot = view_apply(&request->view, series_load(side->series, i));
+	side->footprint = series_footprint(side->series, i);
+	return 0;
+}
+
+static int draw(struct request *request, const struct side *before, const struct side *after)
+{
+	struct diff *diff = diff_new(before->snapshot, after->snapshot);
 	struct output *output;
 	int error = output_open(&output, request->output);
 
+	if (before->footprint && after->footprint) {
+		diff->before_map = before->footprint;
+		diff->after_map = after->footprint;
+	}
 	diff_keep_changed(diff, request->min_bytes);
 	if (!error) {
 		request->format->write(diff, &request->report, output_stream(output));
@@ -65,25 +82,26 @@ static int draw(struct request *request, const struct snapshot *before,
  */
 static int diff_recordings(struct request *request, char **paths, int count)
 {
-	struct series *first = NULL, *second = NULL, *later;
-	struct snapshot *before = NULL, *after = NULL;
+	struct series *first = NULL, *second = NULL;
+	struct side before = { 0 }, after = { 0 };
 	int error = recordings_open(&first, paths[0]);
 
 	if (!error && count > 1)
 		error = recordings_open(&second, paths[1]);
-	later = second ? second : first;
+	before.series = first;
+	after.series = second ? second : first;
 	if (!error && !second && first->moments.count < 2)
 		error = error_set(-EINVAL, "%s has one snapshot: name a second recording",
 				  paths[0]);
 	if (!error)
-		error = load(request, first, request->before, second ? first->moments.count - 1 : 0,
-			     &before);
+		error = load(request, &before, request->before,
+			     second ? first->moments.count - 1 : 0);
 	if (!error)
-		error = load(request, later, request->after, later->moments.count - 1, &after);
+		error = load(request, &after, request->after, after.series->moments.count - 1);
 	if (!error)
-		error = draw(request, before, after);
-	snapshot_free(before);
-	snapshot_free(after);
+		error = draw(request, &before, &after);
+	side_free(&before);
+	side_free(&after);
 	series_free(first);
 	series_free(second);
 	return error;

@@ -3,6 +3,7 @@
 #include "cmd/save.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -10,6 +11,7 @@
 #include "base/output.h"
 #include "base/units.h"
 #include "record/recording.h"
+#include "report/footprint.h"
 
 struct save {
 	const char *path;
@@ -71,9 +73,30 @@ int save_begin(struct save **out, const char *path, char *const *words)
 	return 0;
 }
 
-int save_add(struct save *save, const struct snapshot *snapshot)
+/* As map --json has it; NULL: there is none. free() */
+static char *document(const struct footprint *footprint)
 {
-	int error = recorder_add(save->recorder, snapshot, NULL);
+	const struct footprint_options options = { .by = FOOTPRINT_BY_CLASS };
+	char *text = NULL;
+	size_t size;
+	FILE *stream;
+
+	if (!footprint || !footprint->processes.count)
+		return NULL;
+	stream = open_memstream(&text, &size);
+	if (!stream)
+		return NULL;
+	footprint_json(footprint, NULL, &options, stream);
+	fclose(stream);
+	return text;
+}
+
+int save_add(struct save *save, const struct snapshot *snapshot, const struct footprint *footprint)
+{
+	char *text = document(footprint);
+	int error = recorder_add(save->recorder, snapshot, text);
+
+	free(text);
 
 	if (!error && !save->snapshots++)
 		save->aside = mem_string(output_keep(save->output));

@@ -3,6 +3,7 @@
 #ifndef UNFREED_CMD_SAVE_H
 #define UNFREED_CMD_SAVE_H
 
+#include "model/footprint.h"
 #include "model/snapshot.h"
 
 struct save;
@@ -13,7 +14,8 @@ struct save;
  */
 int save_begin(struct save **save, const char *path, char *const *words);
 
-int save_add(struct save *save, const struct snapshot *snapshot);
+/* footprint: the classes of the same moment, or NULL. */
+int save_add(struct save *save, const struct snapshot *snapshot, const struct footprint *footprint);
 
 /*
  * Completes the recording, says on stderr what it is, and frees save, which may be NULL. With an

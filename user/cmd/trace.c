@@ -17,6 +17,7 @@
 #include "cmd/save.h"
 #include "cmd/terminal.h"
 #include "cmd/trace_verdict.h"
+#include "collect/survey.h"
 #include "process/command.h"
 
 enum {
@@ -33,6 +34,7 @@ struct run {
 	struct output *output;
 	struct trace_verdict verdict;
 	struct save *save; /* NULL: no recording */
+	struct survey *survey; /* NULL: no classes */
 	bool over; /* --fail-over */
 };
 
@@ -92,6 +94,17 @@ static int draw(struct run *run, const struct snapshot *snapshot)
 	return ferror(stream) ? error_set(-EIO, "cannot write the report: %s", strerror(errno)) : 0;
 }
 
+static int record(struct run *run, const struct snapshot *snapshot)
+{
+	struct footprint *footprint = NULL;
+	int error = run->survey ? survey_take(run->survey, &footprint) : 0;
+
+	if (!error)
+		error = save_add(run->save, snapshot, footprint);
+	footprint_free(footprint);
+	return error;
+}
+
 static int write_report(struct run *run, bool last, const char *ended_by)
 {
 	struct trace *trace = run->trace;
@@ -107,7 +120,7 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 	if (last)
 		trace_verdict_end(&run->verdict, &run->target, snapshot);
 	if (run->save)
-		error = save_add(run->save, snapshot);
+		error = record(run, snapshot);
 	snapshot = view_apply(&trace->view, snapshot);
 	if (!error && trace->format)
 		error = draw(run, snapshot);
@@ -252,6 +265,8 @@ static int run_trace(struct trace *trace)
 		error = output_open(&run.output, trace->output);
 	if (!error)
 		error = start(&run);
+	if (!error && trace->classes)
+		run.survey = survey_new(&run.target);
 	if (!error)
 		error = watch(&run);
 	if (error)
@@ -262,6 +277,7 @@ static int run_trace(struct trace *trace)
 	if (error)
 		cmd_fail(EXIT_FAILED);
 	trace_verdict_free(&run.verdict);
+	survey_free(run.survey);
 	collect_free(run.collect);
 	command_free(run.command);
 	target_free(&run.target);

@@ -21,7 +21,7 @@ struct trace {
 	uint64_t duration_ns; /* UINT64_MAX: until the target exits */
 	uint64_t interval_ns;
 	uint64_t fail_over_bytes;
-	bool duration_given, fail_over, interval, top_given, min_age_given, help;
+	bool duration_given, fail_over, interval, top_given, min_age_given, classes, help;
 };
 
 /*

@@ -119,6 +119,8 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  NULL, NULL },
 		{ "record", 'w', "FILE", "write a recording, for 'unfreed report' and 'diff'",
 		  OPTION_STRING, &trace->record, NULL, NULL },
+		{ "classes", 0, NULL, "record what 'unfreed map' says with each snapshot",
+		  OPTION_FLAG, &trace->classes, NULL, NULL },
 		{ "fail-over", 0, "SIZE", "exit with 3 if more than SIZE is outstanding",
 		  OPTION_BYTES, &trace->fail_over_bytes, NULL, &trace->fail_over },
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &trace->help, NULL, NULL },
@@ -159,6 +161,8 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--sample: less than 4G");
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
+	if (trace->classes && !trace->record)
+		return error_set(-EINVAL, "--classes: only with --record");
 	return target_options_check(&trace->spec);
 }
 

@@ -6,6 +6,7 @@
 #ifndef UNFREED_MODEL_DIFF_H
 #define UNFREED_MODEL_DIFF_H
 
+#include "model/footprint.h"
 #include "model/snapshot.h"
 
 struct diff {
@@ -19,6 +20,9 @@ struct diff {
 	uint64_t before_losses;
 	struct heap_totals before_heap;
 	struct mapping_totals before_mapping;
+	/* Of the same moments what map says, where both are known: not the diff's. NULL: they are
+	 * not */
+	const struct footprint *before_map, *after_map;
 };
 
 /* *diff needs neither of them afterwards. */

@@ -72,12 +72,14 @@ uint64_t numbers_count(const struct numbers *numbers)
 
 enum { RECENT = 4096 };
 
+struct recent {
+	const char *text;
+	uint64_t number;
+};
+
 struct texts {
 	struct numbers *numbers; /* for writing */
-	struct {
-		const char *text;
-		uint64_t number;
-	} recent[RECENT]; /* by address: valid while the same snapshot is written */
+	struct recent *recent; /* for writing: by address, while the same snapshot is written */
 	struct strings *strings; /* for reading */
 	VEC(const char *) items; /* waiting, or read */
 	size_t taken;
@@ -88,7 +90,10 @@ struct texts *texts_new(struct strings *strings)
 	struct texts *texts = mem_alloc(sizeof(*texts));
 
 	texts->strings = strings;
-	texts->numbers = strings ? NULL : numbers_new();
+	if (strings)
+		return texts;
+	texts->numbers = numbers_new();
+	texts->recent = mem_array(RECENT, sizeof(*texts->recent));
 	return texts;
 }
 
@@ -97,30 +102,31 @@ void texts_free(struct texts *texts)
 	if (!texts)
 		return;
 	numbers_free(texts->numbers);
+	mem_free(texts->recent);
 	vec_free(&texts->items);
 	mem_free(texts);
 }
 
 uint64_t texts_number(struct texts *texts, const char *text)
 {
-	size_t place = (uintptr_t)text / 16 % RECENT;
+	struct recent *recent = &texts->recent[(uintptr_t)text / 16 % RECENT];
 	struct numbered *found;
 	bool fresh;
 
 	if (!text)
 		return 0;
-	if (texts->recent[place].text == text)
-		return texts->recent[place].number;
+	if (recent->text == text)
+		return recent->number;
 	found = find(texts->numbers, text, strlen(text) + 1, &fresh);
 	if (fresh)
 		*vec_add(&texts->items) = found->bytes;
-	texts->recent[place].text = text;
-	return texts->recent[place].number = found->number;
+	*recent = (struct recent){ text, found->number };
+	return found->number;
 }
 
 void texts_forget(struct texts *texts)
 {
-	memset(texts->recent, 0, sizeof(texts->recent));
+	memset(texts->recent, 0, RECENT * sizeof(*texts->recent));
 }
 
 size_t texts_waiting(const struct texts *texts)

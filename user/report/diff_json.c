@@ -50,6 +50,26 @@ static void write_classes(struct json *json, const struct diff *diff)
 	vec_free(&classes);
 }
 
+/* What map says, by class: all memory, whoever allocated it. */
+static void write_map(struct json *json, const struct diff *diff)
+{
+	json_begin_array(json, "map");
+	for (enum memory_class class = 0; diff->before_map && class < CLASSES; class ++) {
+		uint64_t before = diff->before_map->classes[class].rss_bytes;
+		uint64_t after = diff->after_map->classes[class].rss_bytes;
+
+		if (!before && !after)
+			continue;
+		json_begin_object(json, NULL);
+		json_text(json, "name", class_name(class));
+		json_uint(json, "before_rss_bytes", before);
+		json_uint(json, "after_rss_bytes", after);
+		json_int(json, "growth_bytes", (int64_t)(after - before));
+		json_end(json);
+	}
+	json_end(json);
+}
+
 static void write_site(struct json *json, const struct diff *diff, const struct site *site)
 {
 	json_begin_object(json, NULL);
@@ -84,6 +104,7 @@ void diff_json_write(const struct diff *diff, const struct report_options *optio
 	write_moment(&json, "after", shown->target, diff->after_unix_ns, diff->after_window_ns,
 		     &shown->heap_totals, &shown->mapping_totals, snapshot_losses(shown));
 	write_classes(&json, diff);
+	write_map(&json, diff);
 	diff_sort_sites(shown, &sites);
 	json_begin_array(&json, "sites");
 	vec_for_each (site, &sites)

@@ -88,6 +88,26 @@ static void write_classes(const struct page *page, const struct diff *diff)
 	vec_free(&classes);
 }
 
+/* What map says: all memory, whoever allocated it. */
+static void write_map(const struct page *page, const struct diff *diff)
+{
+	char before[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX], growth[SIGNED_MAX];
+
+	if (!diff->before_map)
+		return;
+	fprintf(page->stream, "\n%sMAP%s\n  %-34s%9s%10s%11s\n", page_bold(page), page_plain(page),
+		"CLASS", "BEFORE", "AFTER", "GROWTH");
+	for (enum memory_class class = 0; class < CLASSES; class ++) {
+		uint64_t was = diff->before_map->classes[class].rss_bytes;
+		uint64_t is = diff->after_map->classes[class].rss_bytes;
+
+		if (was != is)
+			fprintf(page->stream, "  %-34s%9s%10s%11s\n", class_name(class),
+				units_format_bytes(before, was), units_format_bytes(after, is),
+				format_signed(growth, (int64_t)(is - was)));
+	}
+}
+
 /* -- sites ------------------------------------------------------------------------------------- */
 
 static void write_site(const struct page *page, const struct diff *diff, uint64_t number,
@@ -96,8 +116,9 @@ static void write_site(const struct page *page, const struct diff *diff, uint64_
 	char before[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX], growth[SIGNED_MAX], rate[SIGNED_MAX],
 		blocks[UNITS_TEXT_MAX], comm[64];
 
-	fprintf(page->stream, "%s%3" PRIu64 "  %s%9s%s  %11s  %9s  %9s  %s%-10s  %s", "\n", number,
-		page_bold(page), format_signed(growth, diff_growth(site)), page_plain(page),
+	fprintf(page->stream, "%s%3" PRIu64 "  %s%9s%s  %11s  %9s  %9s  %s%-10s  %s",
+		number > 1 ? "\n" : "", number, page_bold(page),
+		format_signed(growth, diff_growth(site)), page_plain(page),
 		format_rate(rate, diff_rate(diff, site->before_bytes, site->bytes)),
 		units_format_bytes(before, site->before_bytes),
 		units_format_bytes(after, site->bytes),
@@ -132,22 +153,22 @@ static void write_sites(const struct page *page, const struct diff *diff, const 
 
 		if (site->kind != kind || diff_growth(site) * sign <= 0)
 			continue;
-		if (number >= top) {
-			left_bytes += diff_growth(site);
-			left_out++;
-			continue;
-		}
-		if (!number)
+		if (!number && !left_out)
 			fprintf(page->stream,
-				"\n%s%s%s: %s\n  #  %9s  %11s  %9s  %9s  %-11s  STATE",
+				"\n%s%s%s: %s\n  #  %9s  %11s  %9s  %9s  %-11s  STATE\n",
 				page_bold(page), titles[kind], page_plain(page),
 				sign > 0 ? "grown" : "shrunk", sign > 0 ? "GROWTH" : "LOSS",
 				"PER HOUR", "BEFORE", "AFTER", "BLOCKS");
-		write_site(page, diff, ++number, site);
+		if (number < top) {
+			write_site(page, diff, ++number, site);
+			continue;
+		}
+		left_bytes += diff_growth(site);
+		left_out++;
 	}
 	if (!left_out)
 		return;
-	putc('\n', page->stream);
+	fputs("\n", page->stream);
 	page_item(page, "left out", "%s in %s more stack%s (--top)",
 		  format_signed(text, left_bytes), units_format_count(count, left_out),
 		  left_out == 1 ? "" : "s");
@@ -175,6 +196,7 @@ void diff_table_write(const struct diff *diff, const struct report_options *opti
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
 	write_head(&page, diff);
 	write_classes(&page, diff);
+	write_map(&page, diff);
 	diff_sort_sites(diff->shown, &sites);
 	for (enum site_kind kind = 0; kind < SITE_KINDS; kind++) {
 		write_sites(&page, diff, &sites, kind, 1, options->top);
