@@ -26,7 +26,7 @@ _unfreed() {
 			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
 			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
 			;;
-		--events) words='heap mapping heap,mapping' ;;
+		--events) words='heap mapping fault heap,mapping heap,mapping,fault' ;;
 		--by) words='class process mapping' ;;
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;

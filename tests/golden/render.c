@@ -232,6 +232,18 @@ static struct snapshot *scene_java(void)
 	snapshot->heap_totals.preexisting_bytes = KIB(96);
 	snapshot->mapping_totals.committed_bytes = MIB(598);
 	snapshot->mapping_totals.preexisting_unmapped_bytes = MIB(2);
+	*vec_add(&snapshot->verdicts) = (struct process_verdict){
+		.pid = 7123,
+		.kind = "leak",
+		.rule = "leak",
+		.evidence =
+			"in use grew by 628 MiB in 30 s; chunks of 40992 bytes by 8730, to "
+			"18730: 732 MiB",
+		.remedy = "find who allocates blocks of this size: unfreed trace",
+		.gain_bytes = MIB(732),
+		.in_use_bytes = MIB(1210),
+		.retained_bytes = MIB(190),
+	};
 	add_cost(snapshot);
 	finish(snapshot);
 	return snapshot;

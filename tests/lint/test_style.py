@@ -16,7 +16,8 @@ HOSTS = {"www.w3.org", "kernel.org", "git.kernel.org", "docs.kernel.org", "www.k
          "sourceware.org", "refspecs.linuxfoundation.org", "gitlab.com", "github.com",
          "keepachangelog.com", "semver.org", "openjdk.org", "dwarfstd.org", "www.json.org",
          "example.com", "example.org", "www.speedscope.app"}
-STANDARD_FOLDERS = set("boot dev etc home lib media mnt opt proc root run srv sys tmp usr var".split())
+# And src, where tests/fresh and tests/prove have the tree.
+STANDARD_FOLDERS = set("boot dev etc home lib media mnt opt proc root run srv src sys tmp usr var".split())
 
 
 def is_generated(name):

@@ -16,6 +16,7 @@
 #include "cmd/interrupt.h"
 #include "cmd/save.h"
 #include "cmd/terminal.h"
+#include "cmd/trace_verdict.h"
 #include "process/command.h"
 
 enum {
@@ -30,6 +31,7 @@ struct run {
 	struct command *command; /* NULL: none */
 	struct collect *collect;
 	struct output *output;
+	struct trace_verdict verdict;
 	struct save *save; /* NULL: no recording */
 	bool over; /* --fail-over */
 };
@@ -102,6 +104,8 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 		return error;
 	if (run->command)
 		snapshot->command_status = command_status(run->command);
+	if (last)
+		trace_verdict_end(&run->verdict, &run->target, snapshot);
 	if (run->save)
 		error = save_add(run->save, snapshot);
 	if (!error && trace->format)
@@ -221,6 +225,9 @@ static int start(struct run *run)
 		text_escape(shown, sizeof(shown), *note);
 		fprintf(stderr, "unfreed: %s\n", shown);
 	}
+	/* A command has no heap yet. */
+	if (!run->command && options.heap)
+		trace_verdict_begin(&run->verdict, &run->target);
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
@@ -253,6 +260,7 @@ static int run_trace(const struct trace *trace)
 	error = save_end(run.save, error);
 	if (error)
 		cmd_fail(EXIT_FAILED);
+	trace_verdict_free(&run.verdict);
 	collect_free(run.collect);
 	command_free(run.command);
 	target_free(&run.target);

@@ -28,6 +28,7 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->epochs);
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
+	vec_free(&snapshot->verdicts);
 	vec_free(&snapshot->notes);
 	strings_free(snapshot->strings);
 	mem_free(snapshot);
@@ -54,6 +55,7 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	vec_own(&copy->modules);
 	vec_own(&copy->epochs);
 	vec_own(&copy->losses);
+	vec_own(&copy->verdicts);
 	vec_own(&copy->sites);
 	vec_own(&copy->notes);
 	return copy;
@@ -182,6 +184,22 @@ const char *site_kind_name(enum site_kind kind)
 	};
 
 	return names[kind];
+}
+
+bool snapshot_traces(const struct snapshot *snapshot, enum site_kind kind)
+{
+	const bool traced[SITE_KINDS] = {
+		[SITE_HEAP] = snapshot->heap,
+		[SITE_MAPPING] = snapshot->mapping,
+		[SITE_FAULT] = snapshot->fault,
+	};
+
+	if (traced[kind])
+		return true;
+	vec_for_each (site, &snapshot->sites)
+		if (site->kind == kind)
+			return true;
+	return false;
 }
 
 const char *site_end_name(enum site_end end)

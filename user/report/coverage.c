@@ -233,3 +233,39 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
 	coverage_items(page, snapshot);
 }
+
+static void write_verdict_title(const struct page *page, const struct snapshot *snapshot,
+				const struct process_verdict *row)
+{
+	char gain[UNITS_TEXT_MAX];
+	char *title = mem_printf("%s%s%s", row->kind, row->gain_bytes ? ", to be had back: " : "",
+				 row->gain_bytes ? units_format_bytes(gain, row->gain_bytes) : "");
+
+	if (page->html) {
+		page_item(page, "verdict", "%s", title);
+	} else {
+		fprintf(page->stream, "\n%sVERDICT%s", page_bold(page), page_plain(page));
+		if (snapshot->verdicts.count > 1)
+			fprintf(page->stream, " on pid %d", (int)row->pid);
+		fprintf(page->stream, ": %s\n", title);
+	}
+	mem_free(title);
+}
+
+void verdicts_write(const struct page *page, const struct snapshot *snapshot)
+{
+	char retained[UNITS_TEXT_MAX], used[UNITS_TEXT_MAX];
+
+	vec_for_each (row, &snapshot->verdicts) {
+		if (page->html && snapshot->verdicts.count > 1)
+			page_item(page, "process", "%s, pid %d", snapshot_comm(snapshot, row->pid),
+				  (int)row->pid);
+		write_verdict_title(page, snapshot, row);
+		page_item(page, "evidence", "%s", row->evidence);
+		page_item(page, "retained",
+			  "%s of freed memory that malloc keeps, beside %s in use",
+			  units_format_bytes(retained, row->retained_bytes),
+			  units_format_bytes(used, row->in_use_bytes));
+		page_item(page, "remedy", "%s", row->remedy);
+	}
+}

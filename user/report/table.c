@@ -23,11 +23,11 @@ enum {
 /* The two ledgers, and what they are made of. */
 static const struct section {
 	enum site_kind kind;
-	const char *title, *blocks, *allocated;
+	const char *title, *held, *blocks, *allocated;
 } sections[] = {
-	{ SITE_HEAP, "HEAP", "BLOCKS", "ALLOCATED" },
-	{ SITE_MAPPING, "MAPPINGS", "MAPPINGS", "MAPPED" },
-	{ SITE_FAULT, "PAGE FAULTS", "PAGES", "FAULTED" },
+	{ SITE_HEAP, "HEAP", "outstanding", "BLOCKS", "ALLOCATED" },
+	{ SITE_MAPPING, "MAPPINGS", "outstanding", "MAPPINGS", "MAPPED" },
+	{ SITE_FAULT, "PAGE FAULTS", "resident", "PAGES", "TOUCHED" },
 };
 
 /* -- the head ------------------------------------------------------------------------------------
@@ -92,6 +92,18 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  units_format_bytes(out, mapping->unmapped_bytes));
 }
 
+static void write_faults(const struct page *page, const struct snapshot *snapshot)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+	char resident[UNITS_TEXT_MAX], touched[UNITS_TEXT_MAX], faults[UNITS_TEXT_MAX];
+
+	if (snapshot->fault)
+		page_item(page, "faults", "about %s resident of %s touched, by %s page faults",
+			  units_format_bytes(resident, totals->resident_bytes),
+			  units_format_bytes(touched, totals->touched_bytes),
+			  units_format_count(faults, totals->faults));
+}
+
 static void write_head(const struct page *page, const struct snapshot *snapshot)
 {
 	char target[LABEL_MAX], length[UNITS_TEXT_MAX];
@@ -101,6 +113,7 @@ static void write_head(const struct page *page, const struct snapshot *snapshot)
 		units_format_time(length, snapshot->window_ns), page_plain(page));
 	write_processes(page, snapshot);
 	write_totals(page, snapshot);
+	write_faults(page, snapshot);
 }
 
 /* -- sites ---------------------------------------------------------------------------------------
@@ -338,8 +351,8 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 
 	selection_make(&selection, snapshot, 1u << section->kind, options, true);
 	units_format_time(age, min_age_ns);
-	fprintf(page->stream, "\n%s%s%s%s%s\n", page_bold(page), section->title, page_plain(page),
-		min_age_ns ? ": outstanding for longer than " : ": outstanding",
+	fprintf(page->stream, "\n%s%s%s: %s%s%s\n", page_bold(page), section->title,
+		page_plain(page), section->held, min_age_ns ? " for longer than " : "",
 		min_age_ns ? age : "");
 	if (selection.rows.count) {
 		fprintf(page->stream, "  #  %8s  %5s  %11s  %9s  %s\n", "LIVE", "SHARE",
@@ -356,18 +369,6 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 /* -- the whole -----------------------------------------------------------------------------------
  */
 
-static bool is_traced(const struct snapshot *snapshot, enum site_kind kind)
-{
-	if (kind == SITE_HEAP && snapshot->heap)
-		return true;
-	if (kind == SITE_MAPPING && snapshot->mapping)
-		return true;
-	vec_for_each (site, &snapshot->sites)
-		if (site->kind == kind)
-			return true;
-	return false;
-}
-
 void table_write(const struct snapshot *snapshot, const struct report_options *options,
 		 FILE *stream)
 {
@@ -378,8 +379,9 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
 	write_head(&page, snapshot);
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-		if (is_traced(snapshot, sections[i].kind))
+		if (snapshot_traces(snapshot, sections[i].kind))
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);
+	verdicts_write(&page, snapshot);
 }
