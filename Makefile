@@ -207,7 +207,7 @@ $(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
 
-$(O)/tests/golden/render: $(patsubst %,$(O)/tests/golden/%.o,render footprint series) $(O)/libunfreed.a
+$(O)/tests/golden/render: $(patsubst %,$(O)/tests/golden/%.o,render footprint series recorded) $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
@@ -373,4 +373,4 @@ help:
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
 	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/contrib/libeu.d $(O)/tests/golden/render.d \
-	$(O)/tests/golden/footprint.d $(O)/tests/golden/series.d $(O)/bench/walks.bpf.d
+	$(O)/tests/golden/footprint.d $(O)/tests/golden/series.d $(O)/tests/golden/recorded.d $(O)/bench/walks.bpf.d

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Draws a made-up snapshot: render SCENE FORMAT [shaped] [timed]. What it prints is compared with
- * the file SCENE.FORMAT beside it. The scene "bulk" (50,000 stacks of 20 frames) is there to be
- * timed.
+ * the file SCENE.FORMAT beside it; so is what is made of the recording SCENE.rec. The scene "bulk"
+ * (50,000 stacks of 20 frames) is there to be timed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "model/snapshot.h"
+#include "record/recording.h"
+#include "report/diff.h"
 #include "report/report.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
@@ -507,54 +509,83 @@ static const struct {
 
 int footprint_main(int argc, char **argv); /* footprint.c */
 struct series *series_scene(void); /* series.c */
+int record_scene(struct series *series); /* recorded.c */
+int draw_diff(struct series *series, const char *format);
 
-static int write_series(const struct report_ops *format, const struct report_options *options)
+/* The scene of this name, or a recording; NULL: there is none. *snapshot: what is to be freed. */
+static struct series *find_scene(const char *name, struct snapshot **snapshot)
 {
-	struct series *series = series_scene();
-	struct snapshot *last = series_load(series, series->moments.count - 1);
+	struct series *series;
 
-	if (format->write_series)
+	if (!strcmp(name, "series"))
+		return series_scene();
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+		if (strcmp(scenes[i].name, name))
+			continue;
+		*snapshot = scenes[i].make();
+		return series_of(*snapshot);
+	}
+	return recording_open(&series, name) ? NULL : series;
+}
+
+static void draw(struct series *series, const struct report_ops *format,
+		 const struct report_options *options, bool timed)
+{
+	struct snapshot *last = series_load(series, series->moments.count - 1);
+	clock_t start = clock();
+
+	if (format->write_series && series->moments.count > 1)
 		format->write_series(series, options, stdout);
 	else
 		format->write(last, options, stdout);
+	if (timed)
+		fprintf(stderr, "%.2f s\n", (double)(clock() - start) / CLOCKS_PER_SEC);
 	snapshot_free(last);
-	series_free(series);
-	return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run(struct series *series, const char *form, const struct report_options *options,
+	       bool timed)
+{
+	const struct report_ops *format = report_find(form);
+	int status = EXIT_SUCCESS;
+
+	if (!strcmp(form, "record"))
+		status = record_scene(series);
+	else if (!strncmp(form, "diff-", 5) && diff_find(form + 5))
+		status = draw_diff(series, form + 5);
+	else if (format)
+		draw(series, format, options, timed);
+	else
+		return 2;
+	return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : status;
 }
 
 int main(int argc, char **argv)
 {
 	struct report_options options = { .top = 20, .min_age_ns = S(5) };
-	const struct report_ops *format = argc > 2 ? report_find(argv[2]) : NULL;
-	struct snapshot *snapshot;
+	struct snapshot *snapshot = NULL;
+	struct series *series = NULL;
 	bool timed = false;
-	clock_t start;
-	size_t i;
+	int status = 2;
 
 	if (argc > 2 && !strcmp(argv[1], "footprint"))
 		return footprint_main(argc, argv);
-	for (i = 3; i < (size_t)argc; i++) {
+	for (int i = 3; i < argc; i++) {
 		options.shape_all |= !strcmp(argv[i], "shaped");
 		options.color |= !strcmp(argv[i], "color");
 		timed |= !strcmp(argv[i], "timed");
 	}
 	if (options.shape_all)
 		options.top = 1;
-	if (format && !strcmp(argv[1], "series"))
-		return write_series(format, &options);
-	for (i = 0; format && i < sizeof(scenes) / sizeof(scenes[0]); i++) {
-		if (strcmp(scenes[i].name, argv[1]))
-			continue;
-		snapshot = scenes[i].make();
-		start = clock();
-		format->write(snapshot, &options, stdout);
-		if (timed)
-			fprintf(stderr, "%.2f s\n", (double)(clock() - start) / CLOCKS_PER_SEC);
-		snapshot_free(snapshot);
-		return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-	}
-	fprintf(stderr,
-		"usage: render java|services|empty|hostile|recursive|bulk|wild|series|footprint "
-		"FORMAT [shaped] [color] [timed]\n");
-	return 2;
+	if (argc > 2)
+		series = find_scene(argv[1], &snapshot);
+	if (series)
+		status = run(series, argv[2], &options, timed);
+	series_free(series);
+	snapshot_free(snapshot);
+	if (status == 2)
+		fprintf(stderr,
+			"usage: render SCENE|RECORDING|footprint FORMAT|record|diff-FORMAT "
+			"[shaped] [color] [timed]\n");
+	return status;
 }

@@ -30,6 +30,7 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->sites);
 	vec_free(&snapshot->verdicts);
 	vec_free(&snapshot->notes);
+	snapshot_free(snapshot->whole);
 	strings_free(snapshot->strings);
 	mem_free(snapshot);
 }
@@ -50,6 +51,7 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	struct snapshot *copy = mem_alloc(sizeof(*copy));
 
 	*copy = *snapshot;
+	copy->whole = NULL;
 	copy->strings = strings_new();
 	vec_own(&copy->processes);
 	vec_own(&copy->modules);
@@ -186,20 +188,11 @@ const char *site_kind_name(enum site_kind kind)
 	return names[kind];
 }
 
-bool snapshot_traces(const struct snapshot *snapshot, enum site_kind kind)
+const char *site_class(const struct site *site)
 {
-	const bool traced[SITE_KINDS] = {
-		[SITE_HEAP] = snapshot->heap,
-		[SITE_MAPPING] = snapshot->mapping,
-		[SITE_FAULT] = snapshot->fault,
-	};
-
-	if (traced[kind])
-		return true;
-	vec_for_each (site, &snapshot->sites)
-		if (site->kind == kind)
-			return true;
-	return false;
+	if (site->owner)
+		return site->owner;
+	return site->kind == SITE_MAPPING ? "program" : site_kind_name(site->kind);
 }
 
 const char *site_end_name(enum site_end end)
@@ -234,6 +227,8 @@ double snapshot_stacks_complete(const struct snapshot *snapshot)
 	double bytes = 0, complete_bytes = 0;
 	uint64_t complete = 0;
 
+	if (snapshot->whole)
+		return snapshot_stacks_complete(snapshot->whole);
 	vec_for_each (site, &snapshot->sites) {
 		bool whole = end_is_complete(site->end);
 

@@ -118,7 +118,7 @@ void callgrind_write(const struct snapshot *snapshot, const struct report_option
 	uint32_t last = CALLS_ITSELF;
 
 	for (int kind = 0; kind < SITE_KINDS; kind++)
-		profile.traced[kind] = snapshot_traces(snapshot, kind);
+		profile.traced[kind] = selection_shows(snapshot, kind, options);
 	selection_all(&selection, snapshot, (1u << SITE_KINDS) - 1, options);
 	calls = calls_new(&selection, true);
 	calls_connect(calls, &selection, true);

@@ -29,4 +29,9 @@ void speedscope_write(const struct snapshot *snapshot, const struct report_optio
 void csv_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
 void csv_write_series(struct series *series, const struct report_options *options, FILE *stream);
 
+struct json;
+
+/* A site's "frames", as every document has them. */
+void json_frames(struct json *json, const struct site *site);
+
 #endif

@@ -125,7 +125,7 @@ void jeprof_write(const struct snapshot *snapshot, const struct report_options *
 	enum site_kind kind = SITE_HEAP;
 	struct selection selection;
 
-	while (kind + 1 < SITE_KINDS && !snapshot_traces(snapshot, kind))
+	while (kind + 1 < SITE_KINDS && !selection_shows(snapshot, kind, options))
 		kind++;
 	selection_all(&selection, snapshot, 1u << kind, options);
 	vec_for_each (row, &selection.rows) {

@@ -371,7 +371,7 @@ void pprof_write(const struct snapshot *snapshot, const struct report_options *o
 	profile.functions = frame_set_new();
 	profile.places = place_set_new();
 	for (int kind = 0; kind < SITE_KINDS; kind++)
-		profile.traced[kind] = snapshot_traces(snapshot, kind);
+		profile.traced[kind] = selection_shows(snapshot, kind, options);
 	selection_all(&selection, snapshot, (1u << SITE_KINDS) - 1, options);
 	write_head(&profile);
 	write_comments(&profile);

@@ -52,7 +52,8 @@ void selection_make(struct selection *selection, const struct snapshot *snapshot
 			selection->young_blocks += site->young_blocks;
 		}
 		/* What an old reservation grew by is committed, and no address space. */
-		if (!row.bytes && !row.blocks && !site->committed_bytes)
+		if (!row.bytes && !row.blocks && !site->committed_bytes &&
+		    !(options->diff && site->before_bytes))
 			continue;
 		selection->bytes += row.bytes;
 		selection->blocks += row.blocks;
@@ -77,6 +78,25 @@ void selection_all(struct selection *selection, const struct snapshot *snapshot,
 		if (kinds & 1u << site->kind)
 			*vec_add(&selection->rows) =
 				(struct selection_row){ site, site->bytes, site->blocks };
+}
+
+bool selection_shows(const struct snapshot *snapshot, enum site_kind kind,
+		     const struct report_options *options)
+{
+	const bool traced[SITE_KINDS] = {
+		[SITE_HEAP] = snapshot->heap,
+		[SITE_MAPPING] = snapshot->mapping,
+		[SITE_FAULT] = snapshot->fault,
+	};
+
+	if (options->kinds && !(options->kinds & 1u << kind))
+		return false;
+	if (traced[kind])
+		return true;
+	vec_for_each (site, &snapshot->sites)
+		if (site->kind == kind)
+			return true;
+	return false;
 }
 
 const char *selection_program(const struct selection *selection, const struct snapshot *snapshot)
