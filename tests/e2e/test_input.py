@@ -157,6 +157,7 @@ def no_privilege():
 
 @case("", "trace", "trace -p", "trace -p 1 -c x", "trace -p x", "trace -p 1 more", "trace -p 1 -d x",
       "trace -p 1 -d -1s", "trace -p 1 -t x", "trace -p 1 -f x", "trace -p 1 -i 0s",
+      "trace -p 1 -i 1s -f html",
       "trace -p 1 --events x", "trace -p 1 --events ,", "trace -p 1 --stack x",
       "trace -p 1 --max-overhead x", "trace -p 1 --max-blocks 0", "trace -p 1 --probe x",
       "trace -p 1 --fail-over x", "trace -p 1 --no-such", "trace -p 1 -X", "no-such", "check more")

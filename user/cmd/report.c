@@ -112,6 +112,7 @@ static int report(struct request *request, int count, char **words)
 	if (request->as_json)
 		request->format = report_find("json");
 	request->report.kinds = request->view.kinds;
+	request->report.shape_all = request->top_given;
 	terminal_look(request->output, &request->report.columns, &request->report.color);
 	return run(request, words[0]) ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
 }

@@ -122,7 +122,7 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 	if (run->save)
 		error = record(run, snapshot);
 	snapshot = view_apply(&trace->view, snapshot);
-	if (!error && trace->format)
+	if (!error && trace->format && (last || trace->format->many))
 		error = draw(run, snapshot);
 	run->over = trace->fail_over && old_bytes(snapshot, judged) > trace->fail_over_bytes;
 	snapshot_free(snapshot);

@@ -163,6 +163,11 @@ static int check_limits(const struct trace *trace)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	if (trace->classes && !trace->record)
 		return error_set(-EINVAL, "--classes: only with --record");
+	if (trace->interval && trace->format && !trace->format->many && !trace->record)
+		return error_set(-EINVAL,
+				 "--interval: a file in %s holds one report: record them with -w, "
+				 "and draw that",
+				 trace->format->name);
 	return target_options_check(&trace->spec);
 }
 

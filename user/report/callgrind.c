@@ -14,19 +14,25 @@
 struct profile {
 	FILE *stream;
 	const struct snapshot *snapshot;
+	bool traced[SITE_KINDS];
 	const struct calls *calls;
 	struct frame_set *files, *objects; /* paths as names */
 	bool *named; /* functions whose names are written: numbers stand for them */
 };
 
+/* Of each ledger. */
+static const char *const events[SITE_KINDS] = {
+	[SITE_HEAP] = "HeapBytes HeapBlocks",
+	[SITE_MAPPING] = "MappingBytes Mappings",
+	[SITE_FAULT] = "FaultBytes FaultPages",
+};
+
 static void write_costs(const struct profile *profile, const struct calls_sum *sum)
 {
-	if (profile->snapshot->heap)
-		fprintf(profile->stream, " %" PRIu64 " %" PRIu64, sum->bytes[SITE_HEAP],
-			sum->blocks[SITE_HEAP]);
-	if (profile->snapshot->mapping)
-		fprintf(profile->stream, " %" PRIu64 " %" PRIu64, sum->bytes[SITE_MAPPING],
-			sum->blocks[SITE_MAPPING]);
+	for (int kind = 0; kind < SITE_KINDS; kind++)
+		if (profile->traced[kind])
+			fprintf(profile->stream, " %" PRIu64 " %" PRIu64, sum->bytes[kind],
+				sum->blocks[kind]);
 	putc('\n', profile->stream);
 }
 
@@ -69,10 +75,13 @@ static void write_function(const struct profile *profile, uint32_t number, const
 
 static void write_edge(const struct profile *profile, const struct calls_edge *edge)
 {
+	uint64_t blocks = 0;
+
 	if (edge->callee != CALLS_ITSELF) {
 		write_function(profile, edge->callee, "cob", "cfi", "cfn");
-		fprintf(profile->stream, "calls=%" PRIu64 " 0\n",
-			edge->sum.blocks[SITE_HEAP] + edge->sum.blocks[SITE_MAPPING]);
+		for (int kind = 0; kind < SITE_KINDS; kind++)
+			blocks += edge->sum.blocks[kind];
+		fprintf(profile->stream, "calls=%" PRIu64 " 0\n", blocks);
 	}
 	fprintf(profile->stream, "%" PRIu32, edge->line);
 	write_costs(profile, &edge->sum);
@@ -90,10 +99,13 @@ static void write_head(const struct profile *profile, const struct selection *se
 	}
 	text_escape(target, sizeof(target), snapshot->target ? snapshot->target : "?");
 	fprintf(profile->stream,
-		"# callgrind format\nversion: 1\ncreator: unfreed\ncmd: %s\npositions: line\n"
-		"events:%s%s\nsummary:",
-		target, snapshot->heap ? " HeapBytes HeapBlocks" : "",
-		snapshot->mapping ? " MappingBytes Mappings" : "");
+		"# callgrind format\nversion: 1\ncreator: unfreed\ncmd: %s\npositions: "
+		"line\nevents:",
+		target);
+	for (int kind = 0; kind < SITE_KINDS; kind++)
+		if (profile->traced[kind])
+			fprintf(profile->stream, " %s", events[kind]);
+	fputs("\nsummary:", profile->stream);
 	write_costs(profile, &sum);
 }
 
@@ -105,7 +117,9 @@ void callgrind_write(const struct snapshot *snapshot, const struct report_option
 	struct calls *calls;
 	uint32_t last = CALLS_ITSELF;
 
-	selection_all(&selection, snapshot, 1u << SITE_HEAP | 1u << SITE_MAPPING, options);
+	for (int kind = 0; kind < SITE_KINDS; kind++)
+		profile.traced[kind] = selection_shows(snapshot, kind, options);
+	selection_all(&selection, snapshot, (1u << SITE_KINDS) - 1, options);
 	calls = calls_new(&selection, true);
 	calls_connect(calls, &selection, true);
 	profile.calls = calls;

@@ -234,19 +234,33 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 	coverage_items(page, snapshot);
 }
 
-void verdicts_write(const struct page *page, const struct snapshot *snapshot)
+static void write_verdict_title(const struct page *page, const struct snapshot *snapshot,
+				const struct process_verdict *row)
 {
-	char gain[UNITS_TEXT_MAX], retained[UNITS_TEXT_MAX], used[UNITS_TEXT_MAX];
+	char gain[UNITS_TEXT_MAX];
+	char *title = mem_printf("%s%s%s", row->kind, row->gain_bytes ? ", to be had back: " : "",
+				 row->gain_bytes ? units_format_bytes(gain, row->gain_bytes) : "");
 
-	vec_for_each (row, &snapshot->verdicts) {
+	if (page->html) {
+		page_item(page, "verdict", "%s", title);
+	} else {
 		fprintf(page->stream, "\n%sVERDICT%s", page_bold(page), page_plain(page));
 		if (snapshot->verdicts.count > 1)
 			fprintf(page->stream, " on pid %d", (int)row->pid);
-		fprintf(page->stream, ": %s", row->kind);
-		if (row->gain_bytes)
-			fprintf(page->stream, ", to be had back: %s",
-				units_format_bytes(gain, row->gain_bytes));
-		putc('\n', page->stream);
+		fprintf(page->stream, ": %s\n", title);
+	}
+	mem_free(title);
+}
+
+void verdicts_write(const struct page *page, const struct snapshot *snapshot)
+{
+	char retained[UNITS_TEXT_MAX], used[UNITS_TEXT_MAX];
+
+	vec_for_each (row, &snapshot->verdicts) {
+		if (page->html && snapshot->verdicts.count > 1)
+			page_item(page, "process", "%s, pid %d", snapshot_comm(snapshot, row->pid),
+				  (int)row->pid);
+		write_verdict_title(page, snapshot, row);
 		page_item(page, "evidence", "%s", row->evidence);
 		page_item(page, "retained",
 			  "%s of freed memory that malloc keeps, beside %s in use",

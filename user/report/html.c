@@ -68,14 +68,28 @@ static void write_data(const struct parts *parts)
 	html_data_write(parts->history, parts->series, parts->stream);
 }
 
+static void write_verdicts(const struct parts *parts)
+{
+	const struct page page = { .stream = parts->stream, .html = true };
+
+	if (!parts->history->last->verdicts.count)
+		return;
+	fputs("<section id=\"verdict\" aria-labelledby=\"verdict-title\">\n"
+	      "<h2 id=\"verdict-title\">Verdict</h2>\n<dl>\n",
+	      parts->stream);
+	verdicts_write(&page, parts->history->last);
+	fputs("</dl>\n</section>\n", parts->stream);
+}
+
 static void write_total(const struct page *page, enum site_kind kind, uint64_t bytes,
 			uint64_t count)
 {
+	static const char *const names[SITE_KINDS] = { "heap", "mappings", "page faults" };
 	char size[UNITS_TEXT_MAX], number[UNITS_TEXT_MAX];
 
-	page_item(page, kind == SITE_HEAP ? "heap" : "mappings", "%s outstanding in %s %s",
-		  units_format_bytes(size, bytes), units_format_count(number, count),
-		  label_blocks(kind, count));
+	page_item(page, names[kind], "%s %s in %s %s", units_format_bytes(size, bytes),
+		  kind == SITE_FAULT ? "resident" : "outstanding",
+		  units_format_count(number, count), label_blocks(kind, count));
 }
 
 /* What is known beside the graphs, complete without any script. */
@@ -90,6 +104,9 @@ static void write_coverage(const struct parts *parts)
 	if (last->mapping)
 		write_total(&page, SITE_MAPPING, last->mapping_totals.live_bytes,
 			    last->mapping_totals.live_mappings);
+	if (last->fault)
+		write_total(&page, SITE_FAULT, last->fault_totals.resident_bytes,
+			    last->fault_totals.resident_pages);
 	coverage_items(&page, last);
 	if (parts->series->warning)
 		page_item(&page, "warning", "%s", parts->series->warning);
@@ -105,8 +122,9 @@ static const struct {
 	const char *name;
 	void (*write)(const struct parts *parts);
 } places[] = {
-	{ "policy", write_policy }, { "target", write_target }, { "coverage", write_coverage },
-	{ "style", write_style },   { "script", write_script }, { "data", write_data },
+	{ "policy", write_policy },    { "target", write_target }, { "coverage", write_coverage },
+	{ "verdict", write_verdicts }, { "style", write_style },   { "script", write_script },
+	{ "data", write_data },
 };
 
 static void write_place(const struct parts *parts, const char *name, size_t length)

@@ -3,7 +3,7 @@
  * A heap profile as gperftools writes it, behind the names of its addresses: the form that jeprof
  * and google-pprof call symbolized. "heapprofile" in its head says that all is counted, nothing
  * sampled: heap_v2, which jemalloc writes, would have small blocks scaled up. One ledger: the heap,
- * and where only mappings were traced, these.
+ * or the first one that was traced.
  */
 #include <inttypes.h>
 
@@ -122,10 +122,12 @@ void jeprof_write(const struct snapshot *snapshot, const struct report_options *
 {
 	struct place_set *places = place_set_new();
 	uint64_t all_bytes = 0, all_blocks = 0, bytes = 0, blocks = 0;
+	enum site_kind kind = SITE_HEAP;
 	struct selection selection;
 
-	selection_all(&selection, snapshot, 1u << (snapshot->heap ? SITE_HEAP : SITE_MAPPING),
-		      options);
+	while (kind + 1 < SITE_KINDS && !selection_shows(snapshot, kind, options))
+		kind++;
+	selection_all(&selection, snapshot, 1u << kind, options);
 	vec_for_each (row, &selection.rows) {
 		bytes += row->bytes;
 		blocks += row->blocks;

@@ -60,24 +60,28 @@ const char *label_frame(const struct frame *frame, char *buffer)
 	return buffer;
 }
 
-static bool allocates_for_others(const struct frame *frame)
+/* What allocates for others: libc, C++'s library, and its templates. */
+static bool is_library(const struct frame *frame)
 {
+	static const char *const modules[] = { "libstdc++.so", "libc++" };
 	static const char *const names[] = { "operator new", "std::", "__gnu_cxx::" };
+	const char *module = frame->module ? label_basename(frame->module) : "";
 
-	if (label_class(frame) == LABEL_LIBC)
-		return true;
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
+		if (!strncmp(module, modules[i], strlen(modules[i])))
+			return true;
 	for (size_t i = 0; frame->name && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strncmp(frame->name, names[i], strlen(names[i])))
 			return true;
-	return false;
+	return label_class(frame) == LABEL_LIBC;
 }
 
 const struct frame *label_site(const struct site *site)
 {
 	for (size_t i = 0; i < site->frame_count; i++)
-		if (!allocates_for_others(&site->frames[i]))
+		if (!is_library(&site->frames[i]))
 			return &site->frames[i];
-	return &site->frames[0];
+	return site->frame_count ? &site->frames[0] : NULL;
 }
 
 const struct frame *label_cut(enum site_end end)

@@ -31,7 +31,7 @@ enum label_class label_class(const struct frame *frame);
 const char *label_frame(const struct frame *frame, char *buffer);
 
 /* The frame that a site is called by: the innermost that does not allocate for others, as libc and
- * C++'s library do. The site has frames. */
+ * C++'s library do; NULL: the site has no frames. */
 const struct frame *label_site(const struct site *site);
 
 /* What a stack that was cut stands on instead of a root; NULL: it is complete. */

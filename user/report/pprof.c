@@ -64,6 +64,7 @@ struct profile {
 	struct frame_set *texts; /* by address, as names of frames: numbers in the string table */
 	struct frame_set *functions;
 	struct place_set *places;
+	bool traced[SITE_KINDS]; /* these have samples */
 	VEC(struct line) chain; /* of a place: outermost frame first */
 };
 
@@ -107,14 +108,12 @@ static const struct {
 	{ SITE_MAPPING, "mapping_inuse_objects", "count", outstanding_blocks },
 	{ SITE_MAPPING, "mapping_committed_space", "bytes", committed_bytes },
 	{ SITE_MAPPING, "mapping_inuse_space", "bytes", outstanding_bytes },
+	{ SITE_FAULT, "fault_touched_space", "bytes", allocated_bytes },
+	{ SITE_FAULT, "fault_resident_pages", "count", outstanding_blocks },
+	{ SITE_FAULT, "fault_resident_space", "bytes", outstanding_bytes },
 };
 
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
-
-static bool is_traced(const struct profile *profile, enum site_kind kind)
-{
-	return kind == SITE_HEAP ? profile->snapshot->heap : profile->snapshot->mapping;
-}
 
 /* -- bytes ------------------------------------------------------------------------------------- */
 
@@ -293,7 +292,7 @@ static void write_sample(struct profile *profile, const struct selection_row *ro
 	for (i = 0; i < TYPES; i++) {
 		uint64_t value = types[i].kind == row->site->kind ? types[i].value(row) : 0;
 
-		if (is_traced(profile, types[i].kind))
+		if (profile->traced[types[i].kind])
 			wire_varint(&profile->inner, value > INT64_MAX ? INT64_MAX : value);
 	}
 	wire_message(&profile->message, SAMPLE_VALUE, &profile->inner);
@@ -321,15 +320,16 @@ static void write_comment(struct profile *profile, const char *format, const cha
 static void write_head(struct profile *profile)
 {
 	const struct snapshot *snapshot = profile->snapshot;
-	const char *shown = NULL;
+	enum site_kind first = SITE_KINDS;
+	const char *shown = "";
 
 	text_number(profile, ""); /* is the first in every string table */
 	for (size_t i = 0; i < TYPES; i++) {
-		if (!is_traced(profile, types[i].kind))
+		if (!profile->traced[types[i].kind])
 			continue;
 		write_type(profile, PROFILE_SAMPLE_TYPE, types[i].type, types[i].unit);
-		if (types[i].kind == SITE_HEAP || !snapshot->heap)
-			shown = types[i].type;
+		first = first == SITE_KINDS ? types[i].kind : first;
+		shown = types[i].kind == first ? types[i].type : shown;
 	}
 	write_type(profile, PROFILE_PERIOD_TYPE, "space", "bytes");
 	wire_uint(&profile->out, PROFILE_PERIOD, 1);
@@ -370,7 +370,9 @@ void pprof_write(const struct snapshot *snapshot, const struct report_options *o
 	profile.texts = frame_set_new();
 	profile.functions = frame_set_new();
 	profile.places = place_set_new();
-	selection_all(&selection, snapshot, 1u << SITE_HEAP | 1u << SITE_MAPPING, options);
+	for (int kind = 0; kind < SITE_KINDS; kind++)
+		profile.traced[kind] = selection_shows(snapshot, kind, options);
+	selection_all(&selection, snapshot, (1u << SITE_KINDS) - 1, options);
 	write_head(&profile);
 	write_comments(&profile);
 	/* pprof takes the first mapping for the program */

@@ -81,16 +81,6 @@ static bool begins(const char *text, const char *const *prefixes)
 	return false;
 }
 
-/* What allocates for others: libc, C++'s library, and its templates. */
-static bool is_library(const struct frame *frame)
-{
-	static const char *const modules[] = { "libstdc++.so", "libc++", NULL };
-	static const char *const names[] = { "operator new", "std::", "__gnu_cxx::", NULL };
-
-	return label_class(frame) == LABEL_LIBC || begins(frame->name, names) ||
-	       (frame->module && begins(label_basename(frame->module), modules));
-}
-
 /* What every thread begins with. */
 static bool is_start(const struct frame *frame)
 {
@@ -106,14 +96,6 @@ static bool is_start(const struct frame *frame)
 	return label_class(frame) == LABEL_LIBC || begins(frame->name, names) ||
 	       (frame->module && begins(label_basename(frame->module), modules)) ||
 	       (frame->module && !strncmp(label_basename(frame->module), "libstdc++.so", 12));
-}
-
-static const struct frame *function_of(const struct site *site)
-{
-	for (size_t i = 0; i < site->frame_count; i++)
-		if (!is_library(&site->frames[i]))
-			return &site->frames[i];
-	return site->frame_count ? &site->frames[0] : NULL;
 }
 
 static const struct frame *thread_of(const struct site *site)
@@ -137,7 +119,7 @@ static struct frame module_frame(const struct frame *frame)
 static struct frame group_frame(const struct snapshot *snapshot, const struct site *site,
 				enum view_by by, char *buffer)
 {
-	const struct frame *frame = by == VIEW_BY_THREAD ? thread_of(site) : function_of(site);
+	const struct frame *frame = by == VIEW_BY_THREAD ? thread_of(site) : label_site(site);
 	struct frame group;
 
 	if (by == VIEW_BY_MODULE)

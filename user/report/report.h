@@ -23,6 +23,7 @@ struct report_options {
 struct report_ops {
 	const char *name;
 	const char *help; /* one line */
+	bool many; /* one report may follow the other in a file */
 	/* Writes the whole report. Write errors are found by the caller through ferror. */
 	void (*write)(const struct snapshot *snapshot, const struct report_options *options,
 		      FILE *stream);

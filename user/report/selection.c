@@ -80,6 +80,25 @@ void selection_all(struct selection *selection, const struct snapshot *snapshot,
 				(struct selection_row){ site, site->bytes, site->blocks };
 }
 
+bool selection_shows(const struct snapshot *snapshot, enum site_kind kind,
+		     const struct report_options *options)
+{
+	const bool traced[SITE_KINDS] = {
+		[SITE_HEAP] = snapshot->heap,
+		[SITE_MAPPING] = snapshot->mapping,
+		[SITE_FAULT] = snapshot->fault,
+	};
+
+	if (options->kinds && !(options->kinds & 1u << kind))
+		return false;
+	if (traced[kind])
+		return true;
+	vec_for_each (site, &snapshot->sites)
+		if (site->kind == kind)
+			return true;
+	return false;
+}
+
 const char *selection_program(const struct selection *selection, const struct snapshot *snapshot)
 {
 	vec_for_each (row, &selection->rows) {

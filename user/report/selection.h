@@ -32,6 +32,11 @@ void selection_make(struct selection *selection, const struct snapshot *snapshot
 void selection_all(struct selection *selection, const struct snapshot *snapshot, unsigned int kinds,
 		   const struct report_options *options);
 
+/* Whether a kind is shown: it was asked for, or nothing was, and traced, or there are sites of it
+ * all the same. */
+bool selection_shows(const struct snapshot *snapshot, enum site_kind kind,
+		     const struct report_options *options);
+
 /* The module that is a process's program, by its name, most likely; NULL: none is. */
 const char *selection_program(const struct selection *selection, const struct snapshot *snapshot);
 

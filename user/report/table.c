@@ -312,23 +312,6 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 /* -- the whole -----------------------------------------------------------------------------------
  */
 
-static bool is_shown(const struct snapshot *snapshot, enum site_kind kind,
-		     const struct report_options *options)
-{
-	if (options->kinds && !(options->kinds & 1u << kind))
-		return false;
-	if (kind == SITE_HEAP && snapshot->heap)
-		return true;
-	if (kind == SITE_MAPPING && snapshot->mapping)
-		return true;
-	if (kind == SITE_FAULT && snapshot->fault)
-		return true;
-	vec_for_each (site, &snapshot->sites)
-		if (site->kind == kind)
-			return true;
-	return false;
-}
-
 void table_write(const struct snapshot *snapshot, const struct report_options *options,
 		 FILE *stream)
 {
@@ -339,7 +322,7 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
 	write_head(&page, snapshot, options);
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-		if (is_shown(snapshot, sections[i].kind, options))
+		if (selection_shows(snapshot, sections[i].kind, options))
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);
