@@ -3,10 +3,12 @@
 #include "symbol/minidebug.h"
 
 #include <lzma.h>
+#include <string.h>
 
 #include "base/vec.h"
 
 enum {
+	PACKED_MAX = 16 << 20,
 	UNPACKED_MAX = 64 << 20, /* of the largest programs: 10 MB */
 	DECODER_MAX = 128 << 20, /* xz -9 needs 65 MB */
 	CHUNK_BYTES = 256 << 10,
@@ -48,13 +50,24 @@ static bool is_of(const struct image *mini, const struct image *image)
 	       image_info(mini)->bits32 == image_info(image)->bits32;
 }
 
+/* Not even read where it is larger than any that is sound. */
+static bool is_small(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
+{
+	(void)section;
+	if (!strcmp(name, ".gnu_debugdata"))
+		*(bool *)context = header->sh_size <= PACKED_MAX;
+	return strcmp(name, ".gnu_debugdata");
+}
+
 struct image *minidebug_open(struct image *image)
 {
 	struct image_section section;
 	struct image *mini = NULL;
 	struct bytes out = { 0 };
+	bool small = false;
 
-	if (image_section(image, ".gnu_debugdata", &section))
+	image_sections(image, is_small, &small);
+	if (!small || image_section(image, ".gnu_debugdata", &section))
 		return NULL;
 	if (unpack(&section, &out) && image_open_bytes(&mini, out.items, out.count))
 		mini = NULL;
