@@ -231,7 +231,8 @@ static void keep_probe(struct image *image, uint16_t row, const char *symbol,
 	if (!probe->found)
 		return;
 	if (probe->placed)
-		*vec_add(&image->probes) = (struct placed){ row, own_flags(image, row), mem_string(symbol), *probe };
+		*vec_add(&image->probes) =
+			(struct placed){ row, own_flags(image, row), mem_string(symbol), *probe };
 	else
 		*vec_add(&image->refused) = mem_printf("%s: %s", symbol, probe->why);
 }
