@@ -23,7 +23,7 @@ _unfreed() {
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg html pprof jeprof'
+			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
 			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
 			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
 			;;
