@@ -34,6 +34,7 @@ static uint64_t cookie_of(const struct watched *watched, const struct placed *pl
 	} u = { .probe = allocator_rows[placed->row].probe };
 
 	u.probe.row = placed->row;
+	u.probe.flags |= placed->flags;
 	u.probe.space = watched->space;
 	u.probe.skip_bytes = placed->probe.skip_bytes;
 	u.probe.pushed_words = placed->probe.pushed_words;

@@ -216,13 +216,23 @@ static struct sandbox_probe_request request_of(const struct allocator_family *fa
 	};
 }
 
+/* From 2.42 on, a thread's first free makes its cache, and begins anew. */
+static uint8_t own_flags(const struct image *image, uint16_t row)
+{
+	return allocator_rows[row].probe.flags & PROBE_EMPTIES_CACHES &&
+			       strverscmp(image->info.glibc_version, "2.42") >= 0
+		       ? PROBE_PASSES_ON
+		       : 0;
+}
+
 static void keep_probe(struct image *image, uint16_t row, const char *symbol,
 		       const struct sandbox_probe *probe)
 {
 	if (!probe->found)
 		return;
 	if (probe->placed)
-		*vec_add(&image->probes) = (struct placed){ row, mem_string(symbol), *probe };
+		*vec_add(&image->probes) =
+			(struct placed){ row, own_flags(image, row), mem_string(symbol), *probe };
 	else
 		*vec_add(&image->refused) = mem_printf("%s: %s", symbol, probe->why);
 }

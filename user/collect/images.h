@@ -18,6 +18,7 @@
 /* A function of the table of allocators, found in an image. */
 struct placed {
 	uint16_t row; /* of allocator_rows */
+	uint8_t flags; /* PROBE_…, beside those of the row */
 	char *symbol; /* with its allocator's prefix */
 	struct sandbox_probe probe;
 };
