@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/target_options.h"
 #include "cmd/trace.h"
+#include "cmd/view_options.h"
 
 static int parse_events(const char *argument, void *value)
 {
@@ -110,6 +111,7 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect.max_stacks, NULL, NULL },
 		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
 		  OPTION_CALL, &trace->collect, parse_method, NULL },
+		VIEW_OPTION_ROWS(&trace->view),
 		{ "format", 'f', "FORMAT", REPORT_FORMATS " (table)", OPTION_CALL, &trace->format,
 		  cmd_parse_report_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &as_json, NULL, NULL },
@@ -189,6 +191,7 @@ bool trace_options(struct trace *trace, int argc, char **argv, int *status)
 		.report.top = 20,
 	};
 	collect_defaults(&trace->collect);
+	view_init(&trace->view);
 	if (parse_options(trace, argc, argv, status))
 		return false;
 	if (check_limits(trace)) {

@@ -57,6 +57,7 @@ struct site {
 	uint64_t sampled_blocks; /* windowed: old enough to be judged */
 	uint64_t sampled_live_blocks; /* of these, or in all where every call is seen */
 	uint64_t unverified_bytes, unverified_blocks; /* seen alive before a gap: not in bytes */
+	uint64_t before_bytes, before_blocks; /* of a diff: held before; never recorded */
 	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
 	const struct frame *frames; /* leaf first */
@@ -160,6 +161,7 @@ struct snapshot {
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */
+	struct snapshot *whole; /* what this is a part of, and frees; NULL: nothing is left out */
 	struct strings *strings; /* owns all text and frames above, or what was added to a copy */
 };
 
@@ -170,7 +172,7 @@ struct snapshot *snapshot_new(void);
 void snapshot_free(struct snapshot *snapshot); /* NULL is legal */
 
 /* The same anew: its lists can be changed, its texts and frames are those of the original, which
- * must outlive it. */
+ * must outlive it, as what that is a part of. */
 struct snapshot *snapshot_copy(const struct snapshot *snapshot);
 
 /* One copy of each text for the snapshot's life; NULL gives NULL. */
@@ -196,6 +198,8 @@ void snapshot_sort(struct snapshot *snapshot);
  */
 
 const char *site_kind_name(enum site_kind kind); /* "heap", "mapping", "fault" */
+/* What the memory is: the owner of a mapping ("program" where none is known), else the kind. */
+const char *site_class(const struct site *site);
 /* In hex; NULL: none is known. */
 const char *snapshot_build_id(const struct snapshot *snapshot, const char *path);
 /* "?" where the process or its name is not known. */
@@ -205,7 +209,7 @@ const char *site_end_name(enum site_end end); /* "root", "no table", … */
 const char *frame_type_name(enum frame_type type);
 
 /* The share, by outstanding bytes (by count where nothing is outstanding), of sites whose stack
- * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. */
+ * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. Of a part that of the whole. */
 double snapshot_stacks_complete(const struct snapshot *snapshot);
 
 /* Are the sites of the heap estimates, from windows or from samples? */

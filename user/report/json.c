@@ -12,7 +12,7 @@ static void seconds(struct json *json, const char *key, uint64_t time_ns)
 	json_double(json, key, time_ns / 1e9, 9);
 }
 
-static void write_frames(struct json *json, const struct site *site)
+void json_frames(struct json *json, const struct site *site)
 {
 	size_t i;
 
@@ -67,7 +67,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 		json_uint(json, "unverified_bytes", site->unverified_bytes);
 		json_uint(json, "unverified_blocks", site->unverified_blocks);
 	}
-	write_frames(json, site);
+	json_frames(json, site);
 	json_text(json, "end", site_end_name(site->end));
 	json_end(json);
 }
