@@ -212,50 +212,36 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	}
 }
 
-/* Two stacks are the same where their words are, and what tells these from others. */
-static __always_inline void mix(struct thread *thread, __u64 word, __u64 other)
-{
-	thread->stack_hash = abi_hash(thread->stack_hash, word ^ other * 0x9e3779b97f4a7c15ULL);
-}
-
-/* False: there is no room. */
-static __always_inline bool append(struct thread *thread, __u64 word, __u64 identity)
+/*
+ * Appends one word, or two. Two stacks are the same where their words are, and what tells the code
+ * of one from other code. False: there is no room. One path for all, so that the verifier follows
+ * no more.
+ */
+static __always_inline bool append(struct thread *thread, __u64 word, __u64 second)
 {
 	__u32 count = thread->stack.count;
 
-	if (count >= ABI_MAX_WORDS)
-		return false;
-	thread->stack.frames[count] = word;
-	thread->stack.count = count + 1;
-	mix(thread, word, identity);
-	return true;
-}
-
-static __always_inline bool append_two(struct thread *thread, __u64 word, __u64 second)
-{
-	__u32 count = thread->stack.count;
-
-	if (count >= ABI_MAX_WORDS - 1)
+	if (count > ABI_MAX_WORDS - 2)
 		return false;
 	thread->stack.frames[count] = word;
 	thread->stack.frames[count + 1] = second;
-	thread->stack.count = count + 2;
-	mix(thread, word, second);
+	thread->stack.count = count + 1 + (word >= ABI_FRAME_COMPILED);
+	thread->stack_hash = abi_hash(thread->stack_hash, word ^ second * 0x9e3779b97f4a7c15ULL);
 	return true;
 }
 
 /* The frame that the walk has just left, whose pc was this. */
 static __always_inline bool append_frame(struct thread *thread, const struct walk *walk, __u64 pc)
 {
-	__u64 identity = walk->identity;
+	__u64 word = pc & ~ABI_FRAME_KINDS, second = walk->identity;
 
-	if (walk->method)
-		return append_two(thread, ABI_FRAME_METHOD | identity >> 16 << 48 | walk->method,
-				  identity << 48 | walk->bytecode);
-	pc &= ~ABI_FRAME_KINDS;
-	if (walk->code)
-		return append_two(thread, ABI_FRAME_COMPILED | pc, identity);
-	return append(thread, pc, identity);
+	if (walk->method) {
+		word = ABI_FRAME_METHOD | second >> 16 << 48 | walk->method;
+		second = second << 48 | walk->bytecode;
+	} else if (walk->code) {
+		word |= ABI_FRAME_COMPILED;
+	}
+	return append(thread, word, second);
 }
 
 /*
