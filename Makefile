@@ -62,7 +62,7 @@ all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnin
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
 all_ldflags := $(LDFLAGS) $(sanitize)
 libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
-	-ldw -lelf -lz -lZydis -liberty -ljansson -lm
+	-ldw -lelf -ldeflate -llzma -lz -lZydis -liberty -ljansson -lm
 
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-declarations -fdebug-prefix-map=$(CURDIR)=.
@@ -88,6 +88,9 @@ objects := $(sources:%.c=$(O)/%.o)
 library := $(filter-out $(O)/user/cmd/%,$(objects))
 skeleton := $(O)/unfreed.skel.h
 
+# In this order within one script.
+page_scripts := $(patsubst %,user/report/html/%.js,data graph flame timeline table page)
+
 # state.bpf.c first: see bpf/maps.bpf.h
 bpf_sources := bpf/state.bpf.c $(filter-out bpf/state.bpf.c,$(wildcard bpf/*.bpf.c))
 bpf_objects := $(bpf_sources:%.c=$(O)/%.o)
@@ -112,13 +115,28 @@ $(O)/unfreed: $(objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
-# What a flamegraph carries within itself: the bytes of a file as numbers, to be included.
-$(O)/%.inc: %
+# What a report carries within itself: the bytes of files as numbers, to be included; and the sum by
+# which a page tells its own script and style from all others, as a string.
+define embed
 	$(call say,EMBED,$@)
 	@mkdir -p $(@D)
-	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+	$(Q)cat $^ | od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g' >$@
+endef
+define sum
+	@mkdir -p $(@D)
+	$(Q)cat $^ | sha256sum | cut -c1-64 | tr a-f A-F | basenc -d --base16 | base64 | sed 's/.*/"&"/' >$@
+endef
+$(O)/user/report/html/all.js.inc: $(page_scripts)
+	$(embed)
+$(O)/user/report/html/all.js.sum: $(page_scripts)
+	$(sum)
+$(O)/%.inc: %
+	$(embed)
+$(O)/%.sum: %
+	$(sum)
 
-$(O)/user/report/svg.o: | $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+$(O)/user/report/svg.o: $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+$(O)/user/report/html.o: $(patsubst %,$(O)/user/report/html/%,page.html.inc page.css.inc page.css.sum all.js.inc all.js.sum)
 
 $(O)/flags:
 	@mkdir -p $(@D)
@@ -162,7 +180,7 @@ $(O)/dist/unfreed: $(objects) $(O)/contrib/libeu.o $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
-		$$(pkg-config --static --libs libbpf libdw libelf) -ljansson -lm -lc -liberty
+		$$(pkg-config --static --libs libbpf libdw libelf) -ldeflate -ljansson -lm -lc -liberty
 
 $(packages) &: $(O)/dist/unfreed $(man_pages) $(format_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))
@@ -189,7 +207,7 @@ $(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
 
-$(O)/tests/golden/render: $(O)/tests/golden/render.o $(O)/tests/golden/footprint.o $(O)/libunfreed.a
+$(O)/tests/golden/render: $(patsubst %,$(O)/tests/golden/%.o,render footprint series recorded) $(O)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libraries)
 
@@ -355,4 +373,4 @@ help:
 
 -include $(objects:.o=.d) $(fuzz_programs:=.d) $(O)/tests/fuzz/fuzz.d $(bpf_objects:.o=.d) $(arm64_objects:.o=.d) \
 	$(unit_programs:=.d) $(unwind_programs:=.d) $(target_programs:=.d) $(O)/tests/vm/verify.d $(O)/contrib/libeu.d $(O)/tests/golden/render.d \
-	$(O)/tests/golden/footprint.d $(O)/bench/walks.bpf.d
+	$(O)/tests/golden/footprint.d $(O)/tests/golden/series.d $(O)/tests/golden/recorded.d $(O)/bench/walks.bpf.d

@@ -9,10 +9,10 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --format --json --output --record --fail-over --help' ;;
+	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --fail-over --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
-	report) options='--format --json --output --top --help' ;;
-	diff) options='--format --json --output --help' ;;
+	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
+	diff) options='--before --after --format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --help' ;;
 	heap) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --top --peek --format --json --output --help' ;;
 	jvm) options='--pid --container --pod --cgroup --comm --host-root --duration --top --detail --no-attach --timeout --trim --jcmd --format --json --output --help' ;;
 	check) options='--pid --container --pod --cgroup --comm --host-root --json --help' ;;
@@ -23,24 +23,29 @@ _unfreed() {
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg pprof jeprof'
-			[[ ${COMP_WORDS[1]} == @(trace|report) ]] || words='table json'
+			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
+			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
+			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
 			;;
-		--events) words='heap mapping heap,mapping' ;;
-		--by) words='class process mapping' ;;
+		--events) words='heap mapping fault heap,mapping heap,mapping,fault' ;;
+		--by)
+			words='site function module thread process'
+			[[ ${COMP_WORDS[1]} != map ]] || words='class process mapping'
+			;;
+		--kind) words='heap mapping fault' ;;
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='1% 2% 5% 10% off' ;;
 		--sample) words='4K 64K 512K 1M' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
-		-[ow] | --output | --record | --save | --cgroup | --host-root)
+		-[ow] | --output | --record | --save | --exclude-from | --cgroup | --host-root)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over | --timeout | --jcmd)
+			--max-stacks | --fail-over | --timeout | --jcmd | --class | --site | --exclude | --min | --older | --younger | --snapshot | --before | --after)
 			return
 			;;
 		*)

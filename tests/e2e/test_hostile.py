@@ -286,7 +286,7 @@ def evil_program():
         yield target
 
 
-@case("table", "folded", "svg", "json", "jeprof")
+@case("table", "folded", "svg", "json", "jeprof", "html")
 def names_that_act_on_a_terminal(form):
     with evil_program() as target:
         options = (*lib.EXACT[:-1], form, "-t", "1000")

@@ -476,7 +476,7 @@ def what_cannot_be():
         refused(2, *arguments)
     refused(1, "-p", 999999999)
     refused(1, "-c", "unfreed-no-such")
-    refused(2, broken, command="diff")
+    refused(1, broken, command="diff")
     for bad in (broken, other, f"{FOLDER}/none"):
         refused(1, bad, bad, command="diff")
 

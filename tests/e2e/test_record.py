@@ -4,13 +4,14 @@
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 
 from lib import (EXACT, UNFREED, Target, Trace, case, compare, eventually, expect, expect_equal,
-                 run_cases)
+                 run_cases, site_function)
 
 FOLDER = tempfile.TemporaryDirectory(prefix="unfreed-")
 
@@ -36,19 +37,19 @@ def report_json(path, *arguments):
     return json.loads(unfreed("report", path, "-f", "json", *arguments))
 
 
-@case("table", "json", "folded", "svg")
+@case("table", "json", "folded", "svg", "json --site leak_ --exclude malloc$ --by function")
 def report_says_what_trace_said(form):
-    recording, drawn = path_of(f"{form}.rec"), path_of(f"drawn.{form}")
-    options = ("-d", "600s", "--max-overhead", "off", "-f", form, "-o", drawn, "-w", recording)
+    recording, drawn = path_of("same.rec"), path_of("same.drawn")
+    window = ("-d", "600s", "--max-overhead", "off", "-o", drawn, "-w", recording)
     with Target("heap_truth", "--operations", 500) as target:
-        with Trace("-p", target.pid, options=options) as trace:
+        with Trace("-p", target.pid, options=(*window, "-f", *form.split())) as trace:
             target.go()
             trace.process.send_signal(signal.SIGINT)
             expect_equal(trace.process.wait(60), 0, "status")
     with open(drawn, "rb") as file:
-        expect_equal(unfreed("report", recording, "-f", form, text=False), file.read(),
+        expect_equal(unfreed("report", recording, "-f", *form.split(), text=False), file.read(),
                      "the report")
-    expect(not asides(f"{form}.rec"), "an aside file is left")
+    expect(not asides("same.rec"), "an aside file is left")
 
 
 @case()
@@ -62,6 +63,86 @@ def recorded_truth_is_exact():
             expect_equal(output, "", "standard output without a format")
             expect("recorded 1 snapshot in" in said, f"no word of the recording: {said}")
     compare(report_json(recording), truth["sites"])
+
+
+def grown(before, after):
+    """{function: (state, growth)} that two truths of the target grow tell."""
+    found = {}
+    for old, new in zip(before["sites"], after["sites"]):
+        growth = new["bytes"] - old["bytes"], new["blocks"] - old["blocks"]
+        state = "new" if not old["blocks"] else "vanished" if not new["blocks"] else "grown"
+        if growth != (0, 0):
+            found[old["function"]] = (state, *growth)
+    return found
+
+
+def expect_growth(expected, *arguments):
+    changed = json.loads(unfreed("diff", *arguments, "--json", "--kind", "heap", "--site", "leak_"))
+    found = {site_function(site): (site["state"], site["growth_bytes"], site["growth_blocks"])
+             for site in changed["sites"]}
+    expect_equal(found, expected, "growth")
+    expect_equal(sum(row["growth_bytes"] for row in changed["classes"]),
+                 sum(row[1] for row in expected.values()), "growth of all classes")
+    return changed
+
+
+RECORDS = ("-d", "600s", "-i", "100ms", "--max-overhead", "off", "--min-age", "0s")
+
+
+@case()
+def growth_between_snapshots_is_exact():
+    recording = path_of("grow.rec")
+
+    def moments_with(truth):
+        """The first snapshot that has all of truth."""
+        done = subprocess.run([UNFREED, "report", asides("grow.rec")[0], "--list"], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for number in range(1, len(re.findall(r"^ +\d+  \d{4}-", done.stdout, re.M)) + 1):
+            try:
+                compare(report_json(asides("grow.rec")[0], "--snapshot", str(number)), truth)
+                return number
+            except AssertionError:
+                continue
+        return None
+
+    with Target("grow") as target:
+        with Trace("-p", target.pid, options=(*RECORDS, "-w", recording)) as trace:
+            first = target.go()
+            eventually(lambda: not moments_with(first["sites"]) and "none", "a snapshot of it")
+            number = moments_with(first["sites"])
+            target.go()
+            last = target.go()
+            trace.process.send_signal(signal.SIGINT)
+            trace.process.wait(60)
+    changed = expect_growth(grown(first, last), recording, "--before", str(number))
+    expect(changed["same_watch"], "two watches")
+    for site in changed["sites"]:
+        rate = site["growth_bytes"] * 3600 / changed["seconds"]
+        expect(abs(site["bytes_per_hour"] - rate) <= 1e-5 * abs(rate), f"rate: {site}")
+    expect("HEAP: grown" in unfreed("diff", recording, "--before", str(number)), "no table")
+    folded = unfreed("diff", recording, "--before", str(number), "-f", "folded")
+    expect(re.search(r";leak_once;malloc 35000 0$", folded, re.M), folded)
+
+
+@case("grow", "grow-nofp")
+def growth_across_a_restart_is_exact(program):
+    """Code and data lie elsewhere then, and the pid is another one."""
+    truths, bases = [], set()
+    for rounds in (1, 3):
+        with Target(program) as target:
+            with open(f"/proc/{target.pid}/maps", encoding="utf-8") as maps:
+                bases.add(maps.readline().split("-")[0])
+            with Trace("-p", target.pid, options=(*RECORDS, "-w", path_of(f"{rounds}.rec"))) as trace:
+                for _ in range(rounds):
+                    truth = target.go()
+                trace.process.send_signal(signal.SIGINT)
+                trace.process.wait(60)
+        truths.append(truth)
+    expect_equal(len(bases), 2, "bases: not randomised")
+    changed = expect_growth(grown(*truths), path_of("1.rec"), path_of("3.rec"))
+    expect(not changed["same_watch"], "one watch")
+    back = expect_growth({}, path_of("3.rec"), path_of("3.rec"))
+    expect(back["same_watch"], "two watches")
 
 
 @case()

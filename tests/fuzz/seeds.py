@@ -678,9 +678,10 @@ def images(folder):
 
 
 def main():
-    import seeds_heap  # which imports this
+    import seeds_heap  # which import this
+    import seeds_recording
 
-    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs, seeds_heap.heap:
+    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs, seeds_heap.heap, seeds_recording.recording:
         make()
     with tempfile.TemporaryDirectory() as folder:
         dwarf(folder)

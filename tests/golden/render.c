@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Draws a made-up snapshot: render SCENE FORMAT [shaped]. What it prints is compared with the file
- * SCENE.FORMAT beside it. The scene "bulk" (50,000 stacks of 20 frames) is there to be timed.
+ * Draws a made-up snapshot: render SCENE FORMAT [shaped] [timed]. What it prints is compared with
+ * the file SCENE.FORMAT beside it; so is what is made of the recording SCENE.rec. The scene "bulk"
+ * (50,000 stacks of 20 frames) is there to be timed.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "model/snapshot.h"
+#include "record/recording.h"
+#include "report/diff.h"
 #include "report/report.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
@@ -428,7 +432,34 @@ static struct snapshot *scene_hostile(void)
 	return snapshot;
 }
 
-static struct snapshot *scene_bulk(void)
+/* Functions that call themselves, directly and by way of others. */
+static struct snapshot *scene_recursive(void)
+{
+#define F(name, line)                                                 \
+	{                                                             \
+		name, "/bin/tree", line, "tree.c", line, FRAME_NATIVE \
+	}
+	static const struct frame direct[] = { F("malloc", 1), F("node", 10), F("node", 10),
+					       F("node", 11),  F("main", 3),  { 0 } };
+	static const struct frame mutual[] = { F("malloc", 1), F("list", 21), F("node", 12),
+					       F("list", 20),  F("node", 10), F("main", 3),
+					       { 0 } };
+	static const struct frame leaf[] = {
+		F("node", 13), F("list", 20), F("node", 10), F("main", 3), { 0 }
+	};
+#undef F
+	struct snapshot *snapshot = new_snapshot("pid 42", true, false);
+
+	add_process(snapshot, 42, "tree", "glibc 2.36", MIB(1));
+	add_site(snapshot, SITE_HEAP, 42, 1000, 10, direct);
+	add_site(snapshot, SITE_HEAP, 42, 200, 2, mutual);
+	add_site(snapshot, SITE_HEAP, 42, 30, 3, leaf);
+	finish(snapshot);
+	return snapshot;
+}
+
+/* Stacks that share what calls them, as those of programs do; or, where each is wild, nothing. */
+static struct snapshot *bulk(bool wild)
 {
 	enum { STACKS = 50000, DEPTH = 20 };
 	struct snapshot *snapshot = new_snapshot("pid 1", true, true);
@@ -442,7 +473,8 @@ static struct snapshot *scene_bulk(void)
 		for (j = 0; j < DEPTH; j++) {
 			snprintf(name, sizeof(name),
 				 "ns::component_%d::do_something<int>(std::string)",
-				 (i >> j) * 31 % 9973);
+				 wild ? (int)((i * DEPTH + j) * 7919u % 49999)
+				      : (i >> j) * 31 % 9973);
 			frames[j] = (struct frame){ snapshot_string(snapshot, name),
 						    "/srv/bulk",
 						    j,
@@ -456,41 +488,104 @@ static struct snapshot *scene_bulk(void)
 	return snapshot;
 }
 
+static struct snapshot *scene_bulk(void)
+{
+	return bulk(false);
+}
+
+static struct snapshot *scene_wild(void)
+{
+	return bulk(true);
+}
+
 static const struct {
 	const char *name;
 	struct snapshot *(*make)(void);
 } scenes[] = {
-	{ "java", scene_java },		{ "services", scene_services }, { "empty", scene_empty },
-	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	{ "bulk", scene_bulk },
+	{ "java", scene_java },		{ "services", scene_services },	  { "empty", scene_empty },
+	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	  { "bulk", scene_bulk },
+	{ "wild", scene_wild },		{ "recursive", scene_recursive },
 };
 
 int footprint_main(int argc, char **argv); /* footprint.c */
+struct series *series_scene(void); /* series.c */
+int record_scene(struct series *series); /* recorded.c */
+int draw_diff(struct series *series, const char *format);
+
+/* The scene of this name, or a recording; NULL: there is none. *snapshot: what is to be freed. */
+static struct series *find_scene(const char *name, struct snapshot **snapshot)
+{
+	struct series *series;
+
+	if (!strcmp(name, "series"))
+		return series_scene();
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+		if (strcmp(scenes[i].name, name))
+			continue;
+		*snapshot = scenes[i].make();
+		return series_of(*snapshot);
+	}
+	return recording_open(&series, name) ? NULL : series;
+}
+
+static void draw(struct series *series, const struct report_ops *format,
+		 const struct report_options *options, bool timed)
+{
+	struct snapshot *last = series_load(series, series->moments.count - 1);
+	clock_t start = clock();
+
+	if (format->write_series && series->moments.count > 1)
+		format->write_series(series, options, stdout);
+	else
+		format->write(last, options, stdout);
+	if (timed)
+		fprintf(stderr, "%.2f s\n", (double)(clock() - start) / CLOCKS_PER_SEC);
+	snapshot_free(last);
+}
+
+static int run(struct series *series, const char *form, const struct report_options *options,
+	       bool timed)
+{
+	const struct report_ops *format = report_find(form);
+	int status = EXIT_SUCCESS;
+
+	if (!strcmp(form, "record"))
+		status = record_scene(series);
+	else if (!strncmp(form, "diff-", 5) && diff_find(form + 5))
+		status = draw_diff(series, form + 5);
+	else if (format)
+		draw(series, format, options, timed);
+	else
+		return 2;
+	return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : status;
+}
 
 int main(int argc, char **argv)
 {
 	struct report_options options = { .top = 20, .min_age_ns = S(5) };
-	const struct report_ops *format = argc > 2 ? report_find(argv[2]) : NULL;
-	struct snapshot *snapshot;
-	size_t i;
+	struct snapshot *snapshot = NULL;
+	struct series *series = NULL;
+	bool timed = false;
+	int status = 2;
 
 	if (argc > 2 && !strcmp(argv[1], "footprint"))
 		return footprint_main(argc, argv);
-	for (i = 3; i < (size_t)argc; i++) {
+	for (int i = 3; i < argc; i++) {
 		options.shape_all |= !strcmp(argv[i], "shaped");
 		options.color |= !strcmp(argv[i], "color");
+		timed |= !strcmp(argv[i], "timed");
 	}
 	if (options.shape_all)
 		options.top = 1;
-	for (i = 0; format && i < sizeof(scenes) / sizeof(scenes[0]); i++) {
-		if (strcmp(scenes[i].name, argv[1]))
-			continue;
-		snapshot = scenes[i].make();
-		format->write(snapshot, &options, stdout);
-		snapshot_free(snapshot);
-		return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-	}
-	fprintf(stderr,
-		"usage: render java|services|empty|hostile|bulk|footprint FORMAT [shaped] "
-		"[color]\n");
-	return 2;
+	if (argc > 2)
+		series = find_scene(argv[1], &snapshot);
+	if (series)
+		status = run(series, argv[2], &options, timed);
+	series_free(series);
+	snapshot_free(snapshot);
+	if (status == 2)
+		fprintf(stderr,
+			"usage: render SCENE|RECORDING|footprint FORMAT|record|diff-FORMAT "
+			"[shaped] [color] [timed]\n");
+	return status;
 }

@@ -47,7 +47,7 @@ def layers():
     rules = allowed()
     for name, include in includes("user/"):
         folder = name.split("/")[1]
-        if include.endswith(".inc"):  # made from a file beside it, below the build directory
+        if include.endswith((".inc", ".sum")):  # made from a file beside it, below the build directory
             include = include.replace('"user/', '"', 1)
         if folder not in rules:
             yield f"{name}: no layer is called {folder}"

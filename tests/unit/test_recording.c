@@ -78,6 +78,7 @@ static struct snapshot *make_snapshot(uint64_t number)
 	snapshot->start_unix_ns = 1785585600ull * 1000000000;
 	snapshot->window_ns = (number + 1) * 1000000000 + any(1000);
 	snapshot->min_age_ns = 5000000000;
+	snapshot->sample_bytes = any(3);
 	snapshot->heap = snapshot->mapping = true;
 	snapshot->ended_by = "interval";
 	snapshot->command_status = number % 3 ? -1 : 9;

@@ -14,8 +14,11 @@ void json_init(struct json *json, FILE *stream)
 }
 
 /* Copies the runs that need no escape at once: a report is mostly such text. */
-static void write_string(FILE *stream, const char *text)
+static void write_string(const struct json *json, const char *text)
 {
+	const char markup = json->in_html ? '<' : '"';
+	FILE *stream = json->stream;
+
 	putc_unlocked('"', stream);
 	while (*text) {
 		size_t plain = 0;
@@ -23,7 +26,7 @@ static void write_string(FILE *stream, const char *text)
 		char bytes[4];
 
 		while ((unsigned char)text[plain] >= 0x20 && (unsigned char)text[plain] < 0x7f &&
-		       text[plain] != '"' && text[plain] != '\\')
+		       text[plain] != '"' && text[plain] != '\\' && text[plain] != markup)
 			plain++;
 		fwrite_unlocked(text, 1, plain, stream);
 		text += plain;
@@ -37,7 +40,8 @@ static void write_string(FILE *stream, const char *text)
 			fputs_unlocked("\\n", stream);
 		} else if (character == '\t') {
 			fputs_unlocked("\\t", stream);
-		} else if (text_is_control(character) && character < 0x10000) {
+		} else if ((text_is_control(character) && character < 0x10000) ||
+			   character == (unsigned char)markup) {
 			fprintf(stream, "\\u%04" PRIx32, character);
 		} else {
 			fwrite_unlocked(bytes, 1, text_encode(bytes, character), stream);
@@ -56,7 +60,7 @@ static void begin(struct json *json, const char *key)
 		json->comma[json->depth - 1] = true;
 	}
 	if (key) {
-		write_string(json->stream, key);
+		write_string(json, key);
 		putc_unlocked(':', json->stream);
 	}
 }
@@ -90,7 +94,7 @@ void json_text(struct json *json, const char *key, const char *string)
 {
 	begin(json, key);
 	if (string)
-		write_string(json->stream, string);
+		write_string(json, string);
 	else
 		fputs_unlocked("null", json->stream);
 }

@@ -15,6 +15,7 @@ enum { JSON_MAX_DEPTH = 32 };
 
 struct json {
 	FILE *stream;
+	bool in_html; /* set after json_init: no '<' is written, which might end a script element */
 	uint32_t depth;
 	bool comma[JSON_MAX_DEPTH];
 	bool array[JSON_MAX_DEPTH];

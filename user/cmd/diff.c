@@ -1,34 +1,115 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* unfreed diff: what changed between two footprints that unfreed map has saved. */
+/* unfreed diff: what changed between two recordings, two snapshots of one, or two footprints. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/output.h"
 #include "cmd/cmd.h"
+#include "cmd/recordings.h"
 #include "cmd/terminal.h"
+#include "cmd/view_options.h"
 #include "record/footprint_file.h"
+#include "report/diff.h"
 #include "report/footprint.h"
 
-struct diff_options {
-	struct footprint_options report;
-	const char *output;
-	bool as_json, help;
+struct request {
+	const struct diff_ops *format;
+	struct report_options report;
+	struct view view;
+	uint64_t min_bytes;
+	const char *output, *before, *after; /* which snapshots */
+	bool as_json, top_given, help;
 };
 
-static int run(const struct diff_options *options, char **paths)
+static int parse_format(const char *argument, void *value)
 {
+	const struct diff_ops **format = value;
+
+	*format = diff_find(argument);
+	return *format ? 0 : error_set(-EINVAL, "no format '%s': see --help", argument);
+}
+
+/* -- recordings -------------------------------------------------------------------------------- */
+
+/* What is seen of the snapshot that which names, else of the one at or_else from the end. */
+static int load(struct request *request, struct series *series, const char *which, size_t or_else,
+		struct snapshot **snapshot)
+{
+	size_t i = or_else;
+	int error = which ? series_find(series, which, &i) : 0;
+
+	if (!error)
+		*snapshot = view_apply(&request->view, series_load(series, i));
+	return error;
+}
+
+static int draw(struct request *request, const struct snapshot *before,
+		const struct snapshot *after)
+{
+	struct diff *diff = diff_new(before, after);
+	struct output *output;
+	int error = output_open(&output, request->output);
+
+	diff_keep_changed(diff, request->min_bytes);
+	if (!error) {
+		request->format->write(diff, &request->report, output_stream(output));
+		error = output_commit(output);
+	}
+	diff_free(diff);
+	return error;
+}
+
+/* Of one recording its first and last snapshot, unless others are named; of two the last of each.
+ */
+static int diff_recordings(struct request *request, char **paths, int count)
+{
+	struct series *first = NULL, *second = NULL, *later;
+	struct snapshot *before = NULL, *after = NULL;
+	int error = recordings_open(&first, paths[0]);
+
+	if (!error && count > 1)
+		error = recordings_open(&second, paths[1]);
+	later = second ? second : first;
+	if (!error && !second && first->moments.count < 2)
+		error = error_set(-EINVAL, "%s has one snapshot: name a second recording",
+				  paths[0]);
+	if (!error)
+		error = load(request, first, request->before, second ? first->moments.count - 1 : 0,
+			     &before);
+	if (!error)
+		error = load(request, later, request->after, later->moments.count - 1, &after);
+	if (!error)
+		error = draw(request, before, after);
+	snapshot_free(before);
+	snapshot_free(after);
+	series_free(first);
+	series_free(second);
+	return error;
+}
+
+/* -- footprints -------------------------------------------------------------------------------- */
+
+static int diff_footprints(struct request *request, char **paths)
+{
+	struct footprint_options options = { .columns = request->report.columns,
+					     .color = request->report.color };
+	bool as_json = request->format == diff_find("json");
 	struct footprint *before = NULL, *after = NULL;
 	struct output *output = NULL;
 	int error = footprint_read(&before, paths[0]);
 
+	if (!as_json && request->format != diff_find("table"))
+		error = error_set(-EINVAL, "of files of 'unfreed map' there is a table, and json");
 	if (!error)
 		error = footprint_read(&after, paths[1]);
 	if (!error)
-		error = output_open(&output, options->output);
-	if (!error && options->as_json)
+		error = output_open(&output, request->output);
+	if (!error && as_json)
 		footprint_diff_json(before, after, output_stream(output));
 	else if (!error)
-		footprint_diff_table(before, after, &options->report, output_stream(output));
+		footprint_diff_table(before, after, &options, output_stream(output));
 	if (!error)
 		error = output_commit(output);
 	footprint_free(before);
@@ -36,32 +117,65 @@ static int run(const struct diff_options *options, char **paths)
 	return error;
 }
 
+/* -- the command ------------------------------------------------------------------------------- */
+
+static int run(struct request *request, int count, char **paths)
+{
+	int error;
+
+	if (count != 1 && count != 2) {
+		error_set(-EINVAL, "name two files, BEFORE and AFTER, or one recording");
+		return cmd_fail(EXIT_USAGE);
+	}
+	if (request->as_json)
+		request->format = diff_find("json");
+	if (request->format != diff_find("table") && !request->top_given)
+		request->report.top = UINT64_MAX;
+	request->report.shape_all = request->top_given;
+	request->min_bytes = request->view.min_bytes;
+	request->view.min_bytes = 0; /* of the change, not of each snapshot */
+	terminal_look(request->output, &request->report.columns, &request->report.color);
+	if (count == 2 && footprint_file(paths[0]) && footprint_file(paths[1]))
+		error = diff_footprints(request, paths);
+	else
+		error = diff_recordings(request, paths, count);
+	return error ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
+}
+
 int cmd_diff(int argc, char **argv)
 {
-	struct diff_options options = { 0 };
+	struct request request = { .format = diff_find("table"), .report.top = 20 };
 	const struct option_row rows[] = {
-		{ "format", 'f', "FORMAT", "table, json (table)", OPTION_CALL, &options.as_json,
-		  cmd_parse_format, NULL },
-		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &options.as_json, NULL,
+		{ "before", 0, "WHICH",
+		  "snapshot to begin with (the first, or of two files the last)", OPTION_STRING,
+		  &request.before, NULL, NULL },
+		{ "after", 0, "WHICH", "snapshot to end with (the last)", OPTION_STRING,
+		  &request.after, NULL, NULL },
+		{ "format", 'f', "FORMAT", "table, json, folded, svg (table)", OPTION_CALL,
+		  &request.format, parse_format, NULL },
+		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &request.as_json, NULL,
 		  NULL },
-		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &options.output,
+		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING, &request.output,
 		  NULL, NULL },
-		{ "help", 'h', NULL, "this text", OPTION_FLAG, &options.help, NULL, NULL },
+		{ "top", 't', "N", "stacks in the table, of each kind (20)", OPTION_COUNT,
+		  &request.report.top, NULL, &request.top_given },
+		VIEW_OPTION_ROWS(&request.view),
+		{ "help", 'h', NULL, "this text", OPTION_FLAG, &request.help, NULL, NULL },
 		{ 0 },
 	};
 	int status, index;
 
+	view_init(&request.view);
 	index = cmd_options_mixed(
-		rows, "unfreed diff [options] BEFORE AFTER",
-		"Shows by class what changed between two files of 'unfreed map --save' "
-		"or --json.",
-		argc, argv, &options.help, &status);
-	if (index < 0)
-		return status;
-	if (argc - index != 2) {
-		error_set(-EINVAL, "name two files: BEFORE and AFTER");
-		return cmd_fail(EXIT_USAGE);
-	}
-	terminal_look(options.output, &options.report.columns, &options.report.color);
-	return run(&options, argv + index) ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
+		rows,
+		"unfreed diff [options] BEFORE AFTER\n"
+		"       unfreed diff [options] RECORDING",
+		"Shows what changed between two recordings of 'unfreed trace -w', or two "
+		"snapshots of\none; or by class between two files of 'unfreed map --save' or "
+		"--json.",
+		argc, argv, &request.help, &status);
+	if (index >= 0)
+		status = run(&request, argc - index, argv + index);
+	view_free(&request.view);
+	return status;
 }

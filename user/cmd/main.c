@@ -15,7 +15,7 @@ static const struct command commands[] = {
 	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
 	{ "jvm", "what a JVM says of its memory, beside what is there", cmd_jvm },
 	{ "report", "a recording of trace, in every format", cmd_report },
-	{ "diff", "what changed between two files of map", cmd_diff },
+	{ "diff", "what changed between two recordings, or two files of map", cmd_diff },
 	{ "check", "what this kernel and these privileges allow", cmd_check },
 };
 

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* unfreed report: draws a recording, anywhere and without privileges. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/output.h"
+#include "base/text.h"
+#include "base/units.h"
 #include "cmd/cmd.h"
+#include "cmd/recordings.h"
 #include "cmd/terminal.h"
-#include "record/recording.h"
+#include "cmd/view_options.h"
 #include "report/report.h"
 
 struct request {
 	const struct report_ops *format;
 	struct report_options report;
-	const char *output;
-	bool as_json, top_given, help;
+	struct view view;
+	const char *output, *which;
+	bool as_json, list, top_given, help;
 };
 
 /* What was not asked for shapes the table only, as in trace. */
@@ -24,68 +28,92 @@ static void shape(struct request *request, const struct snapshot *snapshot)
 {
 	bool table = request->format == report_find("table");
 
-	request->report.min_age_ns = table ? snapshot->min_age_ns : 0;
+	request->report.min_age_ns = table && !request->view.younger_ns ? snapshot->min_age_ns : 0;
 	if (!table && !request->top_given)
 		request->report.top = UINT64_MAX;
 	request->report.shape_all = request->top_given;
 }
 
-static int draw(struct request *request, struct series *series)
+static void write_list(const struct series *series, FILE *stream)
 {
-	struct snapshot *snapshot = series_load(series, series->moments.count - 1);
-	struct output *output = NULL;
-	int error = output_open(&output, request->output);
+	char when[32], heap[UNITS_TEXT_MAX], mapping[UNITS_TEXT_MAX], window[UNITS_TEXT_MAX];
+	size_t number = 0;
 
-	if (!error) {
-		shape(request, snapshot);
-		if (request->format->write_series)
-			request->format->write_series(series, &request->report,
-						      output_stream(output));
-		else
-			request->format->write(snapshot, &request->report, output_stream(output));
-		error = output_commit(output);
+	vec_for_each (fact, &series->facts) {
+		char text[1024];
+
+		text_escape(text, sizeof(text), fact->text);
+		fprintf(stream, "  %-10s  %s\n", fact->name, text);
 	}
-	snapshot_free(snapshot);
-	return error;
+	fprintf(stream, "%5s  %-23s  %14s  %10s  %10s\n", "#", "TAKEN", "WATCHED", "HEAP",
+		"MAPPINGS");
+	vec_for_each (moment, &series->moments) {
+		time_t seconds = (time_t)(moment->unix_ns / 1000000000);
+		struct tm fields;
+
+		gmtime_r(&seconds, &fields);
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &fields);
+		fprintf(stream, "%5zu  %-23s  %14s  %10s  %10s\n", ++number, when,
+			units_format_time(window, moment->window_ns),
+			units_format_bytes(heap, moment->heap.live_bytes),
+			units_format_bytes(mapping, moment->mapping.live_bytes));
+	}
 }
 
-/* A trace that was killed, or goes on, has left its recording aside: see base/output.h. */
-static void name_aside(const char *path)
+static void write_one(struct request *request, struct series *series, size_t which, FILE *stream)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *folder = slash ? mem_printf("%.*s", (int)(name - path), path) : mem_string("./");
-	size_t length = strlen(name);
-	DIR *entries = opendir(folder);
+	struct snapshot *snapshot = series_load(series, which);
 
-	for (struct dirent *entry; entries && (entry = readdir(entries));) {
-		if (strlen(entry->d_name) != length + 8 || entry->d_name[0] != '.' ||
-		    strncmp(entry->d_name + 1, name, length) || entry->d_name[length + 1] != '.')
-			continue;
-		error_set(-ENOENT,
-			  "%s is not complete: its trace goes on, or was killed; %s%s has what "
-			  "it has recorded until now",
-			  path, slash ? folder : "", entry->d_name);
-		break;
-	}
-	if (entries)
-		closedir(entries);
-	mem_free(folder);
+	shape(request, snapshot);
+	request->format->write(snapshot, &request->report, stream);
+	snapshot_free(snapshot);
+}
+
+static int draw(struct request *request, struct series *series)
+{
+	struct output *output = NULL;
+	size_t which = series->moments.count - 1;
+	int error = 0;
+
+	if (request->which)
+		error = series_find(series, request->which, &which);
+	if (!error)
+		error = output_open(&output, request->output);
+	if (error)
+		return error;
+	if (request->list)
+		write_list(series, output_stream(output));
+	else if (request->format->write_series && !request->which)
+		request->format->write_series(series, &request->report, output_stream(output));
+	else
+		write_one(request, series, which, output_stream(output));
+	return output_commit(output);
 }
 
 static int run(struct request *request, const char *path)
 {
 	struct series *series;
-	int error = recording_open(&series, path);
+	int error = recordings_open(&series, path);
 
-	if (error == -ENOENT)
-		name_aside(path);
 	if (error)
 		return error;
-	if (series->warning)
-		fprintf(stderr, "unfreed: %s: %s\n", path, series->warning);
+	series = view_series(&request->view, series);
 	error = draw(request, series);
 	series_free(series);
 	return error;
+}
+
+static int report(struct request *request, int count, char **words)
+{
+	if (count != 1) {
+		error_set(-EINVAL, "name one recording");
+		return cmd_fail(EXIT_USAGE);
+	}
+	if (request->as_json)
+		request->format = report_find("json");
+	request->report.kinds = request->view.kinds;
+	terminal_look(request->output, &request->report.columns, &request->report.color);
+	return run(request, words[0]) ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
 }
 
 int cmd_report(int argc, char **argv)
@@ -100,24 +128,28 @@ int cmd_report(int argc, char **argv)
 		  NULL, NULL },
 		{ "top", 't', "N", "stacks in the table (20)", OPTION_COUNT, &request.report.top,
 		  NULL, &request.top_given },
+		VIEW_OPTION_ROWS(&request.view),
+		{ "older", 0, "TIME", "only stacks with a block older than TIME", OPTION_TIME,
+		  &request.view.older_ns, NULL, NULL },
+		{ "younger", 0, "TIME", "only stacks with a block younger than TIME", OPTION_TIME,
+		  &request.view.younger_ns, NULL, NULL },
+		{ "snapshot", 0, "WHICH", "its number, or a time (the last)", OPTION_STRING,
+		  &request.which, NULL, NULL },
+		{ "list", 0, NULL, "list the snapshots and what is common to them", OPTION_FLAG,
+		  &request.list, NULL, NULL },
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &request.help, NULL, NULL },
 		{ 0 },
 	};
 	int status, index;
 
+	view_init(&request.view);
 	index = cmd_options_mixed(
 		rows, "unfreed report [options] RECORDING",
 		"Draws a recording of 'unfreed trace -w'. It needs no privileges, and "
 		"nothing of the\nmachine that it was made on.",
 		argc, argv, &request.help, &status);
-	if (index < 0)
-		return status;
-	if (argc - index != 1) {
-		error_set(-EINVAL, "name one recording");
-		return cmd_fail(EXIT_USAGE);
-	}
-	if (request.as_json)
-		request.format = report_find("json");
-	terminal_look(request.output, &request.report.columns, &request.report.color);
-	return run(&request, argv[index]) ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
+	if (index >= 0)
+		status = report(&request, argc - index, argv + index);
+	view_free(&request.view);
+	return status;
 }

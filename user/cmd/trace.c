@@ -26,7 +26,7 @@ enum {
 
 /* A trace under way. */
 struct run {
-	const struct trace *trace;
+	struct trace *trace;
 	struct target target; /* of a command: unused but for its name */
 	struct command *command; /* NULL: none */
 	struct collect *collect;
@@ -94,7 +94,7 @@ static int draw(struct run *run, const struct snapshot *snapshot)
 
 static int write_report(struct run *run, bool last, const char *ended_by)
 {
-	const struct trace *trace = run->trace;
+	struct trace *trace = run->trace;
 	enum site_kind judged = trace->collect.heap ? SITE_HEAP : SITE_MAPPING;
 	struct snapshot *snapshot;
 	int error;
@@ -108,6 +108,7 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 		trace_verdict_end(&run->verdict, &run->target, snapshot);
 	if (run->save)
 		error = save_add(run->save, snapshot);
+	snapshot = view_apply(&trace->view, snapshot);
 	if (!error && trace->format)
 		error = draw(run, snapshot);
 	run->over = trace->fail_over && old_bytes(snapshot, judged) > trace->fail_over_bytes;
@@ -237,7 +238,7 @@ static int start(struct run *run)
 }
 
 /* The report is out before the probes come off: that takes time where they are many. */
-static int run_trace(const struct trace *trace)
+static int run_trace(struct trace *trace)
 {
 	struct run run = { .trace = trace };
 	int error = reach_target(&run);
@@ -274,8 +275,11 @@ int cmd_trace(int argc, char **argv)
 	struct trace trace;
 	int status;
 
-	if (!trace_options(&trace, argc, argv, &status))
-		return status;
-	terminal_look(trace.output, &trace.report.columns, &trace.report.color);
-	return run_trace(&trace);
+	if (trace_options(&trace, argc, argv, &status)) {
+		trace.report.kinds = trace.view.kinds;
+		terminal_look(trace.output, &trace.report.columns, &trace.report.color);
+		status = run_trace(&trace);
+	}
+	view_free(&trace.view);
+	return status;
 }

@@ -6,12 +6,14 @@
 #include "collect/collect.h"
 #include "process/target.h"
 #include "report/report.h"
+#include "report/view.h"
 
 struct trace {
 	struct target_spec spec;
 	char *const *command; /* the words behind "--", or NULL */
 	struct collect_options collect;
 	struct report_options report;
+	struct view view; /* of reports; a recording has all */
 	const struct report_ops *format; /* NULL: no report, only the recording */
 	const char *output;
 	const char *record; /* the recording's path, or NULL */
@@ -23,8 +25,8 @@ struct trace {
 };
 
 /*
- * Defaults, then what argv says. Returns true, or false: the command ends with *status, and all is
- * said.
+ * trace ends with view_free. Defaults, then what argv says. Returns true, or false: the command
+ * ends with *status, and all is said.
  */
 bool trace_options(struct trace *trace, int argc, char **argv, int *status);
 

@@ -65,6 +65,8 @@ static void merge(struct ends *ends)
 void ends_sum(struct ends *ends, const struct snapshot *snapshot)
 {
 	*ends = (struct ends){ 0 };
+	if (snapshot->whole)
+		snapshot = snapshot->whole;
 	vec_for_each (site, &snapshot->sites) {
 		if (!site->bytes && !site->blocks)
 			continue;

@@ -50,6 +50,13 @@ struct snapshot *series_load(struct series *series, size_t i);
 /* The classes of map at moments[i]: the caller's, ends with footprint_free. NULL: not taken. */
 struct footprint *series_footprint(struct series *series, size_t i);
 
+/*
+ * Which moment text names: a number from 1, or from the end (-1 is the last one); a time since the
+ * watch began (90s, 2h), or of the clock in UTC (14:05, 2026-11-21T14:05:30), which names the
+ * nearest one. 0, or -EINVAL with a sentence.
+ */
+int series_find(const struct series *series, const char *text, size_t *i);
+
 /* A series of one snapshot, which must outlive it. */
 struct series *series_of(const struct snapshot *snapshot);
 

@@ -30,6 +30,7 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->sites);
 	vec_free(&snapshot->verdicts);
 	vec_free(&snapshot->notes);
+	snapshot_free(snapshot->whole);
 	strings_free(snapshot->strings);
 	mem_free(snapshot);
 }
@@ -50,6 +51,7 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	struct snapshot *copy = mem_alloc(sizeof(*copy));
 
 	*copy = *snapshot;
+	copy->whole = NULL;
 	copy->strings = strings_new();
 	vec_own(&copy->processes);
 	vec_own(&copy->modules);
@@ -186,6 +188,13 @@ const char *site_kind_name(enum site_kind kind)
 	return names[kind];
 }
 
+const char *site_class(const struct site *site)
+{
+	if (site->owner)
+		return site->owner;
+	return site->kind == SITE_MAPPING ? "program" : site_kind_name(site->kind);
+}
+
 const char *site_end_name(enum site_end end)
 {
 	static const char *const names[SITE_ENDS] = {
@@ -218,6 +227,8 @@ double snapshot_stacks_complete(const struct snapshot *snapshot)
 	double bytes = 0, complete_bytes = 0;
 	uint64_t complete = 0;
 
+	if (snapshot->whole)
+		return snapshot_stacks_complete(snapshot->whole);
 	vec_for_each (site, &snapshot->sites) {
 		bool whole = end_is_complete(site->end);
 

@@ -57,6 +57,7 @@ struct site {
 	uint64_t sampled_blocks; /* windowed: old enough to be judged */
 	uint64_t sampled_live_blocks; /* of these, or in all where every call is seen */
 	uint64_t unverified_bytes, unverified_blocks; /* seen alive before a gap: not in bytes */
+	uint64_t before_bytes, before_blocks; /* of a diff: held before; never recorded */
 	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
 	const struct frame *frames; /* leaf first */
@@ -102,6 +103,12 @@ struct mapping_totals {
 	uint64_t preexisting_unmapped_bytes; /* of mappings from before the attach */
 };
 
+struct fault_totals {
+	uint64_t resident_bytes, resident_pages; /* that are there still, by what was recorded */
+	uint64_t touched_bytes; /* all in the window, by the same */
+	uint64_t faults; /* all, counted */
+};
+
 /* A part of the window in which heap calls were traced in one way. */
 struct epoch {
 	const char *mode; /* "exact"; "windowed": now and then; "stopped": not at all */
@@ -140,19 +147,21 @@ struct snapshot {
 				* bytes, of those that no window saw; 0: each */
 	uint64_t start_unix_ns, window_ns;
 	uint64_t min_age_ns; /* what young_bytes was measured against */
-	bool heap, mapping; /* which events were traced */
+	bool heap, mapping, fault; /* which events were traced */
 	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
 	VEC(struct epoch) epochs; /* heap: one after another */
 	VEC(struct process) processes;
 	VEC(struct module) modules; /* each path once */
 	struct heap_totals heap_totals;
 	struct mapping_totals mapping_totals;
+	struct fault_totals fault_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
 	VEC(struct site) sites; /* most bytes first */
 	VEC(struct process_verdict) verdicts; /* most heap first */
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */
+	struct snapshot *whole; /* what this is a part of, and frees; NULL: nothing is left out */
 	struct strings *strings; /* owns all text and frames above, or what was added to a copy */
 };
 
@@ -163,7 +172,7 @@ struct snapshot *snapshot_new(void);
 void snapshot_free(struct snapshot *snapshot); /* NULL is legal */
 
 /* The same anew: its lists can be changed, its texts and frames are those of the original, which
- * must outlive it. */
+ * must outlive it, as what that is a part of. */
 struct snapshot *snapshot_copy(const struct snapshot *snapshot);
 
 /* One copy of each text for the snapshot's life; NULL gives NULL. */
@@ -189,6 +198,8 @@ void snapshot_sort(struct snapshot *snapshot);
  */
 
 const char *site_kind_name(enum site_kind kind); /* "heap", "mapping", "fault" */
+/* What the memory is: the owner of a mapping ("program" where none is known), else the kind. */
+const char *site_class(const struct site *site);
 /* In hex; NULL: none is known. */
 const char *snapshot_build_id(const struct snapshot *snapshot, const char *path);
 /* "?" where the process or its name is not known. */
@@ -198,7 +209,7 @@ const char *site_end_name(enum site_end end); /* "root", "no table", … */
 const char *frame_type_name(enum frame_type type);
 
 /* The share, by outstanding bytes (by count where nothing is outstanding), of sites whose stack
- * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. */
+ * reaches the root or a barrier: 0.0 to 1.0; 1.0 without sites. Of a part that of the whole. */
 double snapshot_stacks_complete(const struct snapshot *snapshot);
 
 /* Are the sites of the heap estimates, from windows or from samples? */

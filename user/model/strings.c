@@ -40,7 +40,10 @@ void strings_free(struct strings *strings)
 	mem_free(strings);
 }
 
-const char *strings_intern(struct strings *strings, const char *text)
+/* The macros of obstack.h count from a null pointer. */
+#define OBSTACK_USE __attribute__((no_sanitize("pointer-overflow")))
+
+OBSTACK_USE const char *strings_intern(struct strings *strings, const char *text)
 {
 	struct interned *found;
 	size_t length;
@@ -57,7 +60,7 @@ const char *strings_intern(struct strings *strings, const char *text)
 	return found->text;
 }
 
-void *strings_copy(struct strings *strings, const void *data, size_t bytes)
+OBSTACK_USE void *strings_copy(struct strings *strings, const void *data, size_t bytes)
 {
 	return obstack_copy(&strings->memory, data, bytes);
 }

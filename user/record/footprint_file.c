@@ -122,6 +122,16 @@ int footprint_read(struct footprint **footprint, const char *path)
 	return take_document(footprint, load_last(stream, &error), &error, path);
 }
 
+bool footprint_file(const char *path)
+{
+	cleanup_fclose FILE *stream = fopen(path, "re");
+	int c = '\0';
+
+	while (stream && (c = getc(stream)) == ' ')
+		;
+	return stream && c == '{';
+}
+
 int footprint_parse(struct footprint **footprint, const char *text, size_t count)
 {
 	json_error_t error;

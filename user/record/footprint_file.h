@@ -3,6 +3,8 @@
 #ifndef UNFREED_RECORD_FOOTPRINT_FILE_H
 #define UNFREED_RECORD_FOOTPRINT_FILE_H
 
+#include <stdbool.h>
+
 #include "model/footprint.h"
 
 /*
@@ -12,7 +14,11 @@
  */
 int footprint_read(struct footprint **footprint, const char *path);
 
-/* The same of a document of so many bytes; what it is stands before the sentence of an error. */
+/* Whether the file at path may be one: it begins as JSON does. */
+bool footprint_file(const char *path);
+
+/* footprint_read of a document of so many bytes; what it is stands before the sentence of an error.
+ */
 int footprint_parse(struct footprint **footprint, const char *text, size_t count);
 
 #endif

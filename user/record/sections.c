@@ -6,6 +6,11 @@
 
 #include "record/values.h"
 
+/* Whoever adds a field there adds it here: to a section of its own once the format is out. */
+_Static_assert(sizeof(struct snapshot) == 512 && sizeof(struct cost) == 96 &&
+		       sizeof(struct process) == 48 && sizeof(struct epoch) == 40,
+	       "everything in a snapshot is recorded");
+
 /* What is under way. */
 struct transfer {
 	struct pool *pool;
@@ -39,6 +44,14 @@ static void code_mapping(struct code *code, struct mapping_totals *totals)
 	code_number(code, &totals->preexisting_unmapped_bytes);
 }
 
+static void code_fault(struct code *code, struct fault_totals *totals)
+{
+	code_number(code, &totals->resident_bytes);
+	code_number(code, &totals->resident_pages);
+	code_number(code, &totals->touched_bytes);
+	code_number(code, &totals->faults);
+}
+
 static void code_head(struct code *code, struct transfer *transfer)
 {
 	struct snapshot *snapshot = transfer->snapshot;
@@ -53,10 +66,12 @@ static void code_head(struct code *code, struct transfer *transfer)
 	code_number(code, &snapshot->sample_bytes);
 	code_bool(code, &snapshot->heap);
 	code_bool(code, &snapshot->mapping);
+	code_bool(code, &snapshot->fault);
 	code_signed(code, &status);
 	snapshot->command_status = (int)status;
 	code_heap(code, &snapshot->heap_totals);
 	code_mapping(code, &snapshot->mapping_totals);
+	code_fault(code, &snapshot->fault_totals);
 }
 
 static void code_epoch(struct code *code, struct epoch *epoch)
@@ -228,6 +243,7 @@ void sections_write(struct code *code, struct pool *pool, const struct snapshot 
 	struct transfer transfer = { pool, (struct snapshot *)snapshot, whole };
 	struct code rest = code_writer(pool->texts);
 
+	texts_forget(pool->texts);
 	write_parts(&rest, SECTION_HEAD | SECTION_SITES, &transfer);
 	write_parts(code, SECTION_POOL, &transfer);
 	code_raw(code, rest.bytes.items, rest.bytes.count);

@@ -2,14 +2,10 @@
 /* Numbers for what is written once. */
 #include "record/texts.h"
 
-#include <obstack.h>
 #include <string.h>
 
 #include "base/vec.h"
 #include "model/strings.h"
-
-#define obstack_chunk_alloc mem_alloc
-#define obstack_chunk_free mem_free
 
 #define uthash_malloc(bytes) mem_alloc(bytes)
 #define uthash_free(memory, bytes) mem_free(memory)
@@ -18,11 +14,11 @@
 struct numbered {
 	UT_hash_handle hh;
 	uint64_t number;
-	uint8_t bytes[];
+	const void *bytes;
 };
 
 struct numbers {
-	struct obstack memory;
+	struct strings *memory;
 	struct numbered *index;
 	uint64_t count;
 };
@@ -31,7 +27,7 @@ struct numbers *numbers_new(void)
 {
 	struct numbers *numbers = mem_alloc(sizeof(*numbers));
 
-	obstack_init(&numbers->memory);
+	numbers->memory = strings_new();
 	return numbers;
 }
 
@@ -40,7 +36,7 @@ void numbers_free(struct numbers *numbers)
 	if (!numbers)
 		return;
 	HASH_CLEAR(hh, numbers->index);
-	obstack_free(&numbers->memory, NULL);
+	strings_free(numbers->memory);
 	mem_free(numbers);
 }
 
@@ -52,10 +48,12 @@ static struct numbered *find(struct numbers *numbers, const void *bytes, size_t 
 	*fresh = !found;
 	if (found)
 		return found;
-	found = obstack_alloc(&numbers->memory, sizeof(*found) + count);
-	found->number = ++numbers->count;
-	if (count)
-		memcpy(found->bytes, bytes, count);
+	found = strings_copy(numbers->memory,
+			     &(struct numbered){
+				     .number = ++numbers->count,
+				     .bytes = strings_copy(numbers->memory, bytes, count),
+			     },
+			     sizeof(*found));
 	HASH_ADD_KEYPTR(hh, numbers->index, found->bytes, count, found);
 	return found;
 }
@@ -72,8 +70,14 @@ uint64_t numbers_count(const struct numbers *numbers)
 
 /* -- texts ------------------------------------------------------------------------------------- */
 
+enum { RECENT = 4096 };
+
 struct texts {
 	struct numbers *numbers; /* for writing */
+	struct {
+		const char *text;
+		uint64_t number;
+	} recent[RECENT]; /* by address: valid while the same snapshot is written */
 	struct strings *strings; /* for reading */
 	VEC(const char *) items; /* waiting, or read */
 	size_t taken;
@@ -99,15 +103,24 @@ void texts_free(struct texts *texts)
 
 uint64_t texts_number(struct texts *texts, const char *text)
 {
+	size_t place = (uintptr_t)text / 16 % RECENT;
 	struct numbered *found;
 	bool fresh;
 
 	if (!text)
 		return 0;
+	if (texts->recent[place].text == text)
+		return texts->recent[place].number;
 	found = find(texts->numbers, text, strlen(text) + 1, &fresh);
 	if (fresh)
-		*vec_add(&texts->items) = (const char *)found->bytes;
-	return found->number;
+		*vec_add(&texts->items) = found->bytes;
+	texts->recent[place].text = text;
+	return texts->recent[place].number = found->number;
+}
+
+void texts_forget(struct texts *texts)
+{
+	memset(texts->recent, 0, sizeof(texts->recent));
 }
 
 size_t texts_waiting(const struct texts *texts)

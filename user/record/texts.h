@@ -36,6 +36,9 @@ void texts_free(struct texts *texts); /* NULL is legal */
 /* Written: the number of text, 0 of NULL. New ones wait for texts_take. */
 uint64_t texts_number(struct texts *texts, const char *text);
 
+/* Written: what has come by its address may be another text from now on. */
+void texts_forget(struct texts *texts);
+
 /* Written: the next of the texts that are new since they were last taken; NULL: no more. */
 const char *texts_take(struct texts *texts);
 size_t texts_waiting(const struct texts *texts);

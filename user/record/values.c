@@ -14,40 +14,65 @@ enum column_kind {
 	COLUMN_TEXT,
 };
 
-#define WORD(field)                                       \
-	{                                                 \
-		offsetof(struct site, field), COLUMN_WORD \
-	}
+/*
+ * In the order of the bytes. A new one goes into a section of its own. Most sites have blocks of
+ * one size: of bytes only what the difference in blocks does not explain is written.
+ */
+enum {
+	ALLOCATED_BLOCKS,
+	ALLOCATED_BYTES,
+	BLOCKS,
+	BYTES,
+	YOUNG_BLOCKS,
+	YOUNG_BYTES,
+	MIN_AGE,
+	MAX_AGE,
+	COMMITTED_BYTES,
+	RESIDENT_BYTES,
+	RESIDENT_KNOWN,
+	PREEXISTING_BYTES,
+	STANDARD_ERROR_BYTES,
+	SAMPLED_BLOCKS,
+	SAMPLED_LIVE_BLOCKS,
+	UNVERIFIED_BLOCKS,
+	UNVERIFIED_BYTES,
+	OWNER,
+	VERDICT,
+	END,
+	COLUMNS,
+};
 
-/* In the order of the bytes. A new one goes into a section of its own. */
 static const struct column {
 	size_t offset;
 	enum column_kind kind;
-} columns[] = {
-	WORD(bytes),
-	WORD(blocks),
-	WORD(allocated_bytes),
-	WORD(allocated_blocks),
-	WORD(committed_bytes),
-	WORD(resident_bytes),
-	{ offsetof(struct site, resident_known), COLUMN_FLAG },
-	WORD(young_bytes),
-	WORD(young_blocks),
-	WORD(preexisting_bytes),
-	{ offsetof(struct site, min_age_ns), COLUMN_AGE },
-	{ offsetof(struct site, max_age_ns), COLUMN_AGE },
-	WORD(standard_error_bytes),
-	WORD(sampled_blocks),
-	WORD(sampled_live_blocks),
-	WORD(unverified_bytes),
-	WORD(unverified_blocks),
-	{ offsetof(struct site, owner), COLUMN_TEXT },
-	{ offsetof(struct site, verdict), COLUMN_TEXT },
-	{ offsetof(struct site, end), COLUMN_END },
+	bool explained; /* bytes of the blocks that are the column before */
+} columns[COLUMNS] = {
+	[ALLOCATED_BLOCKS] = { offsetof(struct site, allocated_blocks), COLUMN_WORD, false },
+	[ALLOCATED_BYTES] = { offsetof(struct site, allocated_bytes), COLUMN_WORD, true },
+	[BLOCKS] = { offsetof(struct site, blocks), COLUMN_WORD, false },
+	[BYTES] = { offsetof(struct site, bytes), COLUMN_WORD, true },
+	[YOUNG_BLOCKS] = { offsetof(struct site, young_blocks), COLUMN_WORD, false },
+	[YOUNG_BYTES] = { offsetof(struct site, young_bytes), COLUMN_WORD, true },
+	[MIN_AGE] = { offsetof(struct site, min_age_ns), COLUMN_AGE, false },
+	[MAX_AGE] = { offsetof(struct site, max_age_ns), COLUMN_AGE, false },
+	[COMMITTED_BYTES] = { offsetof(struct site, committed_bytes), COLUMN_WORD, false },
+	[RESIDENT_BYTES] = { offsetof(struct site, resident_bytes), COLUMN_WORD, false },
+	[RESIDENT_KNOWN] = { offsetof(struct site, resident_known), COLUMN_FLAG, false },
+	[PREEXISTING_BYTES] = { offsetof(struct site, preexisting_bytes), COLUMN_WORD, false },
+	[STANDARD_ERROR_BYTES] = { offsetof(struct site, standard_error_bytes), COLUMN_WORD,
+				   false },
+	[SAMPLED_BLOCKS] = { offsetof(struct site, sampled_blocks), COLUMN_WORD, false },
+	[SAMPLED_LIVE_BLOCKS] = { offsetof(struct site, sampled_live_blocks), COLUMN_WORD, false },
+	[UNVERIFIED_BLOCKS] = { offsetof(struct site, unverified_blocks), COLUMN_WORD, false },
+	[UNVERIFIED_BYTES] = { offsetof(struct site, unverified_bytes), COLUMN_WORD, true },
+	[OWNER] = { offsetof(struct site, owner), COLUMN_TEXT, false },
+	[VERDICT] = { offsetof(struct site, verdict), COLUMN_TEXT, false },
+	[END] = { offsetof(struct site, end), COLUMN_END, false },
 };
 
-enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 _Static_assert((int)COLUMNS == (int)SITE_VALUES, "a known site keeps each column's value");
+
+_Static_assert(sizeof(struct site) == 200, "everything in a site is recorded");
 
 /* Tells a block as old as the window from none: ages are shorter. */
 #define AGE_BASE (1ull << 62)
@@ -76,7 +101,7 @@ static uint64_t get_value(const struct site *site, const struct column *column, 
 	return 0;
 }
 
-/* false: it cannot be. */
+/* Of what is not 0: that is there already. false: it cannot be. */
 static bool set_value(struct site *site, const struct column *column, uint64_t value,
 		      uint64_t window_ns, const struct texts *texts)
 {
@@ -122,17 +147,48 @@ static void forget_values(struct pool *pool)
 		memset(known->values, 0, sizeof(known->values));
 }
 
-static void write_difference(struct code *code, uint64_t value, uint64_t *latest)
+/*
+ * What column's difference is taken for: the blocks that are more times the size of one, as all
+ * that were ever allocated say. known's values are this snapshot's up to the column before, of
+ * which blocks is the latest.
+ */
+static uint64_t explained(const struct column *column, const struct known_site *known,
+			  uint64_t blocks)
 {
-	int64_t difference = (int64_t)(value - *latest);
+	size_t of_blocks = (size_t)(column - columns) - 1;
+	uint64_t all;
 
-	code_signed(code, &difference);
-	*latest = value;
+	if (known->values[of_blocks] == blocks)
+		return 0;
+	all = of_blocks == ALLOCATED_BLOCKS ? blocks : known->values[ALLOCATED_BLOCKS];
+
+	return all ? (known->values[of_blocks] - blocks) * (known->values[ALLOCATED_BYTES] / all)
+		   : 0;
+}
+
+static void write_column(struct code *code, const struct column *column, struct pool *pool,
+			 const struct numbered_site *sites, const struct snapshot *snapshot,
+			 uint64_t *before)
+{
+	size_t j = (size_t)(column - columns);
+
+	for (size_t i = 0; i < snapshot->sites.count; i++) {
+		struct known_site *known = &pool->sites.items[sites[i].number - 1];
+		uint64_t value = get_value(sites[i].site, column, snapshot->window_ns, pool->texts);
+		uint64_t latest = known->values[j];
+		int64_t difference = (int64_t)(value - latest);
+
+		if (column->explained)
+			difference -= (int64_t)explained(column, known, before[i]);
+		code_signed(code, &difference);
+		known->values[j] = value;
+		before[i] = latest;
+	}
 }
 
 void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot, bool whole)
 {
-	uint64_t count = snapshot->sites.count, number = 0;
+	uint64_t count = snapshot->sites.count, number = 0, *before;
 	struct numbered_site *sites = mem_array(count + 1, sizeof(*sites));
 
 	if (whole)
@@ -144,36 +200,31 @@ void values_write(struct code *code, struct pool *pool, const struct snapshot *s
 	}
 	qsort(sites, count, sizeof(*sites), compare_numbers);
 	code_number(code, &count);
-	for (size_t i = 0; i < count; i++)
-		write_difference(code, sites[i].number, &number);
+	for (size_t i = 0; i < count; i++) {
+		int64_t difference = (int64_t)(sites[i].number - number);
+
+		code_signed(code, &difference);
+		number = sites[i].number;
+	}
+	before = mem_array(count + 1, sizeof(*before));
 	for (size_t j = 0; j < COLUMNS; j++)
-		for (size_t i = 0; i < count; i++)
-			write_difference(code,
-					 get_value(sites[i].site, &columns[j], snapshot->window_ns,
-						   pool->texts),
-					 &pool->sites.items[sites[i].number - 1].values[j]);
+		write_column(code, &columns[j], pool, sites, snapshot, before);
+	mem_free(before);
 	mem_free(sites);
 }
 
 /* -- reading ----------------------------------------------------------------------------------- */
-
-static uint64_t read_difference(struct code *code, uint64_t *latest)
-{
-	int64_t difference = 0;
-
-	code_signed(code, &difference);
-	*latest += (uint64_t)difference;
-	return *latest;
-}
 
 /* The sites' numbers, upwards. */
 static uint64_t *read_numbers(struct code *code, const struct pool *pool, uint64_t count)
 {
 	uint64_t *numbers = mem_array(count + 1, sizeof(*numbers));
 	uint64_t number = 0;
+	int64_t difference = 0;
 
 	for (uint64_t i = 0; i < count && !code->broken; i++) {
-		numbers[i] = read_difference(code, &number);
+		code_signed(code, &difference);
+		numbers[i] = number += (uint64_t)difference;
 		if (number > pool->sites.count || number <= (i ? numbers[i - 1] : 0))
 			code_break(code);
 	}
@@ -181,16 +232,25 @@ static uint64_t *read_numbers(struct code *code, const struct pool *pool, uint64
 }
 
 static void read_column(struct code *code, const struct column *column, struct pool *pool,
-			const uint64_t *numbers, struct snapshot *snapshot, uint64_t count)
+			const uint64_t *numbers, struct snapshot *snapshot, uint64_t count,
+			uint64_t *before)
 {
 	size_t j = (size_t)(column - columns);
+	int64_t difference = 0;
 
 	for (uint64_t i = 0; i < count && !code->broken; i++) {
-		uint64_t value =
-			read_difference(code, &pool->sites.items[numbers[i] - 1].values[j]);
+		struct known_site *known = &pool->sites.items[numbers[i] - 1];
+		uint64_t latest = known->values[j], value;
 
-		if (snapshot && !set_value(&snapshot->sites.items[i], column, value,
-					   snapshot->window_ns, pool->texts))
+		code_signed(code, &difference);
+		value = latest + (uint64_t)difference;
+		if (column->explained)
+			value += explained(column, known, before[i]);
+		known->values[j] = value;
+		before[i] = latest;
+		if (value && snapshot &&
+		    !set_value(&snapshot->sites.items[i], column, value, snapshot->window_ns,
+			       pool->texts))
 			code_break(code);
 	}
 }
@@ -222,7 +282,7 @@ static bool is_sound(const struct snapshot *snapshot)
 
 void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool whole)
 {
-	uint64_t count = 0, *numbers;
+	uint64_t count = 0, *numbers, *before;
 
 	if (whole)
 		forget_values(pool);
@@ -230,8 +290,10 @@ void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot
 	numbers = read_numbers(code, pool, count);
 	if (snapshot && !code->broken)
 		add_sites(snapshot, pool, numbers, count);
+	before = mem_array(count + 1, sizeof(*before));
 	for (size_t j = 0; j < COLUMNS; j++)
-		read_column(code, &columns[j], pool, numbers, snapshot, count);
+		read_column(code, &columns[j], pool, numbers, snapshot, count, before);
+	mem_free(before);
 	mem_free(numbers);
 	if (snapshot && !code->broken && !is_sound(snapshot))
 		code_break(code);

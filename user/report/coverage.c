@@ -213,9 +213,8 @@ static void write_cost(const struct page *page, const struct snapshot *snapshot)
 		  units_format_time(more, cost->attach_ns));
 }
 
-void coverage_write(const struct page *page, const struct snapshot *snapshot)
+void coverage_items(const struct page *page, const struct snapshot *snapshot)
 {
-	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
 	write_window(page, snapshot);
 	write_epochs(page, snapshot);
 	write_command(page, snapshot->command_status);
@@ -227,6 +226,12 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 	write_cost(page, snapshot);
 	vec_for_each (note, &snapshot->notes)
 		page_item(page, "note", "%s", *note);
+}
+
+void coverage_write(const struct page *page, const struct snapshot *snapshot)
+{
+	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
+	coverage_items(page, snapshot);
 }
 
 void verdicts_write(const struct page *page, const struct snapshot *snapshot)

@@ -9,6 +9,9 @@
 
 void coverage_write(const struct page *page, const struct snapshot *snapshot);
 
+/* The same without its heading. */
+void coverage_items(const struct page *page, const struct snapshot *snapshot);
+
 /* Nothing where no heap was walked. */
 void verdicts_write(const struct page *page, const struct snapshot *snapshot);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Folded stacks: "process;[heap];root;…;leaf BYTES", for flamegraph.pl, inferno and speedscope. */
+/*
+ * Folded stacks: "process;[heap];root;…;leaf BYTES", for flamegraph.pl, inferno and speedscope; of
+ * a diff with what was there before ahead of BYTES.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -62,8 +65,10 @@ static void write_kind(const struct snapshot *snapshot, enum site_kind kind,
 			append(&line, "]", 1);
 		}
 		*vec_add(&lengths) = line.count;
-		if (node->self_bytes) {
+		if (node->self_bytes || (options->diff && node->self_before_bytes)) {
 			fwrite(line.items, 1, line.count, stream);
+			if (options->diff)
+				fprintf(stream, " %" PRIu64, node->self_before_bytes);
 			fprintf(stream, " %" PRIu64 "\n", node->self_bytes);
 		}
 	}

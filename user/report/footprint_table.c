@@ -389,7 +389,7 @@ static void write_growth(const struct page *page, const struct footprint *footpr
 
 static struct page page_of(const struct footprint_options *options, FILE *stream)
 {
-	struct page page = { stream, COLUMNS_DEFAULT, options->color };
+	struct page page = { stream, COLUMNS_DEFAULT, options->color, false };
 
 	if (options->columns > 0)
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;

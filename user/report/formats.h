@@ -18,5 +18,20 @@ void pprof_write(const struct snapshot *snapshot, const struct report_options *o
 		 FILE *stream);
 void jeprof_write(const struct snapshot *snapshot, const struct report_options *options,
 		  FILE *stream);
+void html_write(const struct snapshot *snapshot, const struct report_options *options,
+		FILE *stream);
+void html_write_series(struct series *series, const struct report_options *options, FILE *stream);
+void callgrind_write(const struct snapshot *snapshot, const struct report_options *options,
+		     FILE *stream);
+void dot_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
+void speedscope_write(const struct snapshot *snapshot, const struct report_options *options,
+		      FILE *stream);
+void csv_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
+void csv_write_series(struct series *series, const struct report_options *options, FILE *stream);
+
+struct json;
+
+/* A site's "frames", as every document has them. */
+void json_frames(struct json *json, const struct site *site);
 
 #endif

@@ -11,9 +11,15 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 48, "padding in what is hashed");
 
+/* The hash beside it, so that few entries are looked at in vain, and none to make room. */
+struct slot {
+	uint32_t hash;
+	uint32_t number; /* of an entry, and 1; 0: empty */
+};
+
 struct frame_set {
 	VEC(struct entry) entries;
-	uint32_t *slots; /* number + 1 of an entry; 0: empty */
+	struct slot *slots;
 	size_t slot_count; /* a power of two, at least twice the entries */
 };
 
@@ -36,7 +42,7 @@ void frame_set_free(struct frame_set *set)
 }
 
 /* Keys are addresses and offsets of this process's own making: no need to resist an attack. */
-static uint64_t hash(const struct entry *entry)
+static uint32_t hash_of(const struct entry *entry)
 {
 	uint64_t words[sizeof(*entry) / sizeof(uint64_t)], sum = 0;
 
@@ -45,46 +51,65 @@ static uint64_t hash(const struct entry *entry)
 		sum = (sum ^ words[i]) * 0x9e3779b97f4a7c15ull;
 		sum ^= sum >> 29;
 	}
-	return sum;
+	return sum >> 32;
 }
 
 /* Where entry stands, or would. */
-static uint32_t *slot_of(const struct frame_set *set, const struct entry *entry)
+static struct slot *slot_of(const struct frame_set *set, const struct entry *entry, uint32_t hash)
 {
-	size_t i = hash(entry) & (set->slot_count - 1);
+	size_t i = hash & (set->slot_count - 1);
 
-	while (set->slots[i] &&
-	       memcmp(&set->entries.items[set->slots[i] - 1], entry, sizeof(*entry)))
-		i = (i + 1) & (set->slot_count - 1);
+	for (; set->slots[i].number; i = (i + 1) & (set->slot_count - 1))
+		if (set->slots[i].hash == hash &&
+		    !memcmp(&set->entries.items[set->slots[i].number - 1], entry, sizeof(*entry)))
+			break;
 	return &set->slots[i];
 }
 
 static void grow(struct frame_set *set)
 {
-	uint32_t number = 0;
+	struct slot *before = set->slots;
+	size_t count = set->slot_count;
 
-	mem_free(set->slots);
 	set->slot_count *= 2;
 	set->slots = mem_array(set->slot_count, sizeof(*set->slots));
-	vec_for_each (entry, &set->entries)
-		*slot_of(set, entry) = ++number;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = before[i].hash & (set->slot_count - 1);
+
+		while (set->slots[at].number)
+			at = (at + 1) & (set->slot_count - 1);
+		if (before[i].number)
+			set->slots[at] = before[i];
+	}
+	mem_free(before);
 }
 
 uint32_t frame_set_add(struct frame_set *set, uint32_t parent, const struct frame *frame,
 		       bool *added)
 {
 	struct entry entry = { .frame = *frame, .parent = parent };
-	uint32_t *slot = slot_of(set, &entry);
+	uint32_t hash = hash_of(&entry);
+	struct slot *slot = slot_of(set, &entry, hash);
 
 	if (added)
-		*added = !*slot;
-	if (*slot)
-		return *slot - 1;
+		*added = !slot->number;
+	if (slot->number)
+		return slot->number - 1;
 	*vec_add(&set->entries) = entry;
-	*slot = set->entries.count;
+	*slot = (struct slot){ hash, set->entries.count };
 	if (set->entries.count * 2 > set->slot_count)
 		grow(set);
 	return set->entries.count - 1;
+}
+
+uint32_t frame_set_site(struct frame_set *set, const struct site *site, bool *added)
+{
+	const struct frame key = { .name = (const void *)site->frames,
+				   .offset = (uint64_t)site->pid << 32 | site->frame_count,
+				   .line = site->end,
+				   .type = (enum frame_type)site->kind };
+
+	return frame_set_add(set, FRAME_SET_NONE, &key, added);
 }
 
 uint32_t frame_set_count(const struct frame_set *set)

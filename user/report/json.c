@@ -12,7 +12,7 @@ static void seconds(struct json *json, const char *key, uint64_t time_ns)
 	json_double(json, key, time_ns / 1e9, 9);
 }
 
-static void write_frames(struct json *json, const struct site *site)
+void json_frames(struct json *json, const struct site *site)
 {
 	size_t i;
 
@@ -67,7 +67,7 @@ static void write_site(struct json *json, const struct selection_row *row)
 		json_uint(json, "unverified_bytes", site->unverified_bytes);
 		json_uint(json, "unverified_blocks", site->unverified_blocks);
 	}
-	write_frames(json, site);
+	json_frames(json, site);
 	json_text(json, "end", site_end_name(site->end));
 	json_end(json);
 }
@@ -145,6 +145,20 @@ static void write_heap(struct json *json, const struct snapshot *snapshot,
 	json_uint(json, "inherited_frees", totals->inherited_frees);
 	json_uint(json, "preexisting_bytes", totals->preexisting_bytes);
 	json_uint(json, "preexisting_blocks", totals->preexisting_blocks);
+	json_end(json);
+}
+
+static void write_fault(struct json *json, const struct snapshot *snapshot)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+
+	if (!snapshot->fault)
+		return;
+	json_begin_object(json, "fault");
+	json_uint(json, "resident_bytes", totals->resident_bytes);
+	json_uint(json, "resident_pages", totals->resident_pages);
+	json_uint(json, "touched_bytes", totals->touched_bytes);
+	json_uint(json, "faults", totals->faults);
 	json_end(json);
 }
 
@@ -297,6 +311,7 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
 	write_heap(&json, snapshot, options);
 	write_mapping(&json, snapshot, options);
+	write_fault(&json, snapshot);
 	write_command(&json, snapshot->command_status);
 	write_coverage(&json, snapshot);
 	write_modules(&json, snapshot);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "base/vec.h"
+#include "report/markup.h"
 #include "report/page.h"
 
 const char *page_bold(const struct page *page)
@@ -53,33 +54,52 @@ static size_t line_of(const char *text, size_t width)
 	return worst ? worst : fits;
 }
 
-void page_item(const struct page *page, const char *label, const char *format, ...)
+static void write_wrapped(const struct page *page, const char *label, const char *text)
 {
 	const size_t margin = 2 + PAGE_LABEL;
-	size_t width = page->columns > margin + 20 ? page->columns - margin : 20, escaped_bytes;
-	va_list arguments;
-	char *raw, *escaped;
+	size_t width = page->columns > margin + 20 ? page->columns - margin : 20;
 	const char *rest;
 
-	va_start(arguments, format);
-	raw = mem_vprintf(format, arguments);
-	va_end(arguments);
-	escaped_bytes = 4 * strlen(raw) + 1; /* \x1b for one byte is the worst case */
-	escaped = mem_alloc(escaped_bytes);
-	text_escape(escaped, escaped_bytes, raw);
-
 	fprintf(page->stream, "  %s%-*s%s", page_dim(page), PAGE_LABEL, label, page_plain(page));
-	for (rest = escaped; *rest;) {
+	for (rest = text; *rest;) {
 		size_t length = line_of(rest, width);
 
-		fprintf(page->stream, "%*s%.*s\n", rest == escaped ? 0 : (int)margin, "",
-			(int)length, rest);
+		fprintf(page->stream, "%*s%.*s\n", rest == text ? 0 : (int)margin, "", (int)length,
+			rest);
 		rest += length;
 		while (*rest == ' ')
 			rest++;
 	}
-	if (rest == escaped)
+	if (rest == text)
 		putc('\n', page->stream);
-	mem_free(escaped);
+}
+
+static void write_html(const struct page *page, const char *label, const char *text)
+{
+	if (*label)
+		fprintf(page->stream, "<dt>%s</dt>", label);
+	fputs("<dd>", page->stream);
+	markup_text(page->stream, text);
+	fputs("</dd>\n", page->stream);
+}
+
+void page_item(const struct page *page, const char *label, const char *format, ...)
+{
+	va_list arguments;
+	size_t escaped_bytes;
+	char *raw, *escaped;
+
+	va_start(arguments, format);
+	raw = mem_vprintf(format, arguments);
+	va_end(arguments);
+	if (page->html) {
+		write_html(page, label, raw);
+	} else {
+		escaped_bytes = 4 * strlen(raw) + 1; /* \x1b for one byte is the worst case */
+		escaped = mem_alloc(escaped_bytes);
+		text_escape(escaped, escaped_bytes, raw);
+		write_wrapped(page, label, escaped);
+		mem_free(escaped);
+	}
 	mem_free(raw);
 }

@@ -11,6 +11,7 @@ struct page {
 	FILE *stream;
 	size_t columns;
 	bool color;
+	bool html; /* items are those of a <dl> */
 };
 
 enum { PAGE_LABEL = 12 }; /* width of the labels of page_item */

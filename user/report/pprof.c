@@ -51,6 +51,10 @@ enum { FUNCTION_ID = 1, FUNCTION_NAME, FUNCTION_SYSTEM_NAME, FUNCTION_FILENAME }
 
 enum { FLUSH_BYTES = 1 << 16 };
 
+struct line {
+	uint32_t function, line;
+};
+
 struct profile {
 	FILE *stream;
 	z_stream gzip;
@@ -60,7 +64,7 @@ struct profile {
 	struct frame_set *texts; /* by address, as names of frames: numbers in the string table */
 	struct frame_set *functions;
 	struct place_set *places;
-	VEC(uint32_t) chain; /* of a place: outermost frame first */
+	VEC(struct line) chain; /* of a place: outermost frame first */
 };
 
 static uint64_t outstanding_bytes(const struct selection_row *row)
@@ -194,19 +198,20 @@ static void write_location(struct profile *profile, uint32_t number)
 
 	profile->chain.count = 0;
 	for (at = place->frames; at != FRAME_SET_NONE; at = frame_set_parent(frames, at)) {
-		function_id(profile, frame_set_frame(frames, at)); /* is written before */
-		*vec_add(&profile->chain) = at;
+		const struct frame *frame = frame_set_frame(frames, at);
+		uint32_t function = function_id(profile, frame); /* is written before */
+
+		*vec_add(&profile->chain) = (struct line){ function, frame->line };
 	}
 	wire_uint(&profile->message, LOCATION_ID, number + 1);
 	wire_uint(&profile->message, LOCATION_MAPPING_ID,
 		  place->module == PLACE_NO_MODULE ? 0 : place->module + 1);
 	wire_uint(&profile->message, LOCATION_ADDRESS, place->address);
 	while (profile->chain.count) {
-		const struct frame *frame =
-			frame_set_frame(frames, profile->chain.items[--profile->chain.count]);
+		const struct line *line = &profile->chain.items[--profile->chain.count];
 
-		wire_uint(&profile->inner, LINE_FUNCTION_ID, function_id(profile, frame));
-		wire_uint(&profile->inner, LINE_LINE, frame->line);
+		wire_uint(&profile->inner, LINE_FUNCTION_ID, line->function);
+		wire_uint(&profile->inner, LINE_LINE, line->line);
 		wire_message(&profile->message, LOCATION_LINE, &profile->inner);
 	}
 	end_message(profile, PROFILE_LOCATION);

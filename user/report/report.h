@@ -14,7 +14,9 @@ struct report_options {
 	uint64_t top; /* sites in the table */
 	uint64_t min_age_ns; /* table: younger blocks are left out */
 	bool shape_all; /* --min-age or -t were given: they shape every format */
+	unsigned int kinds; /* table: bits 1 << SITE_… of the ledgers shown; 0: all */
 	int columns; /* width of the table, 0: 80 */
+	bool diff; /* folded, svg: beside what sites held before */
 	bool color; /* table: a terminal that wants it */
 };
 

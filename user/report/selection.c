@@ -52,7 +52,8 @@ void selection_make(struct selection *selection, const struct snapshot *snapshot
 			selection->young_blocks += site->young_blocks;
 		}
 		/* What an old reservation grew by is committed, and no address space. */
-		if (!row.bytes && !row.blocks && !site->committed_bytes)
+		if (!row.bytes && !row.blocks && !site->committed_bytes &&
+		    !(options->diff && site->before_bytes))
 			continue;
 		selection->bytes += row.bytes;
 		selection->blocks += row.blocks;

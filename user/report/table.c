@@ -9,13 +9,12 @@
 #include "report/label.h"
 #include "report/page.h"
 #include "report/selection.h"
+#include "report/stack.h"
 
 enum {
 	COLUMNS_DEFAULT = 80,
 	COLUMNS_MIN = 60,
 	DETAILS = 5, /* indent of what does not fit beside the numbers */
-	INDENT = 7, /* of frames */
-	LOCATION_MAX = 28, /* a file's name takes no more when the function needs the room */
 	AGE_END = 61, /* where the details beside most ages begin */
 	PROCESSES_MAX = 12, /* listed in the head */
 };
@@ -23,11 +22,11 @@ enum {
 /* The two ledgers, and what they are made of. */
 static const struct section {
 	enum site_kind kind;
-	const char *title, *blocks, *allocated;
+	const char *title, *held, *blocks, *allocated;
 } sections[] = {
-	{ SITE_HEAP, "HEAP", "BLOCKS", "ALLOCATED" },
-	{ SITE_MAPPING, "MAPPINGS", "MAPPINGS", "MAPPED" },
-	{ SITE_FAULT, "PAGE FAULTS", "PAGES", "FAULTED" },
+	{ SITE_HEAP, "HEAP", "outstanding", "BLOCKS", "ALLOCATED" },
+	{ SITE_MAPPING, "MAPPINGS", "outstanding", "MAPPINGS", "MAPPED" },
+	{ SITE_FAULT, "PAGE FAULTS", "resident", "PAGES", "TOUCHED" },
 };
 
 /* -- the head ------------------------------------------------------------------------------------
@@ -59,21 +58,24 @@ static bool is_sampled(const struct snapshot *snapshot)
 	return snapshot->mode && !strcmp(snapshot->mode, "sampled");
 }
 
-static void write_totals(const struct page *page, const struct snapshot *snapshot)
+static void write_totals(const struct page *page, const struct snapshot *snapshot,
+			 unsigned int kinds)
 {
 	const struct heap_totals *heap = &snapshot->heap_totals;
 	const struct mapping_totals *mapping = &snapshot->mapping_totals;
 	char live[UNITS_TEXT_MAX], blocks[UNITS_TEXT_MAX], in[UNITS_TEXT_MAX], out[UNITS_TEXT_MAX],
 		committed[UNITS_TEXT_MAX];
 
-	if (snapshot->heap && snapshot_is_estimated(snapshot) && !is_sampled(snapshot))
+	const bool with_heap = snapshot->heap && kinds & 1u << SITE_HEAP;
+
+	if (with_heap && snapshot_is_estimated(snapshot) && !is_sampled(snapshot))
 		page_item(page, "heap",
 			  "about %s more outstanding in %s %s, estimated; %s seen allocated",
 			  units_format_bytes(live, heap->live_bytes),
 			  units_format_count(blocks, heap->live_blocks),
 			  label_blocks(SITE_HEAP, heap->live_blocks),
 			  units_format_bytes(in, heap->allocated_bytes));
-	else if (snapshot->heap)
+	else if (with_heap)
 		page_item(page, "heap", "%s%s outstanding in %s %s; %s allocated, %s freed",
 			  is_sampled(snapshot) ? "about " : "",
 			  units_format_bytes(live, heap->live_bytes),
@@ -81,7 +83,7 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  label_blocks(SITE_HEAP, heap->live_blocks),
 			  units_format_bytes(in, heap->allocated_bytes),
 			  units_format_bytes(out, heap->freed_bytes));
-	if (snapshot->mapping)
+	if (snapshot->mapping && kinds & 1u << SITE_MAPPING)
 		page_item(page, "mappings",
 			  "%s outstanding in %s %s, %s of it committed; %s mapped, %s unmapped",
 			  units_format_bytes(live, mapping->live_bytes),
@@ -92,7 +94,21 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  units_format_bytes(out, mapping->unmapped_bytes));
 }
 
-static void write_head(const struct page *page, const struct snapshot *snapshot)
+static void write_faults(const struct page *page, const struct snapshot *snapshot,
+			 unsigned int kinds)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+	char resident[UNITS_TEXT_MAX], touched[UNITS_TEXT_MAX], faults[UNITS_TEXT_MAX];
+
+	if (snapshot->fault && kinds & 1u << SITE_FAULT)
+		page_item(page, "faults", "about %s resident of %s touched, by %s page faults",
+			  units_format_bytes(resident, totals->resident_bytes),
+			  units_format_bytes(touched, totals->touched_bytes),
+			  units_format_count(faults, totals->faults));
+}
+
+static void write_head(const struct page *page, const struct snapshot *snapshot,
+		       const struct report_options *options)
 {
 	char target[LABEL_MAX], length[UNITS_TEXT_MAX];
 
@@ -100,7 +116,8 @@ static void write_head(const struct page *page, const struct snapshot *snapshot)
 	fprintf(page->stream, "%sunfreed: %s, watched for %s%s\n", page_bold(page), target,
 		units_format_time(length, snapshot->window_ns), page_plain(page));
 	write_processes(page, snapshot);
-	write_totals(page, snapshot);
+	write_totals(page, snapshot, options->kinds ? options->kinds : ~0u);
+	write_faults(page, snapshot, options->kinds ? options->kinds : ~0u);
 }
 
 /* -- sites ---------------------------------------------------------------------------------------
@@ -193,67 +210,6 @@ static void format_details(char *text, size_t text_bytes, const struct snapshot 
 		       units_format_bytes(bytes, site->unverified_bytes));
 }
 
-/* file:line, or the module; empty when the label says it already. */
-static void format_location(char *text, const struct frame *frame, size_t width)
-{
-	char path[LABEL_MAX], line[16] = "";
-
-	*text = '\0';
-	if (frame->file) {
-		if (frame->line)
-			snprintf(line, sizeof(line), ":%" PRIu32, frame->line);
-		label_fit_path(path, frame->file, width - strlen(line));
-		snprintf(text, LABEL_MAX, "%.*s%s", LABEL_MAX - 32, path, line);
-	} else if (frame->module && frame->name) {
-		label_fit(path, label_basename(frame->module), width - 2);
-		snprintf(text, LABEL_MAX, "(%.*s)", LABEL_MAX - 32, path);
-	}
-}
-
-static size_t characters(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text; text++)
-		count += (*text & 0xc0) != 0x80;
-	return count;
-}
-
-static void write_frame(const struct page *page, const struct frame *frame)
-{
-	static const char *const marks[] = {
-		[FRAME_INLINED] = " (inlined)",
-		[FRAME_INTERPRETED] = " (interpreted)",
-		[FRAME_KERNEL] = " (kernel)",
-	};
-	const char *mark =
-		frame->type <= FRAME_KERNEL && marks[frame->type] ? marks[frame->type] : "";
-	const size_t width = page->columns - INDENT - strlen(mark);
-	char buffer[LABEL_MAX], name[LABEL_MAX], location[LABEL_MAX];
-	const char *label = label_frame(frame, buffer);
-	size_t name_length = label_fit(name, label, width), room;
-
-	/* The function comes first; its place takes what is left, but some of it always. */
-	room = width - name_length > LOCATION_MAX + 2 ? width - name_length - 2 : LOCATION_MAX;
-	format_location(location, frame, room);
-	if (*location && name_length + 2 + characters(location) > width)
-		label_fit(name, label, width - 2 - characters(location));
-	fprintf(page->stream, "%*s%s%s%s%s%s%s\n", INDENT, "", name, mark, *location ? "  " : "",
-		page_dim(page), location, page_plain(page));
-}
-
-static void write_stack(const struct page *page, const struct site *site)
-{
-	size_t i;
-
-	for (i = 0; i < site->frame_count; i++)
-		write_frame(page, &site->frames[i]);
-	if (site->end == SITE_END_LOST)
-		fprintf(page->stream, "%*s[stack lost; the sums are right]\n", INDENT, "");
-	else if (site->end != SITE_END_ROOT && site->end != SITE_END_BARRIER)
-		fprintf(page->stream, "%*s[stack cut: %s]\n", INDENT, "", site_end_name(site->end));
-}
-
 static void write_row(const struct page *page, const struct snapshot *snapshot, uint64_t number,
 		      const struct selection_row *row, const struct selection *selection,
 		      uint64_t min_age_ns)
@@ -282,7 +238,7 @@ static void write_row(const struct page *page, const struct snapshot *snapshot, 
 			fprintf(page->stream, "\n%*s%s", DETAILS, "", details);
 	}
 	putc('\n', page->stream);
-	write_stack(page, row->site);
+	stack_write(page, row->site);
 }
 
 static void write_left_out(const struct page *page, const struct section *section,
@@ -338,8 +294,8 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 
 	selection_make(&selection, snapshot, 1u << section->kind, options, true);
 	units_format_time(age, min_age_ns);
-	fprintf(page->stream, "\n%s%s%s%s%s\n", page_bold(page), section->title, page_plain(page),
-		min_age_ns ? ": outstanding for longer than " : ": outstanding",
+	fprintf(page->stream, "\n%s%s%s: %s%s%s\n", page_bold(page), section->title,
+		page_plain(page), section->held, min_age_ns ? " for longer than " : "",
 		min_age_ns ? age : "");
 	if (selection.rows.count) {
 		fprintf(page->stream, "  #  %8s  %5s  %11s  %9s  %s\n", "LIVE", "SHARE",
@@ -356,11 +312,16 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 /* -- the whole -----------------------------------------------------------------------------------
  */
 
-static bool is_traced(const struct snapshot *snapshot, enum site_kind kind)
+static bool is_shown(const struct snapshot *snapshot, enum site_kind kind,
+		     const struct report_options *options)
 {
+	if (options->kinds && !(options->kinds & 1u << kind))
+		return false;
 	if (kind == SITE_HEAP && snapshot->heap)
 		return true;
 	if (kind == SITE_MAPPING && snapshot->mapping)
+		return true;
+	if (kind == SITE_FAULT && snapshot->fault)
 		return true;
 	vec_for_each (site, &snapshot->sites)
 		if (site->kind == kind)
@@ -371,14 +332,14 @@ static bool is_traced(const struct snapshot *snapshot, enum site_kind kind)
 void table_write(const struct snapshot *snapshot, const struct report_options *options,
 		 FILE *stream)
 {
-	struct page page = { stream, COLUMNS_DEFAULT, options->color };
+	struct page page = { stream, COLUMNS_DEFAULT, options->color, false };
 	size_t i;
 
 	if (options->columns > 0)
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
-	write_head(&page, snapshot);
+	write_head(&page, snapshot, options);
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-		if (is_traced(snapshot, sections[i].kind))
+		if (is_shown(snapshot, sections[i].kind, options))
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);

@@ -101,6 +101,10 @@ static void add_site(struct tree *tree, const struct snapshot *snapshot,
 	node->public.self_bytes += row->bytes;
 	node->public.bytes += row->bytes;
 	node->public.blocks += row->blocks;
+	node->public.self_before_bytes += site->before_bytes;
+	node->public.before_bytes += site->before_bytes;
+	node->public.width_bytes +=
+		row->bytes > site->before_bytes ? row->bytes : site->before_bytes;
 }
 
 /* By parent (in the order of their making), then as siblings are wanted. */
@@ -146,6 +150,8 @@ static void finish(struct tree *tree, enum tree_order order)
 		if (parent) {
 			parent->public.bytes += node->public.bytes;
 			parent->public.blocks += node->public.blocks;
+			parent->public.before_bytes += node->public.before_bytes;
+			parent->public.width_bytes += node->public.width_bytes;
 		}
 	}
 	qsort(sorted, tree->count, sizeof(*sorted),

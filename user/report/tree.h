@@ -12,6 +12,8 @@ struct tree_node {
 	const struct frame *frame; /* one of the frames merged here; NULL: process, or a mark */
 	uint64_t bytes, blocks; /* with all that stands on it */
 	uint64_t self_bytes; /* of stacks that end here */
+	uint64_t before_bytes, self_before_bytes; /* of a diff: what these held before */
+	uint64_t width_bytes; /* bytes; of a diff the more of both, of each stack */
 	const struct tree_node *parent, *first, *next; /* NULL: none */
 	uint32_t depth; /* 0: the root of all, 1: processes */
 };
