@@ -18,6 +18,7 @@ struct heap_options {
 	uint64_t top; /* sizes in the table */
 	uint64_t walk_max_ns; /* for one process; 0: long */
 	bool heaps_only; /* a first look: what is around does not matter yet */
+	bool spare_files; /* all is taken for glibc's, and no program is looked into */
 	const char *output;
 	struct peek_request peek;
 };

@@ -123,7 +123,8 @@ static void sample_process(struct heap_process *process, const struct heap_optio
 	if (!error)
 		error = maps_read(&process->maps, pid);
 	if (!error) {
-		process->allocator = heap_allocator(pid, &process->maps);
+		process->allocator =
+			options->spare_files ? "glibc" : heap_allocator(pid, &process->maps);
 		error = read_heap(process, options);
 		/* A static program without symbols has no name for it. */
 		if (error &&
@@ -190,7 +191,7 @@ static void add_around(struct heap_report *report, const struct footprint *footp
 /* The walk does without what map says; the verdict then knows of malloc alone. */
 static void look_around(struct heap_report *report, const struct target *target)
 {
-	struct survey *survey = survey_new(target);
+	struct survey *survey = survey_new(target, !report->options->spare_files);
 	struct footprint *footprint = NULL;
 
 	if (!survey_take(survey, &footprint))

@@ -178,7 +178,7 @@ static int run_series(const struct map_options *options, struct survey *survey,
 static int run(const struct map_options *options, const struct target *target,
 	       struct output *output)
 {
-	struct survey *survey = survey_new(target);
+	struct survey *survey = survey_new(target, true);
 	struct footprint *footprint = NULL;
 	int error = survey_take(survey, &footprint);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cmd/trace_verdict.h"
 
+#include <string.h>
+
 #include "cmd/heap_sample.h"
 
 enum {
@@ -12,7 +14,7 @@ void trace_verdict_begin(struct trace_verdict *verdict, const struct target *tar
 {
 	*verdict = (struct trace_verdict){ 0 };
 	verdict->options.walk_max_ns = WALK_MAX_NS;
-	verdict->options.heaps_only = true;
+	verdict->options.heaps_only = verdict->options.spare_files = true;
 	if (target->pids.count <= PROCESSES_MAX)
 		heap_look(&verdict->first, &verdict->options, target, NULL);
 	verdict->options.heaps_only = false;
@@ -33,6 +35,16 @@ static bool was_whole(const struct trace_verdict *verdict, const struct heap_pro
 	return false;
 }
 
+/* By what the trace has found out: its malloc is that of the heaps that were walked. */
+static bool is_glibc(const struct snapshot *snapshot, pid_t pid)
+{
+	vec_for_each (process, &snapshot->processes) {
+		if (process->pid == pid)
+			return process->allocator && !strncmp(process->allocator, "glibc", 5);
+	}
+	return false;
+}
+
 void trace_verdict_end(struct trace_verdict *verdict, const struct target *target,
 		       struct snapshot *snapshot)
 {
@@ -42,7 +54,8 @@ void trace_verdict_end(struct trace_verdict *verdict, const struct target *targe
 		return;
 	heap_look(&last, &verdict->options, target, &verdict->first);
 	vec_for_each (process, &last.processes) {
-		if (!is_whole(process) || !was_whole(verdict, process))
+		if (!is_whole(process) || !was_whole(verdict, process) ||
+		    !is_glibc(snapshot, process->proc.pid))
 			continue;
 		*vec_add(&snapshot->verdicts) = (struct process_verdict){
 			.pid = process->proc.pid,

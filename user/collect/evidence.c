@@ -105,5 +105,5 @@ enum memory_class evidence_allocator(struct evidence *evidence)
 		if (evidence->program && !strcmp(evidence->program, smap->map.path))
 			program = &smap->map;
 	}
-	return program ? by_program(evidence, program) : CLASS_UNKNOWN;
+	return program && evidence->files ? by_program(evidence, program) : CLASS_UNKNOWN;
 }

@@ -23,6 +23,7 @@ struct evidence {
 	struct resident *resident;
 	const struct smaps *smaps;
 	const char *program; /* path of its executable, or NULL */
+	bool files; /* look into it */
 	struct claims claims;
 	VEC(struct evidence_point) points;
 	uint64_t page_bytes;

@@ -20,13 +20,15 @@
 struct survey {
 	const struct target *target;
 	struct sandbox *sandbox;
+	bool files;
 };
 
-struct survey *survey_new(const struct target *target)
+struct survey *survey_new(const struct target *target, bool files)
 {
 	struct survey *survey = mem_alloc(sizeof(*survey));
 
 	survey->target = target;
+	survey->files = files;
 	survey->sandbox = sandbox_new();
 	return survey;
 }
@@ -127,6 +129,7 @@ static void classify_process(struct survey *survey, struct footprint *footprint,
 		.sandbox = survey->sandbox,
 		.smaps = smaps,
 		.program = program,
+		.files = survey->files,
 		.page_bytes = sysconf(_SC_PAGESIZE),
 	};
 	struct classify input = {

@@ -3,13 +3,16 @@
 #ifndef UNFREED_COLLECT_SURVEY_H
 #define UNFREED_COLLECT_SURVEY_H
 
+#include <stdbool.h>
+
 #include "model/footprint.h"
 #include "process/target.h"
 
 struct survey;
 
-/* target is kept, and must outlive the survey. */
-struct survey *survey_new(const struct target *target);
+/* target is kept, and must outlive the survey. Without files, no program is looked into: an
+ * allocator that was linked into one is not recognised. */
+struct survey *survey_new(const struct target *target, bool files);
 void survey_free(struct survey *survey); /* NULL is legal */
 
 /*
