@@ -24,6 +24,7 @@ static inline __u64 abi_hash(__u64 hash, __u64 word)
 
 enum {
 	ABI_MAX_FRAMES = 128, /* frames kept of one stack */
+	ABI_MAX_WORDS = 2 * ABI_MAX_FRAMES,
 	ABI_MAX_OPEN_CALLS = 4, /* nested allocator calls kept for one thread */
 	ABI_MAX_ROWS_LOG2 = 24, /* unwind rows in all: bounds the binary search in BPF */
 };
@@ -179,6 +180,7 @@ enum abi_counter {
 	COUNTER_RECAPTURES, /* blocks from before a gap, whose address was handed out again */
 	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
+	COUNTER_FAULTS, /* minor page faults in targets */
 	COUNTER_MAX,
 };
 
@@ -194,6 +196,7 @@ enum abi_loss {
 	LOSS_READ_FAULTS, /* result pointers that could not be read */
 	LOSS_MAPPING_RECORDS, /* mapping calls that did not fit into the ring */
 	LOSS_MAPPING_CALLS, /* mapping calls of which the kernel showed only an end, or none */
+	LOSS_FAULT_RECORDS, /* page faults that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
 	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
@@ -218,7 +221,7 @@ enum abi_kind { KIND_HEAP, KIND_MAPPING, KIND_FAULT };
 
 /* -- the ring: one header, then the body of its type ------------------------------------------- */
 
-enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS };
+enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS, RECORD_FAULT };
 
 struct abi_header {
 	__u32 type; /* enum abi_record_type */
@@ -229,10 +232,16 @@ struct abi_header {
 ABI_SIZE(struct abi_header, 24);
 
 /*
- * Set in a word of abi_stack.frames: the rest is the Method* of an interpreted Java frame, and the
- * next word, where there is one, its bytecode pointer. No user address has this bit.
+ * Set in a word of abi_stack.frames, which another one follows. The rest is the Method* of an
+ * interpreted Java frame, and the next word its bytecode pointer; above both addresses stand parts
+ * of a number that tells the Method from others that were in its place. Or the rest is a return
+ * address in what HotSpot has compiled, and the next word the number of that compilation.
  */
 #define ABI_FRAME_METHOD (1ULL << 63)
+#define ABI_FRAME_COMPILED (1ULL << 62)
+#define ABI_FRAME_KINDS (ABI_FRAME_METHOD | ABI_FRAME_COMPILED)
+#define ABI_FRAME_ADDRESS ((1ULL << 48) - 1)
+enum { ABI_METHOD_IDENTITY = (1 << 30) - 1 }; /* its upper 14 bits in the first word */
 
 /*
  * A stack, sent once for each (mm, stack_id). frames[0] is exact (the allocator function's first
@@ -245,9 +254,9 @@ struct abi_stack {
 	__u32 count;
 	__u16 kind; /* enum abi_kind */
 	__u16 end; /* enum abi_end */
-	__u64 frames[ABI_MAX_FRAMES];
+	__u64 frames[ABI_MAX_WORDS];
 };
-ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_FRAMES);
+ABI_SIZE(struct abi_stack, 40 + 8 * ABI_MAX_WORDS);
 
 enum abi_mapping_call {
 	CALL_MMAP = 1,
@@ -269,6 +278,25 @@ struct abi_mapping {
 	__u32 allocator; /* 1 + row of the allocator function that was open, 0: none */
 };
 ABI_SIZE(struct abi_mapping, 96);
+
+/*
+ * The faults of one page in so many are recorded: of a page by its address, so that whoever touches
+ * it again after it was given back is heard, too.
+ */
+enum { ABI_FAULTS = 16 };
+
+static inline int abi_fault_is_recorded(__u64 seed, __u64 address)
+{
+	return !(abi_hash(abi_hash(seed, address >> 12), 0) >> 8 & (ABI_FAULTS - 1));
+}
+
+/* A page that was touched, and was not there. */
+struct abi_fault {
+	struct abi_header header;
+	__u64 stack_id; /* kind fault; its abi_stack precedes this record */
+	__u64 address;
+};
+ABI_SIZE(struct abi_fault, 40);
 
 enum abi_process_event { PROCESS_FORK = 1, PROCESS_EXEC, PROCESS_EXIT };
 
@@ -317,8 +345,10 @@ struct abi_code {
 	__u64 bias; /* address - bias = address in the image, as its unwind rows have it */
 	__u32 rows_first;
 	__u32 rows_count; /* 0: no table */
+	__u32 image; /* tells what is mapped from what was mapped here before */
+	__u32 reserved;
 };
-ABI_SIZE(struct abi_code, 32);
+ABI_SIZE(struct abi_code, 40);
 
 /*
  * How the caller's frame follows from this one's registers. CFA: sp of the caller after the return.
@@ -356,6 +386,7 @@ ABI_SIZE(struct abi_row, 8);
 
 enum {
 	ABI_CODE_HEAPS = 4, /* HotSpot has at most 3, 4 with hot code apart (JDK 26) */
+	ABI_CLASS_NAME_STEPS = 4,
 	ABI_SEGMENT_HOPS = 128, /* in a segment map: a step goes back by up to 254 segments */
 };
 
@@ -374,9 +405,15 @@ struct abi_jvm {
 	__u16 segment_log2;
 	__u16 frame_size_offset; /* in a block, of the blob's frame size: words, an int */
 	__s16 bytecode_slot; /* words from bp: the bytecode pointer of an interpreted frame */
+	__u16 name_offset; /* in a block, of a pointer to the text that says what blob it is */
+	__u16 compilation_offset; /* in a block of an nmethod, of its number: an int */
+	/* The way from a Method* to the Symbol that names its class: offsets of pointers. */
+	__u16 class_name_offsets[ABI_CLASS_NAME_STEPS];
+	__u16 symbol_length_offset; /* in it, of the length: 16 bits */
+	__u16 symbol_text_offset;
 	__u16 reserved;
 };
-ABI_SIZE(struct abi_jvm, 136);
+ABI_SIZE(struct abi_jvm, 152);
 
 /* What the kernel side's frozen says. Whoever counts asks only whether it is 0. */
 enum abi_frozen {
@@ -392,7 +429,8 @@ struct abi_config {
 	__u8 never; /* always 0: what hangs on it is seen, but not run */
 	__u8 heap_only; /* nobody asks which allocator call a mapping call is in */
 	__u32 sample_bytes; /* 0: every block */
+	__u64 fault_seed; /* decides which pages are looked at */
 };
-ABI_SIZE(struct abi_config, 8);
+ABI_SIZE(struct abi_config, 16);
 
 #endif

@@ -453,19 +453,20 @@ static __always_inline void count_unmatched(__u64 mm, struct abi_probe probe)
 }
 
 /*
- * glibc's malloc.o: less than so far around free. What a thread has freed and still caches is freed
- * once more when it ends, by tcache_thread_shutdown() to __libc_free().
+ * glibc's code behind free, still its malloc.o. What a thread has freed and still caches is freed
+ * once more when it ends, by tcache_thread_shutdown() with __libc_free(): that function is compiled
+ * into a caller of it, which follows it (2.26 to 2.41).
  */
-enum { OWN_CODE_BYTES = 16 << 10 };
+enum { OWN_CODE_BYTES = 4 << 10 };
 
 static __always_inline bool is_own_call(struct pt_regs *ctx, struct abi_probe probe)
 {
-	__u64 caller = 0, from = PT_REGS_IP(ctx) - OWN_CODE_BYTES;
+	__u64 function = PT_REGS_IP(ctx) - probe.skip_bytes, caller = 0;
 
 	if (!(probe.flags & PROBE_EMPTIES_CACHES) || probe.pushed_words == PUSHED_UNKNOWN ||
 	    user_return_address(ctx, probe.pushed_words, &caller))
 		return false;
-	return caller - from < 2 * OWN_CODE_BYTES;
+	return caller - function < OWN_CODE_BYTES;
 }
 
 static __always_inline void free_enter(struct pt_regs *ctx, __u64 mm, struct abi_probe probe)

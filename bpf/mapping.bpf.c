@@ -59,29 +59,6 @@ static __always_inline void enter(const struct trace_event_raw_sys_enter *ctx, _
 		thread->pending.args[2] & PROT_EXEC_BIT;
 }
 
-/* Books the caller's stack; 0: it could not be kept. */
-static __always_inline __u64 mapping_stack(struct thread *thread)
-{
-	struct unwind_registers registers;
-	struct abi_site *site;
-
-	stack_start(thread, KIND_MAPPING);
-	if (current_user_registers(&registers.pc, &registers.sp, &registers.bp))
-		return 0;
-	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
-		if (i < thread->depth)
-			thread->calls[i].return_address =
-				pending_return_address(thread->calls[i].slot);
-	}
-	site = site_walk(thread, &registers);
-	if (!site) {
-		lose(LOSS_SITES_FULL, 1);
-		return 0;
-	}
-	__sync_fetch_and_add(&site->allocated_units, ABI_BLOCK_UNITS);
-	return thread->stack_hash;
-}
-
 SEC("tracepoint")
 int mapping_book(struct trace_event_raw_sys_exit *ctx)
 {
@@ -96,7 +73,7 @@ int mapping_book(struct trace_event_raw_sys_exit *ctx)
 		return 0;
 	/* Who gives back is not asked: only what is held has a stack. */
 	if (call != CALL_MUNMAP && call != CALL_MADVISE)
-		stack_id = mapping_stack(thread);
+		stack_id = user_stack(thread, KIND_MAPPING, 0);
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
 		lose(LOSS_MAPPING_RECORDS, 1);

@@ -139,8 +139,8 @@ static __always_inline bool stack_send(struct thread *thread, bool urgent)
 	 */
 	frames = stack->count;
 	barrier_var(frames);
-	if (frames > ABI_MAX_FRAMES)
-		frames = ABI_MAX_FRAMES;
+	if (frames > ABI_MAX_WORDS)
+		frames = ABI_MAX_WORDS;
 	barrier_var(frames);
 	return bpf_ringbuf_output(&ring, stack, offsetof(struct abi_stack, frames) + frames * 8,
 				  flags) == 0;
@@ -186,6 +186,33 @@ static __always_inline struct abi_site *site_walk(struct thread *thread,
 	if (site && !site->sent && stack_send(thread, urgent))
 		site->sent = 1;
 	return site;
+}
+
+/*
+ * The stack of the current thread in user space, as the kernel has interrupted it. behind: how far
+ * its pc is to be moved, to be behind an instruction. Returns its id, or 0: it could not be kept.
+ */
+static __always_inline __u64 user_stack(struct thread *thread, enum abi_kind kind, __u64 behind)
+{
+	struct unwind_registers registers;
+	struct abi_site *site;
+
+	stack_start(thread, kind);
+	if (current_user_registers(&registers.pc, &registers.sp, &registers.bp))
+		return 0;
+	registers.pc += behind;
+	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
+		if (i < thread->depth)
+			thread->calls[i].return_address =
+				pending_return_address(thread->calls[i].slot);
+	}
+	site = site_walk(thread, &registers);
+	if (!site) {
+		lose(LOSS_SITES_FULL, 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&site->allocated_units, ABI_BLOCK_UNITS);
+	return thread->stack_hash;
 }
 
 #endif

@@ -47,6 +47,7 @@ static __always_inline int arrive(struct walk *walk, __u64 sp, __u64 bp, __u64 p
 __noinline int unwind_step_pointer(__u32 slot)
 {
 	struct walk *walk = walk_at(slot);
+	__u32 identity;
 	__u64 bp, pc;
 	int step;
 
@@ -60,9 +61,11 @@ __noinline int unwind_step_pointer(__u32 slot)
 		return END_NO_TABLE;
 	step = arrive(walk, walk->bp + 16, bp, CODE_ADDRESS(pc));
 	walk->follows_bp = 1;
+	identity = walk->identity;
 	if (step == STEP_ON && walk->mappings_count &&
 	    find_rule(walk, slot, (walk->pc - 1) | RULE_OF_CALL).cfa == RULE_NO_MAPPING)
-		return END_NO_TABLE;
+		step = END_NO_TABLE;
+	walk->identity = identity; /* of the frame that is left */
 	return step;
 }
 
@@ -121,6 +124,14 @@ static __always_inline int step_by_rule(struct walk *walk, __u32 slot, union rul
 /* Offsets from bp in an interpreted frame of HotSpot; the same since JDK 8. */
 enum { INTERPRETED_METHOD = -24, INTERPRETED_SENDER_SP = -8 };
 
+/* Of a method's identity, too, the answer is cached. */
+__noinline int unwind_identify(__u32 slot, __u64 method)
+{
+	struct walk *walk = walk_at(slot);
+
+	return walk ? find_rule(walk, slot, RULE_OF_METHOD | method).cfa : 0;
+}
+
 /* From an interpreted Java frame, whose rule says where its bytecode pointer lies. */
 static __always_inline int step_interpreted(struct walk *walk, __u32 slot, union rule rule)
 {
@@ -133,8 +144,10 @@ static __always_inline int step_interpreted(struct walk *walk, __u32 slot, union
 		return END_READ_FAULT;
 	if (walk->bp < walk->sp || sp < walk->bp + 16 || sp & 7)
 		return END_BAD_FRAME;
-	walk->method = method;
+	walk->method = method & ABI_FRAME_ADDRESS;
+	walk->bytecode &= ABI_FRAME_ADDRESS;
 	walk->follows_bp = 0;
+	unwind_identify(slot, walk->method);
 	return arrive(walk, sp, bp, pc);
 }
 
@@ -179,11 +192,14 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	walk->sp = registers->sp;
 	walk->bp = registers->bp;
 	walk->mm = mm;
+	walk->tick = 0;
 	walk->mappings_first = target ? target->mappings_first : 0;
 	walk->mappings_count = target ? target->mappings_count : 0;
 	walk->generation = target ? target->generation : 0;
 	walk->has_tables = walk->mappings_count && !run_config.frame_pointers_only;
 	walk->follows_bp = 0;
+	walk->code = 0;
+	walk->identity = 0;
 	walk->fresh = registers->fresh;
 	walk->found_jvm = 0;
 	walk->span_bytes = 0;
@@ -196,17 +212,31 @@ static __always_inline void begin(struct walk *walk, const struct thread *thread
 	}
 }
 
-/* False: there is no room. */
-static __always_inline bool append(struct thread *thread, __u64 pc)
+/* Two stacks are the same where their words are, and what stood behind them. False: no room. */
+static __always_inline bool append(struct thread *thread, __u64 word, __u64 identity)
 {
 	__u32 count = thread->stack.count;
 
-	if (count >= ABI_MAX_FRAMES)
+	if (count >= ABI_MAX_WORDS)
 		return false;
-	thread->stack.frames[count] = pc;
+	thread->stack.frames[count] = word;
 	thread->stack.count = count + 1;
-	thread->stack_hash = abi_hash(thread->stack_hash, pc);
+	thread->stack_hash = abi_hash(thread->stack_hash, word ^ identity << 32);
 	return true;
+}
+
+/* The frame that the walk has just left, whose pc was this. */
+static __always_inline bool append_frame(struct thread *thread, const struct walk *walk, __u64 pc)
+{
+	__u64 identity = walk->identity;
+
+	if (walk->method)
+		return append(thread, ABI_FRAME_METHOD | identity >> 16 << 48 | walk->method, 0) &&
+		       append(thread, identity << 48 | walk->bytecode, 0);
+	pc &= ~ABI_FRAME_KINDS;
+	if (walk->code)
+		return append(thread, ABI_FRAME_COMPILED | pc, 0) && append(thread, identity, 0);
+	return append(thread, pc, identity);
 }
 
 /*
@@ -219,18 +249,12 @@ static __always_inline int walk_frames(struct thread *thread, struct walk *walk,
 
 	do {
 		__u64 pc;
-		bool fits;
 
 		barrier();
 		pc = walk->pc;
 		walk->method = 0;
 		step = unwind_step(slot);
-		if (walk->method)
-			fits = append(thread, ABI_FRAME_METHOD | walk->method) &&
-			       append(thread, walk->bytecode);
-		else
-			fits = append(thread, pc & ~ABI_FRAME_METHOD);
-		if (!fits)
+		if (!append_frame(thread, walk, pc))
 			return END_DEPTH;
 		if (step != STEP_ON)
 			return step;
@@ -249,7 +273,7 @@ int unwind_walk(struct thread *thread, const struct unwind_registers *registers,
 		loss = bpf_map_lookup_elem(&losses, &key);
 		if (loss)
 			(*loss)++;
-		append(thread, registers->pc);
+		append(thread, registers->pc, 0);
 		thread->stack.end = END_READ_FAULT;
 		return 0;
 	}

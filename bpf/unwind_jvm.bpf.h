@@ -15,7 +15,12 @@ enum {
 	RULE_NO_MAPPING = 0xff, /* in cfa: the address lies in no executable mapping */
 	SEGMENT_FREE = 0xff,
 	FRAME_WORDS_MAX = 0x7fff, /* what a rule can say */
+	LOOK_AGAIN = 1, /* in walk.code: there is no number that tells the code from another */
 };
+
+/* The beginnings of the names of compiled methods' blobs: "nmethod" and "native nmethod". */
+#define BLOB_NMETHOD 0x00646f6874656d6eULL
+#define BLOB_NATIVE_NMETHOD 0x6e2065766974616eULL
 
 union rule {
 	struct {
@@ -26,30 +31,32 @@ union rule {
 	__u32 word;
 };
 
-/* The size of the frame of the blob around an address: in words, 0: none, negative: no blob. */
-static __always_inline int blob_frame_words(const struct abi_jvm *jvm,
-					    const struct abi_code_heap *heap, __u64 address)
+/* The block around an address; 0: none. */
+static __always_inline __u64 find_block(const struct abi_jvm *jvm, const struct abi_code_heap *heap,
+					__u64 address)
 {
 	__u64 segment = (address - heap->start) >> (jvm->segment_log2 & 31);
-	int words = -1;
 	__u8 back;
 
 	for (int i = 0; i < ABI_SEGMENT_HOPS; i++) {
-		__u64 block;
-
 		if (bpf_probe_read_user(&back, 1, (void *)(heap->segment_map + segment)) ||
 		    back == SEGMENT_FREE || back > segment)
-			return -1;
+			return 0;
 		segment -= back;
-		if (back)
-			continue;
-		block = heap->start + (segment << (jvm->segment_log2 & 31));
-		if (bpf_probe_read_user(&words, sizeof(words),
-					(void *)(block + jvm->frame_size_offset)))
-			return -1;
-		return words < 0 ? 0 : words;
+		if (!back)
+			return heap->start + (segment << (jvm->segment_log2 & 31));
 	}
-	return -1;
+	return 0;
+}
+
+/* Is it what HotSpot has compiled of a method, or for a native one? */
+static __always_inline bool is_nmethod(const struct abi_jvm *jvm, __u64 block)
+{
+	__u64 name, text;
+
+	return !bpf_probe_read_user(&name, sizeof(name), (void *)(block + jvm->name_offset)) &&
+	       !bpf_probe_read_user(&text, sizeof(text), (void *)name) &&
+	       (text == BLOB_NMETHOD || text == BLOB_NATIVE_NMETHOD);
 }
 
 /*
@@ -59,10 +66,10 @@ static __always_inline int blob_frame_words(const struct abi_jvm *jvm,
 __noinline int unwind_search_blob(__u32 slot, __u64 address, __u32 heap)
 {
 	union rule rule = { .cfa = CFA_NONE };
-	const struct walk *walk = walk_at(slot);
+	struct walk *walk = walk_at(slot);
 	const struct abi_jvm *jvm;
+	__u64 mm, block;
 	int words;
-	__u64 mm;
 
 	if (!walk)
 		return rule.word;
@@ -70,13 +77,70 @@ __noinline int unwind_search_blob(__u32 slot, __u64 address, __u32 heap)
 	jvm = bpf_map_lookup_elem(&jvms, &mm);
 	if (!jvm || heap >= ABI_CODE_HEAPS)
 		return rule.word;
-	words = blob_frame_words(jvm, &jvm->heaps[heap], address);
-	if (words < 0 || words > FRAME_WORDS_MAX)
+	block = find_block(jvm, &jvm->heaps[heap], address);
+	if (!block ||
+	    bpf_probe_read_user(&words, sizeof(words), (void *)(block + jvm->frame_size_offset)) ||
+	    words > FRAME_WORDS_MAX)
 		return rule.word;
-	rule.cfa = words ? CFA_SP : CFA_BP;
-	rule.cfa_offset = words ? words : 2;
+	rule.cfa = words > 0 ? CFA_SP : CFA_BP;
+	rule.cfa_offset = words > 0 ? words : 2;
 	rule.bp_offset = -2;
+	if (is_nmethod(jvm, block)) {
+		walk->code = block + jvm->compilation_offset;
+		if (bpf_probe_read_user(&walk->identity, sizeof(walk->identity),
+					(void *)walk->code))
+			walk->code = 0;
+	}
 	return rule.word;
+}
+
+/* Reads the text of a Symbol to walk->class_name. */
+static __always_inline bool read_class_name(struct walk *walk, const struct abi_jvm *jvm,
+					    __u64 symbol)
+{
+	__u64 text = symbol + jvm->symbol_text_offset;
+	__u32 bytes = 0;
+
+	for (int i = 0; i < CLASS_NAME_WORDS; i++)
+		walk->class_name[i] = 0;
+	if (bpf_probe_read_user(&bytes, sizeof(__u16),
+				(void *)(symbol + jvm->symbol_length_offset)))
+		return false;
+	if (bytes > sizeof(walk->class_name)) {
+		text += bytes - sizeof(walk->class_name);
+		bytes = sizeof(walk->class_name);
+	}
+	return !bpf_probe_read_user(walk->class_name, bytes, (void *)text);
+}
+
+/*
+ * What tells a Method from those that were in its place before, into walk->identity: a hash of its
+ * class's name.
+ */
+__noinline int unwind_search_method(__u32 slot, __u64 method)
+{
+	__u64 hash = 0;
+	struct walk *walk = walk_at(slot);
+	const struct abi_jvm *jvm;
+	__u64 mm, at = method;
+
+	if (!walk)
+		return 0;
+	mm = walk->mm;
+	jvm = bpf_map_lookup_elem(&jvms, &mm);
+	if (!jvm)
+		return 0;
+	walk->code = LOOK_AGAIN;
+	for (int i = 0; i < ABI_CLASS_NAME_STEPS; i++) {
+		if (bpf_probe_read_user(&at, sizeof(at), (void *)(at + jvm->class_name_offsets[i])))
+			return 0;
+	}
+	if (read_class_name(walk, jvm, at)) {
+		for (int i = 0; i < CLASS_NAME_WORDS; i++)
+			hash = abi_hash(hash, walk->class_name[i]);
+	}
+	walk->identity = hash & ABI_METHOD_IDENTITY;
+	return 0;
 }
 
 /* The rule of an address in the code of the target's JVM, as a word; else RULE_NO_MAPPING. */

@@ -17,19 +17,29 @@ enum {
 };
 
 /*
- * Beside an address that find_rule is asked for: is it the last byte of a call? No user address has
- * this bit, so that the answers are cached as rules are: RULE_NO_MAPPING is no.
+ * Beside an address that find_rule is asked for: is it the last byte of a call? Or, what tells this
+ * Method* from those that were in its place before? No user address has these bits, so that the
+ * answers are cached as rules are: RULE_NO_MAPPING is no.
  */
 #define RULE_OF_CALL (1ULL << 62)
+#define RULE_OF_METHOD (1ULL << 61)
 
 /*
- * A cached rule. All CPUs share the entries without a lock: check is the address xor rule, so that
- * halves of two entries do not pass for one. The rule carries its target's generation, and dies
- * with it.
+ * A cached rule. All CPUs share the entries without a lock: check is the address xor the other
+ * words, so that parts of two entries do not pass for one. The rule carries its target's
+ * generation, and dies with it.
+ *
+ * A JVM replaces code without a word: of a compiled method, the number of the compilation is read
+ * again in each tick; so is what tells an interpreted one. In less than that, no garbage collection
+ * lets a method go, and nothing else is loaded into its place and called.
  */
+enum { TICK_LOG2 = 17 }; /* in ns: 131 µs */
+
 struct cached_rule {
 	__u64 check;
 	__u64 rule; /* generation << 32 | union rule */
+	__u64 code; /* where the number lies; LOOK_AGAIN; 0: the generation tells all */
+	__u64 stamp; /* walk.tick << 32 | walk.identity */
 };
 
 struct {
@@ -136,11 +146,11 @@ static __always_inline bool is_call(__u64 end)
 }
 #endif
 
-/* A rule from the tables, as a word; or the answer to RULE_OF_CALL. */
+/* A rule from the tables, as a word; or the answer to RULE_OF_CALL, RULE_OF_METHOD. */
 __noinline int unwind_search(__u32 slot, __u64 address)
 {
 	union rule rule = { .cfa = RULE_NO_MAPPING };
-	const struct walk *walk = walk_at(slot);
+	struct walk *walk = walk_at(slot);
 	const struct abi_code *mapping;
 	const struct abi_row *row;
 	__u64 pc;
@@ -153,6 +163,11 @@ __noinline int unwind_search(__u32 slot, __u64 address)
 			rule.cfa = CFA_NONE;
 		return rule.word;
 	}
+	if (address & RULE_OF_METHOD) {
+		rule.cfa = CFA_NONE;
+		unwind_search_method(slot, address & ~RULE_OF_METHOD);
+		return rule.word;
+	}
 	rule.word = unwind_search_jvm(slot, address);
 	if (rule.cfa != RULE_NO_MAPPING)
 		return rule.word;
@@ -160,6 +175,7 @@ __noinline int unwind_search(__u32 slot, __u64 address)
 	if (!mapping)
 		return rule.word;
 	rule.cfa = CFA_NONE;
+	walk->identity = mapping->image;
 	pc = address - mapping->bias;
 	row = pc >> 32 ? 0 : find_row(mapping, pc);
 	if (row) {
@@ -170,27 +186,66 @@ __noinline int unwind_search(__u32 slot, __u64 address)
 	return rule.word;
 }
 
-/* The rule for the instruction at an address. */
-static __always_inline union rule find_rule(const struct walk *walk, __u32 slot, __u64 address)
+/* Is it still this compilation? */
+__noinline int unwind_confirm(__u64 code, __u32 number)
+{
+	__u32 now;
+
+	return code != LOOK_AGAIN && !bpf_probe_read_user(&now, sizeof(now), (void *)code) &&
+	       now == number;
+}
+
+/* The tick of the walk: of all its frames. Native code asks for none. */
+static __always_inline __u32 now(struct walk *walk)
+{
+	if (!walk->tick)
+		walk->tick = bpf_ktime_get_ns() >> TICK_LOG2;
+	return walk->tick;
+}
+
+static __always_inline void put_rule(struct cached_rule *cached, struct walk *walk, __u64 address,
+				     union rule rule)
+{
+	__u64 word = (__u64)walk->generation << 32 | rule.word;
+	__u64 stamp = (walk->code ? (__u64)now(walk) << 32 : 0) | walk->identity;
+
+	cached->rule = word;
+	cached->code = walk->code;
+	cached->stamp = stamp;
+	cached->check = address ^ word ^ walk->code ^ stamp;
+}
+
+/* The rule for the instruction at an address; with walk->code and identity. */
+static __always_inline union rule find_rule(struct walk *walk, __u32 slot, __u64 address)
 {
 	__u32 index = address * 0x9e3779b97f4a7c15ULL >> (64 - RULE_CACHE_LOG2);
 	struct cached_rule *cached = bpf_map_lookup_elem(&rule_cache, &index);
 	union rule rule = {};
-	__u64 word;
+	__u64 word, stamp;
 
 	if (!cached)
 		return rule;
 	word = cached->rule;
+	stamp = cached->stamp;
+	walk->code = cached->code;
+	walk->identity = stamp;
 	rule.word = word;
-	if ((cached->check ^ word) == address && word >> 32 == walk->generation && word >> 32 &&
-	    !walk->fresh)
-		return rule;
-	rule.word = unwind_search(slot, address);
-	if (rule.cfa != RULE_NO_MAPPING) {
-		word = (__u64)walk->generation << 32 | rule.word;
-		cached->rule = word;
-		cached->check = address ^ word;
+	if ((cached->check ^ word ^ walk->code ^ stamp) == address &&
+	    word >> 32 == walk->generation && word >> 32 && !walk->fresh) {
+		if (!walk->code)
+			return rule;
+		if (stamp >> 32 == now(walk))
+			return rule;
+		if (unwind_confirm(walk->code, walk->identity)) {
+			put_rule(cached, walk, address, rule);
+			return rule;
+		}
 	}
+	walk->code = 0;
+	walk->identity = 0;
+	rule.word = unwind_search(slot, address);
+	if (rule.cfa != RULE_NO_MAPPING)
+		put_rule(cached, walk, address, rule);
 	return rule;
 }
 

@@ -14,6 +14,7 @@ enum {
 	SPAN_PAGE = 4096, /* what is readable is so up to a multiple of it */
 	SPAN_MIN = 512, /* bytes wanted of a page, or else some of the next one too */
 	SPAN_NEXT = 1024,
+	CLASS_NAME_WORDS = 16,
 };
 
 struct walk {
@@ -24,6 +25,11 @@ struct walk {
 	__u64 bp;
 	__u64 method; /* of the frame just left, where that was interpreted; else 0 */
 	__u64 bytecode; /* where it stood */
+	/* Of the rule found last: where the number of its compilation lies, or 0; that number, or
+	 * what else tells its code from what was in its place before. */
+	__u64 code;
+	__u32 identity;
+	__u32 tick; /* when the walk was asked for it first; 0: not yet */
 	__u64 mm;
 	__u32 mappings_first;
 	__u32 mappings_count;
@@ -37,6 +43,7 @@ struct walk {
 		__u64 slot;
 		__u64 return_address;
 	} taken[ABI_MAX_OPEN_CALLS]; /* return addresses that our probes have replaced */
+	__u64 class_name[CLASS_NAME_WORDS]; /* its end, where it is longer */
 	__u64 span_start;
 	__u64 span_bytes;
 	__u64 span[SPAN_WORDS];

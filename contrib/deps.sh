@@ -5,16 +5,17 @@
 #                  all is there. The only place that lists packages. "a|b": the first that there is.
 set -eu
 
-build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev libzydis-dev
-	libiberty-dev libjansson-dev uthash-dev pkg-config|pkgconf'
+build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev libdeflate-dev liblzma-dev
+	libzydis-dev libiberty-dev libjansson-dev uthash-dev pkg-config|pkgconf'
 demo='runc busybox-static'
 test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools
-	libclang-rt-dev|libclang-rt-14-dev redis-server nginx linux-perf bpftrace nodejs libdebuginfod1
-	protobuf-compiler golang-go google-perftools graphviz valgrind chromium'
+	libclang-rt-dev|libclang-rt-14-dev redis-server nginx linux-perf bpftrace nodejs libdebuginfod1t64|libdebuginfod1
+	protobuf-compiler golang-go google-perftools graphviz valgrind chromium
+	xz-utils'
 bench='bpftrace python3'
-dist='debian-archive-keyring liblzma-dev libbz2-dev libzstd-dev'
+dist='debian-archive-keyring libbz2-dev libzstd-dev'
 fresh='debootstrap git'
 prove='debootstrap python3'
 # What a root file system of tests/prove/root has. Where there is no mimalloc, nothing instead of it.

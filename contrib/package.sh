@@ -16,7 +16,7 @@ export SOURCE_DATE_EPOCH
 umask 022
 
 # What the program is linked from statically is to be kept as source: Debian's policy, 7.8.
-linked='libc6-dev libbpf-dev libdw-dev libelf-dev zlib1g-dev libzydis-dev libiberty-dev libjansson-dev
+linked='libc6-dev libbpf-dev libdw-dev libelf-dev zlib1g-dev libdeflate-dev libzydis-dev libiberty-dev libjansson-dev
 	liblzma-dev libbz2-dev libzstd-dev'
 built_using() {
 	# shellcheck disable=SC2086 # a list of words

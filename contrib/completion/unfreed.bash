@@ -23,11 +23,11 @@ _unfreed() {
 	else
 		case $previous in
 		-f | --format)
-			words='table json folded svg html pprof jeprof'
+			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
 			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
 			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
 			;;
-		--events) words='heap mapping heap,mapping' ;;
+		--events) words='heap mapping fault heap,mapping heap,mapping,fault' ;;
 		--by)
 			words='site function module thread process'
 			[[ ${COMP_WORDS[1]} != map ]] || words='class process mapping'

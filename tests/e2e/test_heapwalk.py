@@ -3,7 +3,11 @@
 """unfreed heap: equal to what malloc_info(3) says in the target itself, for several glibcs, while the
 target runs at full speed, and without a trace in it."""
 
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 
 import lib
 from heaps import Walker, heap, of_arena
@@ -75,6 +79,53 @@ def within_a_percent_at_full_speed():
                   f"read again {report['losses']['reads_again']}")
             expect(abs(found - expected) < 0.01 * expected, f"{found}, at rest {expected}")
             expect(unread < 0.01 * expected, f"unread: {unread}")
+
+
+MUSL = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static void *blocks[30010];
+int main(void)
+{
+    long held = 0;
+    for (int i = 0; i < 30010; i++) {
+        size_t size = i < 30000 ? 1 + i * 7919 % 3000 : 300000;
+        blocks[i] = memset(malloc(size), 1, size);
+        held += size;
+    }
+    for (int i = 0; i < 30000; i += 3) {
+        held -= 1 + i * 7919 % 3000;
+        free(blocks[i]);
+    }
+    printf("%ld\\n", held);
+    fflush(stdout);
+    return getchar();
+}
+"""
+
+
+@case("-static", "-dynamic")
+def musl_without_symbols(how):
+    """Its blocks exactly; what they take is more than was asked for, as slots have certain sizes."""
+    if not shutil.which("musl-gcc"):
+        raise lib.Skip("no musl-gcc (Debian package musl-tools)")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "held")
+        subprocess.run(["musl-gcc", *([how] if how == "-static" else []), "-s", "-x", "c", "-O1", "-o",
+                        path, "-"], input=MUSL, text=True, check=True)
+        with subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as target:
+            try:
+                held = int(target.stdout.readline())
+                found = heap(target.pid)["processes"][0]
+            finally:
+                target.kill()
+    expect_equal(found["allocator"], "musl", "allocator")
+    expect_equal(found["allocator_in_use_blocks"], 20010, "blocks")
+    expect(held < found["allocator_in_use_bytes"] < 1.2 * held, f"{found} of {held}")
+    slots = found["allocator_in_use_bytes"] + found["allocator_free_bytes"]
+    expect(abs(slots - found["allocator_mapped_bytes"]) < 0.03 * slots, f"{found}")
 
 
 def status_of(pid):

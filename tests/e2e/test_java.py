@@ -14,6 +14,9 @@ from lib import case, expect, expect_equal
 INFLATER = "java.util.zip.Inflater.<init>"
 INFLATER_BYTES = 7000  # at least, of each
 CHURN_ROUNDS = 60
+REPLACED = 40
+MADE = "JavaReplaced$Made"
+NAMELESS = 0.5  # at most: whoever is slow finds other code there, on a machine that is busy
 WARM = 30000  # rounds until C2 has compiled it all; 1 loads the libraries
 MODES = {
     "interpreted": (1, "-Xint"),
@@ -92,6 +95,30 @@ def stacks_are_right_while_compiled_code_comes_and_goes(name):
     blocks = sum(site["allocated_blocks"] for site in sites)
     expect(blocks >= truth["calls"], f"{blocks} blocks in {truth['calls']} calls")
     print(f"# {name}: {len(sites)} stacks, {blocks} blocks")
+
+
+@case(*(f"{name}, {mode}" for name in JVMS for mode in ("C1", "-Xint")))
+def code_in_the_place_of_other_code_has_its_own_name(which):
+    name, mode = which.split(", ")
+    options = ("-XX:TieredStopAtLevel=1",) if mode == "C1" else (mode,)
+    report, truth = trace_java("JavaReplaced", name, REPLACED, *options)
+    made, found, nameless = truth["made"], dict.fromkeys(truth["made"], 0), 0
+    for site in report["sites"]:
+        names = names_of(site)
+        if site["kind"] != "heap" or names[1] != "inflateInit2_":
+            continue
+        classes = {name.rpartition(".")[0] for name in names if (name or "").startswith(MADE)}
+        expect(len(classes) <= 1 and classes <= set(made), f"frames: {names}")
+        nameless += 0 if classes else site["allocated_blocks"]
+        for each in classes:
+            found[each] += site["allocated_blocks"]
+    wrong = {each: found[each] - count for each, count in made.items() if found[each] > count}
+    print(f"# {which}: {len(made)} classes, {sum(made.values())} Inflaters, {nameless} of no "
+          f"class, {report['losses']['java_names']} frames without a name")
+    expect(not wrong, f"Inflaters of others: {wrong}")
+    expect_equal(sum(found.values()) + nameless, sum(made.values()), "Inflaters")
+    expect(nameless == 0 or report["losses"]["java_names"], "names are missing, and not counted")
+    expect(nameless < NAMELESS * sum(made.values()), f"{nameless} Inflaters of no class")
 
 
 def version(name):

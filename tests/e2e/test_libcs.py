@@ -78,6 +78,13 @@ def operator_new_that_throws(suite):
 
 
 @case(*SUITES)
+def version_is_told(suite):
+    place, name = place_of(suite)
+    report, _ = allocators.heap_truth(place, SHARED)
+    lib.expect_equal(report["processes"][0]["allocator"], name, "allocator")
+
+
+@case(*SUITES)
 def threads_that_end(suite):
     place, _ = place_of(suite)
     oldest, _ = place_of(OLDEST)

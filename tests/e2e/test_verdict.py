@@ -11,8 +11,8 @@ import sys
 import lib
 import runtimes
 from lib import case, expect, expect_equal
+from verdicts import MIB, expect_gain, expect_verdict
 
-MIB = 1 << 20
 CASES = {"arenas": 1, "trim": 2, "late trim": 3, "leak": 4, "cache": 5, "fragments": 6, "stacks": 7}
 
 
@@ -37,18 +37,6 @@ class Heap(lib.Target):
                               timeout=60, check=False)
         expect(done.returncode == 0, f"status {done.returncode}: {done.stderr}")
         return json.loads(done.stdout)["verdict"]
-
-
-def expect_gain(verdict, given_back):
-    print(f"# {verdict['rule']}: {verdict['gain_bytes'] / MIB:.1f} MiB to be had back, "
-          f"{given_back / MIB:.1f} were")
-    expect(abs(verdict["gain_bytes"] - given_back) <= 0.2 * given_back,
-           f"gain {verdict['gain_bytes']}, given back {given_back}")
-
-
-def expect_verdict(verdict, kind, rule, remedy):
-    expect_equal((verdict["kind"], verdict["rule"]), (kind, rule), verdict["evidence"])
-    expect(remedy in verdict["remedy"], f"remedy: {verdict['remedy']}")
 
 
 def judge_and_remedy(what, kind, rule, remedy, *options):
@@ -149,6 +137,19 @@ def judge_page_cache(container):
     drop()
     expect_verdict(report["verdict"], "not native", "page cache", "page cache")
     expect_gain(report["verdict"], before - read())
+
+
+@case()
+def a_trace_ends_with_the_verdict():
+    with Heap("leak") as leak, Heap("arenas") as arenas:
+        with lib.Trace("-p", f"{leak.pid},{arenas.pid}", options=("-d", "3s", "--json")) as trace:
+            rows = {row["pid"]: row for row in trace.report()["verdicts"]}
+        expect_verdict(rows[leak.pid], "leak", "leak", "unfreed trace")
+        expect_verdict(rows[arenas.pid], "retention", "arenas", "MALLOC_ARENA_MAX=2")
+        kept = arenas.rss()
+        arenas.go()
+        expect_equal(round(rows[arenas.pid]["retained_bytes"] / (kept - arenas.rss()), 1), 1.0,
+                     "retained, of what a trim gave back")
 
 
 @case()

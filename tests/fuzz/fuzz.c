@@ -209,6 +209,7 @@ size_t fuzz_java_places(struct input *input, struct hotspot_place places[JAVA_PL
 	while (input->left && count < JAVA_PLACES_MAX) {
 		places[count].address = input_number(input, 3);
 		places[count].bytecode = input_number(input, 3);
+		places[count].identity = (uint32_t)places[count].bytecode & 1;
 		places[count++].interpreted = input_number(input, 1) & 1;
 	}
 	return count;

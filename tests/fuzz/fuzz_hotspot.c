@@ -32,7 +32,9 @@ static struct vmstructs jdk17(void)
 		.blob_code_offset = VM_ABSENT,
 		.blob_mutable_data = VM_ABSENT,
 		.blob_relocation_bytes = VM_ABSENT,
+		.block_used = 8,
 		.nmethod_method = 112,
+		.nmethod_compile_id = 290,
 		.nmethod_metadata = 260,
 		.nmethod_scopes_data = 120,
 		.nmethod_scopes_data_offset = VM_ABSENT,
@@ -100,6 +102,7 @@ static size_t describe(const struct hotspot_layout *layout, struct memory *memor
 	size_t count = 0, names = 0;
 
 	if (place->interpreted) {
+		method_identity(memory, vm, place->address);
 		scopes[count++] =
 			(struct scope){ place->address,
 					method_bci(memory, vm, place->address, place->bytecode) };
@@ -107,6 +110,7 @@ static size_t describe(const struct hotspot_layout *layout, struct memory *memor
 		fuzz_expect(blob.start <= place->address && place->address < blob.end);
 		fuzz_expect(memchr(blob.name, 0, sizeof(blob.name)));
 		count = scopes_read(scopes, memory, vm, &blob, place->address);
+		codecache_holds(memory, vm, &blob, place->identity);
 	}
 	fuzz_expect(count <= METHOD_INLINED_MAX);
 	for (size_t i = 0; i < count; i++) {

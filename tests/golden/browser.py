@@ -24,9 +24,9 @@ def program():
 
 
 class Browser:
-    """One page of it. requests: what it has asked for; complaints: errors and what was logged."""
+    """Its process, of which tabs are made."""
 
-    def __init__(self, width=1280, height=900, dark=False):
+    def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="unfreed-browser-")
         to_read, self.writing = os.pipe()
         self.reading, to_write = os.pipe()
@@ -38,26 +38,15 @@ class Browser:
             os.dup2(14, 4)
 
         self.process = subprocess.Popen(
-            [program(), *FLAGS, f"--user-data-dir={self.folder}", f"--window-size={width},{height}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            close_fds=False, preexec_fn=pipes)
+            [program(), *FLAGS, f"--user-data-dir={self.folder}"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False,
+            preexec_fn=pipes)
         os.close(to_read)
         os.close(to_write)
-        self.buffer, self.number, self.session = b"", 0, None
-        self.requests, self.complaints, self.loaded = [], [], 0
-        target = self.call("Target.createTarget", url="about:blank")
-        self.session = self.call("Target.attachToTarget", targetId=target["targetId"],
-                                 flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                  deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.buffer, self.number = b"", 0
 
     def close(self):
         with contextlib.suppress(AssertionError, OSError):
-            self.session = None
             self.call("Browser.close")
         self.process.kill()
         self.process.wait()
@@ -65,18 +54,12 @@ class Browser:
         os.close(self.writing)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def call(self, method, **parameters):
-        """The answer to a command; events that come before it are noted."""
+    def call(self, method, tab=None, **parameters):
+        """The answer to a command; events of its tab that come before it are noted."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": parameters}
-        if self.session:
-            message["sessionId"] = self.session
+        if tab:
+            message["sessionId"] = tab.session
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self.writing, data):]
@@ -85,7 +68,8 @@ class Browser:
             if answer.get("id") == self.number:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return answer["result"]
-            self.note(answer)
+            if tab and answer.get("sessionId") == tab.session:
+                tab.note(answer)
 
     def read(self):
         deadline = time.monotonic() + SECONDS
@@ -97,6 +81,33 @@ class Browser:
             self.buffer += piece
         message, _, self.buffer = self.buffer.partition(b"\0")
         return json.loads(message)
+
+
+class Tab:
+    """requests: what it has asked for; complaints: errors, and what was logged."""
+
+    def __init__(self, browser, width=1280, height=900, dark=False):
+        self.browser = browser
+        self.requests, self.complaints, self.loaded = [], [], 0
+        self.target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = browser.call("Target.attachToTarget", targetId=self.target,
+                                    flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                  deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(AssertionError, OSError):
+            self.browser.call("Target.closeTarget", targetId=self.target)
+
+    def call(self, method, **parameters):
+        return self.browser.call(method, self, **parameters)
 
     def note(self, event):
         method, parameters = event.get("method"), event.get("params", {})
@@ -115,7 +126,9 @@ class Browser:
         loaded = self.loaded
         self.call("Page.navigate", url=f"file://{os.path.abspath(path)}")
         while self.loaded == loaded:
-            self.note(self.read())
+            event = self.browser.read()
+            if event.get("sessionId") == self.session:
+                self.note(event)
 
     def run(self, script):
         """The value of an expression in the page; of a promise, what it comes to."""

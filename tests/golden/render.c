@@ -234,6 +234,18 @@ static struct snapshot *scene_java(void)
 	snapshot->heap_totals.preexisting_bytes = KIB(96);
 	snapshot->mapping_totals.committed_bytes = MIB(598);
 	snapshot->mapping_totals.preexisting_unmapped_bytes = MIB(2);
+	*vec_add(&snapshot->verdicts) = (struct process_verdict){
+		.pid = 7123,
+		.kind = "leak",
+		.rule = "leak",
+		.evidence =
+			"in use grew by 628 MiB in 30 s; chunks of 40992 bytes by 8730, to "
+			"18730: 732 MiB",
+		.remedy = "find who allocates blocks of this size: unfreed trace",
+		.gain_bytes = MIB(732),
+		.in_use_bytes = MIB(1210),
+		.retained_bytes = MIB(190),
+	};
 	add_cost(snapshot);
 	finish(snapshot);
 	return snapshot;
@@ -420,6 +432,32 @@ static struct snapshot *scene_hostile(void)
 	return snapshot;
 }
 
+/* Functions that call themselves, directly and by way of others. */
+static struct snapshot *scene_recursive(void)
+{
+#define F(name, line)                                                 \
+	{                                                             \
+		name, "/bin/tree", line, "tree.c", line, FRAME_NATIVE \
+	}
+	static const struct frame direct[] = { F("malloc", 1), F("node", 10), F("node", 10),
+					       F("node", 11),  F("main", 3),  { 0 } };
+	static const struct frame mutual[] = { F("malloc", 1), F("list", 21), F("node", 12),
+					       F("list", 20),  F("node", 10), F("main", 3),
+					       { 0 } };
+	static const struct frame leaf[] = {
+		F("node", 13), F("list", 20), F("node", 10), F("main", 3), { 0 }
+	};
+#undef F
+	struct snapshot *snapshot = new_snapshot("pid 42", true, false);
+
+	add_process(snapshot, 42, "tree", "glibc 2.36", MIB(1));
+	add_site(snapshot, SITE_HEAP, 42, 1000, 10, direct);
+	add_site(snapshot, SITE_HEAP, 42, 200, 2, mutual);
+	add_site(snapshot, SITE_HEAP, 42, 30, 3, leaf);
+	finish(snapshot);
+	return snapshot;
+}
+
 /* Stacks that share what calls them, as those of programs do; or, where each is wild, nothing. */
 static struct snapshot *bulk(bool wild)
 {
@@ -435,7 +473,8 @@ static struct snapshot *bulk(bool wild)
 		for (j = 0; j < DEPTH; j++) {
 			snprintf(name, sizeof(name),
 				 "ns::component_%d::do_something<int>(std::string)",
-				 wild ? (i * DEPTH + j) * 7919 % 49999 : (i >> j) * 31 % 9973);
+				 wild ? (int)((i * DEPTH + j) * 7919u % 49999)
+				      : (i >> j) * 31 % 9973);
 			frames[j] = (struct frame){ snapshot_string(snapshot, name),
 						    "/srv/bulk",
 						    j,
@@ -463,9 +502,9 @@ static const struct {
 	const char *name;
 	struct snapshot *(*make)(void);
 } scenes[] = {
-	{ "java", scene_java },		{ "services", scene_services }, { "empty", scene_empty },
-	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	{ "bulk", scene_bulk },
-	{ "wild", scene_wild },
+	{ "java", scene_java },		{ "services", scene_services },	  { "empty", scene_empty },
+	{ "windowed", scene_windowed }, { "hostile", scene_hostile },	  { "bulk", scene_bulk },
+	{ "wild", scene_wild },		{ "recursive", scene_recursive },
 };
 
 int footprint_main(int argc, char **argv); /* footprint.c */

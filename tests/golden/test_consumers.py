@@ -3,6 +3,7 @@
 """Reports, read by programs that are not ours: each finds the sums that our own JSON has."""
 
 import collections
+import csv
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../e2e"))
@@ -190,6 +192,146 @@ def jeprof_draws_and_survives_hostile_names():
     total, found = jeprof_rows("jeprof", draw("hostile", "jeprof"))
     expect(total >= 4 << 60, f"total {total}")
     expect(any(name.startswith(r"semi;colon\x0anewline") for name in found), f"{list(found)}")
+
+
+# -- callgrind ---------------------------------------------------------------------------------------
+
+def callgrind_rows(path, event, *options):
+    """Function -> what it holds, as callgrind_annotate says."""
+    text = run("callgrind_annotate", "--threshold=100", "--auto=no", f"--show={event}",
+               f"--sort={event}", *options, path)
+    total = re.search(r"^([\d,]+) \(100\.0%\) +PROGRAM TOTALS", text, re.M)
+    rows = collections.Counter()
+    for number, name in re.findall(r"^ *([\d,]+) \([ \d.]+%\)  [^:\n]*:(\S.*?)(?: \[.*\])?$", text,
+                                   re.M):
+        rows[name] += int(number.replace(",", ""))
+    return int(total[1].replace(",", "")) if total else 0, dict(rows)
+
+
+@case("java", "services", "windowed")
+def callgrind_annotate_finds_the_sums_of(scene):
+    path = draw(scene, "callgrind")
+    for kind, event in (("heap", "HeapBytes"), ("mapping", "MappingBytes")):
+        sites = sites_of(scene, kind)
+        if not sites:
+            continue
+        expected = sums(sites, "bytes")
+        total, found = callgrind_rows(path, event)
+        expect_equal(total, sum(site["bytes"] for site in sites), f"{event} in all")
+        expect_equal(found, {name: own for name, (own, _) in expected.items() if own},
+                     f"{event}: functions themselves")
+        _, found = callgrind_rows(path, event, "--inclusive=yes")
+        expect_equal(found, {name: both for name, (_, both) in expected.items()},
+                     f"{event}: with what they call")
+
+
+@case()
+def callgrind_annotate_counts_recursion_once():
+    _, found = callgrind_rows(draw("recursive", "callgrind"), "HeapBytes", "--inclusive=yes")
+    expected = sums(sites_of("recursive", "heap"), "bytes")
+    expect_equal(found, {name: both for name, (_, both) in expected.items()}, "by function")
+
+
+@case()
+def callgrind_annotate_survives_hostile_names():
+    total, found = callgrind_rows(draw("hostile", "callgrind"), "MappingBytes", "--inclusive=yes")
+    expect_equal((total, found.get(r"]]>\u{9b}31m")), (4096, 4096), f"total, and by function {found}")
+
+
+# -- dot ---------------------------------------------------------------------------------------------
+
+
+def drawn_by_dot(scene):
+    """Titles of nodes -> their lines of text; and edges, of the picture."""
+    picture = xml.etree.ElementTree.fromstring(run("dot", "-Tsvg", draw(scene, "dot")))
+    space = "{http://www.w3.org/2000/svg}"
+    groups = {kind: [] for kind in ("node", "edge")}
+    for group in picture.iter(f"{space}g"):
+        if group.get("class") in groups:
+            groups[group.get("class")].append(
+                [text.text.replace("\xa0", " ") for text in group.iter(f"{space}text")])
+    return groups["node"], groups["edge"]
+
+
+@case("services", "hostile", "recursive")
+def dot_draws(scene):
+    nodes, edges = drawn_by_dot(scene)
+    names = {name_of(frame) for kind in ("heap", "mapping") for site in sites_of(scene, kind)
+             for frame in site["frames"] if site["bytes"]}
+    short = [name for name in names if len(name) < 50 and name.isascii() and name.isprintable()]
+    for name in short:
+        expect(any(node[0] == name for node in nodes), f"{name} in {nodes}")
+    expect(edges, "no call")
+
+
+@case()
+def dot_shows_the_sums_and_few_of_many():
+    nodes, _ = drawn_by_dot("services")
+    expect(["operator new(unsigned long)", "12.0 MiB (94.6%)"] in nodes, f"{nodes}")
+    expect(["gateway::Worker::run()", "12.0 MiB (94.6%)"] in nodes, f"{nodes}")
+    nodes, edges = drawn_by_dot("bulk")
+    expect(20 <= len(nodes) <= 160, f"{len(nodes)} functions")
+    expect(edges, "no call")
+
+
+# -- speedscope --------------------------------------------------------------------------------------
+
+
+def expect_keys(found, needed, allowed, what):
+    expect(set(needed) <= set(found) <= set(needed) | set(allowed), f"{what}: {set(found)}")
+
+
+@case(*SCENES, "empty")
+def speedscope_keeps_to_its_schema(scene):
+    """As the format's own schema has it: what must be there, of which type, and nothing else."""
+    with open(draw(scene, "speedscope"), encoding="utf-8") as stream:
+        document = json.load(stream)
+    expect_keys(document, ("$schema", "profiles", "shared"), ("name", "exporter"), "document")
+    expect_equal(document["$schema"], "https://www.speedscope.app/file-format-schema.json", "schema")
+    expect_keys(document["shared"], ("frames",), (), "shared")
+    for frame in document["shared"]["frames"]:
+        expect_keys(frame, ("name",), ("file", "line", "col"), "frame")
+        expect(all(isinstance(text, str) for text in frame.values()), f"texts of {frame}")
+    frames = document["shared"]["frames"]
+    for profile, kind in zip(document["profiles"],
+                             [kind for kind in ("heap", "mapping") if sites_of(scene, kind)]):
+        expect_keys(profile, ("type", "name", "unit", "startValue", "endValue", "samples",
+                              "weights"), (), "profile")
+        expect_equal((profile["type"], profile["unit"]), ("sampled", "bytes"), "type and unit")
+        expect_equal(len(profile["samples"]), len(profile["weights"]), "a weight for each sample")
+        expect(all(0 <= number < len(frames) for stack in profile["samples"] for number in stack),
+               "frames that are there")
+        expect_equal(sum(profile["weights"]), profile["endValue"], "the end of the weights")
+        sites = [site for site in sites_of(scene, kind) if site["bytes"]]
+        expect_equal(profile["endValue"], sum(site["bytes"] for site in sites), f"{kind} in all")
+
+
+# -- csv ---------------------------------------------------------------------------------------------
+
+
+@case(*SCENES)
+def csv_is_read_back(scene):
+    with open(draw(scene, "csv"), encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, strict=True))
+    for kind in ("heap", "mapping"):
+        sites = sites_of(scene, kind)
+        for key in ("bytes", "blocks", "allocated_bytes"):
+            expect_equal([int(row[key]) for row in rows if row["kind"] == kind],
+                         [site[key] for site in sites], f"{kind} {key}")
+    cells = [cell for row in rows for cell in row.values()]
+    expect(not any(re.match(r"[=+@-]|.*[\x00-\x1f\x7f]", cell, re.S) for cell in cells),
+           f"a cell that acts: {cells}")
+
+
+@case()
+def csv_has_each_moment():
+    with open(draw("series", "csv"), encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["function"].startswith("shop::Session::")]
+    expect_equal(len({row["site"] for row in rows}), 1, "one number at all moments")
+    expect_equal([int(row["bytes"]) for row in rows], [(2 << 20) + i * 1700000 for i in range(37)],
+                 "what leaks")
+    expect_equal({float(b["unix_seconds"]) - float(a["unix_seconds"])
+                  for a, b in zip(rows, rows[1:])}, {1200.0}, "seconds between")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The page of -f html in a browser: what its mouse, keys and fields do, and that nothing leaves it."""
 
+import atexit
+import functools
 import os
 import subprocess
 import sys
@@ -17,11 +19,18 @@ FOLDER = tempfile.TemporaryDirectory(prefix="unfreed-page-")
 FAST_MS, TRIES = 200, 8
 
 
-class Page(browser.Browser):
+@functools.lru_cache(maxsize=None)
+def chromium():
+    if not browser.program():
+        raise Skip("no chromium")
+    made = browser.Browser()
+    atexit.register(made.close)
+    return made
+
+
+class Page(browser.Tab):
     def __init__(self, scene, **options):
-        if not browser.program():
-            raise Skip("no chromium")
-        super().__init__(**options)
+        super().__init__(chromium(), **options)
         self.path = os.path.join(FOLDER.name, f"{scene}.html")
         with open(self.path, "wb") as stream:
             subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, "html"],

@@ -6,7 +6,7 @@ import re
 import tap
 
 PURE = ("base", "model", "record", "report")
-LIVE = ("base", "process", "elf", ("symbol", "unwind", "hotspot", "glibc"), "sandbox", "collect", "cmd")
+LIVE = ("base", "process", "elf", ("symbol", "unwind", "hotspot", "glibc", "musl"), "sandbox", "collect", "cmd")
 # Folders of the live chain that may also include some of the pure one. cmd calls every layer.
 ALSO = {"collect": {"model"}, "cmd": set(PURE)}
 # What is shared with the kernel side, and who may include it.

@@ -15,8 +15,9 @@ CLANG_FORMAT_MAJOR = 14  # other versions format some lines otherwise
 HOSTS = {"www.w3.org", "kernel.org", "git.kernel.org", "docs.kernel.org", "www.kernel.org",
          "sourceware.org", "refspecs.linuxfoundation.org", "gitlab.com", "github.com",
          "keepachangelog.com", "semver.org", "openjdk.org", "dwarfstd.org", "www.json.org",
-         "example.com", "example.org"}
-STANDARD_FOLDERS = set("boot dev etc home lib media mnt opt proc root run srv sys tmp usr var".split())
+         "example.com", "example.org", "www.speedscope.app"}
+# And src, where tests/fresh and tests/prove have the tree.
+STANDARD_FOLDERS = set("boot dev etc home lib media mnt opt proc root run srv src sys tmp usr var".split())
 
 
 def is_generated(name):

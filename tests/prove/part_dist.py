@@ -35,6 +35,13 @@ def ready_root(suite):
     return root, versions
 
 
+def enter(root):
+    """Begins a command in a root, as that of its mount namespace, too: who enters a container that
+    is started from there gets to the container's."""
+    script = 'cd "$0" && mount --move . / && exec chroot . "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, root]
+
+
 def end_to_end(suite, test):
     """Runs a file of tests/e2e in a root: what each of its tests gave."""
     if not os.path.exists(PROGRAM):
@@ -43,7 +50,7 @@ def end_to_end(suite, test):
     environment = {"HOME": "/root", "LC_ALL": "C.UTF-8", "O": INSIDE, "PYTHONDONTWRITEBYTECODE": "1",
                    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                    "UNFREED": os.path.join("/src", os.path.relpath(PROGRAM, lib.TOP))}
-    done = subprocess.run(["chroot", root, "python3", f"/src/tests/e2e/test_{test}.py"],
+    done = subprocess.run([*enter(root), "python3", f"/src/tests/e2e/test_{test}.py"],
                           env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False)
     figures = {"versions": versions, "tests": {"passed": 0, "failed": [], "skipped": []}}

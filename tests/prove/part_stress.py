@@ -17,6 +17,7 @@ import lib
 SECONDS = 200
 PLUGINS = 8
 FORKS = ("late_attaches", "short_lived")
+NOT_SHOWN = ("mapping_calls",)  # by a kernel that is too busy; the maps are read again
 THREADS = ("--threads", 100)
 MANY_FORKS = ("--forks", 400)
 MANY_DLOPENS = ("--dlopens", 10000)
@@ -80,7 +81,7 @@ def stress(arguments, may_lose):
         if "--forks" not in arguments:  # children free what they began with
             lib.expect_equal(heap["unmatched_frees"], 0, "frees of blocks that were not seen")
         lost = {name: count for name, count in report["losses"].items()
-                if count and name not in may_lose}
+                if count and name not in (*may_lose, *NOT_SHOWN)}
         lib.expect(not lost, f"losses: {lost}")
     except AssertionError as failure:
         failure.figures = figures

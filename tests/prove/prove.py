@@ -36,6 +36,7 @@ PARTS = {
     "fuzz": "10 million hostile inputs for each parser of outside data",
     "sample": "sampling is unbiased over 50 runs, and its intervals hold what they say",
     "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, 99.9 % complete",
+    "verdicts": "JVMs that leak or keep memory in five ways: the verdict, and what its remedy gives",
     "record": "200 traces that record are killed at random moments: all whole snapshots are there",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")

@@ -163,7 +163,10 @@ static const struct vmstructs vm17 = {
 	.blob_code_offset = VM_ABSENT,
 	.blob_mutable_data = VM_ABSENT,
 	.blob_relocation_bytes = VM_ABSENT,
+	.block_length = 0,
+	.block_used = 8,
 	.nmethod_method = 112,
+	.nmethod_compile_id = 290,
 	.nmethod_metadata = 260,
 	.nmethod_scopes_data = 120,
 	.nmethod_scopes_data_offset = VM_ABSENT,
@@ -342,6 +345,29 @@ static void test_code_state(void **state)
 	assert_int_not_equal(codecache_state(memory, &vm), before);
 }
 
+static void test_blob_that_is_replaced(void **state)
+{
+	struct blob blob;
+
+	put(BLOB - vm.block_bytes + vm.block_used, 1, 1);
+	put(BLOB + vm.nmethod_compile_id, 41, 4);
+	memory_refresh(memory);
+	assert_true(codecache_find(&layout, memory, &vm, CODE + 0x20, &blob));
+	assert_true(codecache_holds(memory, &vm, &blob, 41));
+	assert_false(codecache_holds(memory, &vm, &blob, 42));
+	/* It is looked at as it is now, without memory_refresh. */
+	put(BLOB + vm.nmethod_compile_id, 42, 4);
+	assert_false(codecache_holds(memory, &vm, &blob, 41));
+	assert_true(codecache_holds(memory, &vm, &blob, 42));
+	put(BLOB + vm.nmethod_method, 0, 8); /* its class is unloaded */
+	assert_false(codecache_holds(memory, &vm, &blob, 42));
+	put(BLOB + vm.nmethod_method, OUTER, 8);
+	put(BLOB - vm.block_bytes + vm.block_used, 0, 1); /* the block is free */
+	assert_false(codecache_holds(memory, &vm, &blob, 42));
+	assert_int_equal(ftruncate(memory->fd, HEAP), 0);
+	assert_false(codecache_holds(memory, &vm, &blob, 42));
+}
+
 /* -- methods ------------------------------------------------------------------------------------
  */
 
@@ -437,6 +463,21 @@ static void test_length_in_the_upper_half(void **state)
 	vm.symbol_length = VM_ABSENT; /* 11 to 16; here the same two bytes */
 	vm.symbol_length_high = 2;
 	expect_method(OUTER, 0, "a.b.Outer.outer", 0);
+}
+
+static void test_identity(void **state)
+{
+	uint32_t outer = method_identity(memory, &vm, OUTER);
+
+	assert_int_not_equal(outer, 0);
+	assert_int_equal(outer, method_identity(memory, &vm, OUTER));
+	assert_int_not_equal(outer, method_identity(memory, &vm, INNER));
+	put_symbol(OUTER + SYMBOLS + 0x100 * AT_CLASS, "a/b/Other"); /* is seen at once */
+	assert_int_not_equal(outer, method_identity(memory, &vm, OUTER));
+	put_symbol(OUTER + SYMBOLS + 0x100 * AT_CLASS, "a/b/Outer");
+	assert_int_equal(outer, method_identity(memory, &vm, OUTER));
+	put(OUTER + KLASS + vm.klass_name, UINT64_MAX, 8);
+	assert_int_equal(method_identity(memory, &vm, OUTER), 0);
 }
 
 /* -- scopes -------------------------------------------------------------------------------------
@@ -554,6 +595,7 @@ int main(void)
 		TEST(test_find_blob),
 		TEST(test_continuation_stubs),
 		TEST(test_code_state),
+		TEST(test_blob_that_is_replaced),
 		TEST(test_method),
 		TEST(test_lines),
 		TEST(test_lines_since_20),
@@ -562,6 +604,7 @@ int main(void)
 		TEST(test_long_names_are_cut),
 		TEST(test_methods_that_are_none),
 		TEST(test_length_in_the_upper_half),
+		TEST(test_identity),
 		TEST(test_scopes),
 		TEST(test_scopes_of_8),
 		TEST(test_scopes_of_25),

@@ -96,6 +96,16 @@ static struct snapshot *make_snapshot(uint64_t number)
 				  .rss_bytes = any(1 << 30) };
 	snapshot_module(snapshot, "/lib/module_1", (const uint8_t *)"abcd", 4);
 	snapshot_note(snapshot, "note %llu", (unsigned long long)number);
+	*vec_add(&snapshot->verdicts) = (struct process_verdict){
+		.pid = 101,
+		.kind = "leak",
+		.rule = "growth",
+		.evidence = name_of(snapshot, "grew by", number),
+		.remedy = "watch",
+		.gain_bytes = any(1 << 30),
+		.in_use_bytes = any(1 << 30),
+		.retained_bytes = any(1 << 30),
+	};
 	snapshot->cost.hit_ns = 941.5;
 	snapshot->cost.hits = any(1000000);
 	/* some come, some go, and some are twice there */

@@ -203,6 +203,12 @@ static void test_only_what_is_there(void **state)
 	assert_false(pieces[2].is_read);
 	assert_memory_equal(across, "ab", 2);
 	assert_int_equal(resident_count(resident, at, at + 4 * PAGE).present, 2);
+	assert_int_equal(resident_page_bytes(resident, at + PAGE + 5), PAGE);
+	assert_int_equal(resident_page_bytes(resident, at + 2 * PAGE), 0);
+	assert_true(resident_is_held(resident, at));
+	assert_false(resident_is_held(resident, at + 3 * PAGE));
+	assert_int_equal(madvise(memory, PAGE, MADV_DONTNEED), 0);
+	assert_false(resident_is_held(resident, at));
 	assert_int_equal(mincore(memory, 4 * PAGE, there), 0);
 	assert_int_equal(there[2] | there[3], 0);
 	resident_free(resident);

@@ -147,6 +147,11 @@ static int make_files(void **state)
 	run("objcopy --strip-debug full named && objcopy --strip-all full bare");
 	run("objcopy --only-keep-debug full full.debug");
 	run("objcopy --compress-debug-sections=zlib full.debug compressed.debug");
+	/* As Fedora makes it: the symbols that .dynsym lacks. */
+	run("objcopy --strip-all --keep-symbol=hidden full.debug mini && xz -k mini");
+	run("objcopy --add-section .gnu_debugdata=mini.xz bare minimal");
+	run("head -c 200 mini.xz >mini.cut");
+	run("objcopy --add-section .gnu_debugdata=mini.cut bare minimal.cut");
 	run("objcopy --only-keep-debug other other.debug");
 	run("objcopy --only-keep-debug anonymous anonymous.debug");
 	run("objcopy --strip-all --add-gnu-debuglink=anonymous.debug anonymous linked");
@@ -301,6 +306,17 @@ static void test_stripped(void **state)
 	sandbox_free(sandbox);
 	assert_string_equal(at("bare", NULL, NULL, "marker_inlined").bytes,
 			    "0:outer::grow(int)@?:0 ");
+}
+
+static void test_symbols_in_the_file_itself(void **state)
+{
+	assert_string_equal(at("minimal", NULL, NULL, "marker_hidden").bytes, "0:hidden@?:0 ");
+	assert_string_equal(at("minimal", NULL, NULL, "marker_inlined").bytes,
+			    "0:outer::grow(int)@?:0 ");
+	assert_string_equal(at("minimal", "full.debug", NULL, "marker_hidden").bytes,
+			    "0:hidden@lib.c:23 ");
+	assert_string_equal(at("minimal.cut", NULL, NULL, "marker_hidden").bytes,
+			    "0:marker_hidden@?:0 ");
 }
 
 static void test_debug_file_by_build_id(void **state)
@@ -581,6 +597,7 @@ int main(void)
 		cmocka_unit_test(test_inlined_functions),
 		cmocka_unit_test(test_symbol_table_alone),
 		cmocka_unit_test(test_stripped),
+		cmocka_unit_test(test_symbols_in_the_file_itself),
 		cmocka_unit_test(test_debug_file_by_build_id),
 		cmocka_unit_test(test_debug_file_by_checksum),
 		cmocka_unit_test(test_debug_file_of_another),

@@ -56,7 +56,11 @@ static void test_leak(void **state)
 	expect(&facts, "leak", VERDICT_LEAK, 71680000, "unfreed trace");
 	/* also where much is free besides */
 	facts.releasable_bytes = facts.free_resident_bytes = 90 * MIB;
+	facts.heap_resident_bytes += 90 * MIB;
 	expect(&facts, "leak", VERDICT_LEAK, 71680000, "unfreed trace");
+	/* of pages that were never written to, nothing is to be had back */
+	facts.heap_resident_bytes = 90 * MIB + 50 * MIB;
+	expect(&facts, "leak", VERDICT_LEAK, 71680000 / 2, "unfreed trace");
 }
 
 static void test_growth(void **state)
@@ -102,7 +106,12 @@ static void test_outside(void **state)
 	metaspace.metaspace_bytes = 150 * MIB;
 	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
 	code.code_cache_bytes = 120 * MIB;
-	expect(&code, "code cache", VERDICT_OUTSIDE, 120 * MIB, "-XX:ReservedCodeCacheSize");
+	expect(&code, "code cache", VERDICT_OUTSIDE, 60 * MIB, "-XX:ReservedCodeCacheSize");
+	/* the larger one of the two */
+	metaspace.code_cache_bytes = 140 * MIB;
+	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
+	metaspace.code_cache_bytes = 160 * MIB;
+	expect(&metaspace, "code cache", VERDICT_OUTSIDE, 80 * MIB, "-XX:ReservedCodeCacheSize");
 	code.code_cache_bytes = 20 * MIB;
 	expect(&code, "in use", VERDICT_IN_USE, 0, "-d");
 }

@@ -44,7 +44,13 @@ static struct {
 	uint64_t memory_start, memory_bytes;
 	bool no_calls; /* there is none in the small target's code; else all of it is calls */
 	uint64_t reads;
+	uint64_t time_ns;
 } fake;
+
+__u64 bpf_ktime_get_ns(void)
+{
+	return fake.time_ns;
+}
 
 #define ELEMENT(array, index) \
 	((index) < sizeof(array) / sizeof((array)[0]) ? &(array)[index] : NULL)

@@ -336,8 +336,13 @@ static void test_searches(void **state)
 	for (uint32_t count = 1; count < CODES; count++) {
 		fake.targets[0] = (struct abi_target){ .tgid = 1, .mappings_count = count };
 		for (uint32_t i = 0; i < count; i++)
-			fake.codes[i] = (struct abi_code){ 0x1000 * (i + 1), 0x1000 * i + 0x1800,
-							   0x1000 * (i + 1), 0, count };
+			fake.codes[i] = (struct abi_code){ 0x1000 * (i + 1),
+							   0x1000 * i + 0x1800,
+							   0x1000 * (i + 1),
+							   0,
+							   count,
+							   1,
+							   0 };
 		for (uint32_t i = 0; i < count; i++)
 			fake.rows[i] = (struct abi_row){ 4 * i, (__s16)i, 0, CFA_SP };
 		for (uint32_t i = 0; i < count; i++) {
@@ -519,6 +524,26 @@ static void test_own_stack_below_a_signal(void **state)
 	expect_same_stack(6);
 }
 
+/* Another library came to the place of the one that was there: its stacks are others. */
+static void test_images_are_told_apart(void **state)
+{
+	uint64_t hash;
+
+	stack[0] = 0;
+	stack[1] = in(F_ROOT);
+	fake.codes[0].image = 7;
+	walk_from(in(F_SP16), at(0), 0);
+	assert_int_equal(thread.stack.end, END_ROOT);
+	hash = thread.stack_hash;
+	walk_from(in(F_SP16), at(0), 0);
+	assert_int_equal(thread.stack_hash, hash);
+	fake.codes[0].image = 8;
+	fake.targets[0].generation++;
+	walk_from(in(F_SP16), at(0), 0);
+	assert_int_equal(thread.stack.count, 2);
+	assert_int_not_equal(thread.stack_hash, hash);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -544,6 +569,7 @@ int main(void)
 		cmocka_unit_test_setup(test_cached_rules_die_with_their_generation, set_up),
 		cmocka_unit_test_setup(test_torn_cache_entry_is_not_believed, set_up),
 		cmocka_unit_test_setup(test_searches, set_up),
+		cmocka_unit_test_setup(test_images_are_told_apart, set_up),
 		cmocka_unit_test_setup(test_own_stack, set_up),
 		cmocka_unit_test_setup(test_own_stack_below_a_signal, set_up),
 	};

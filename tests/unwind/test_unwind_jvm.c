@@ -15,6 +15,14 @@ enum {
 	NO_FRAME = HEAP + 0x2000, /* without a frame, */
 	LARGE = HEAP + 0x4000, /* and many segments long */
 	FREE = LARGE + 0xff * 0x80, /* what marks it would lead to LARGE */
+	NAME = 96, /* offsets in a block */
+	COMPILATION = 0x58,
+	NMETHOD = HEAP + 0x3000, /* that name */
+	CONST = 0x10, /* offsets from a Method: its ConstMethod, */
+	POOL = 0x20, /* its constants, */
+	KLASS = 0x30, /* its class, */
+	SYMBOL = 0x40, /* whose name begins behind the length */
+	LOADED = HEAP + 0x3100, /* such a Method */
 	METHOD = 0x7f1234567890,
 	BYTECODE = 0x7f1234560042,
 };
@@ -56,6 +64,9 @@ static int set_up_jvm(void **state)
 		.barrier_end = BARRIER + 0x100,
 		.segment_log2 = SEGMENT_LOG2,
 		.frame_size_offset = FRAME_SIZE,
+		.name_offset = NAME,
+		.compilation_offset = COMPILATION,
+		.symbol_text_offset = 2,
 		.bytecode_slot = -8,
 	};
 	fake.jvm = &jvm;
@@ -132,7 +143,9 @@ static void test_interpreted_frame(void **state)
 	stack[24 + 7] = in(F_ROOT);
 	walk_from(INTERPRETER + 0x55, at(0), at(20));
 	EXPECT(END_ROOT, ABI_FRAME_METHOD | METHOD, BYTECODE, BLOB + 0x100, in(F_ROOT));
-	assert_int_equal(fake.reads, 1 + 3); /* the stack; two of the map, the frame size */
+	/* The stack; the method's class; two of the map, the frame size, what the blob is called.
+	 */
+	assert_int_equal(fake.reads, 1 + 1 + 2 + 1 + 2);
 }
 
 static void test_bytecode_pointer_of_jdk_8(void **state)
@@ -159,20 +172,20 @@ static void test_interpreted_frames_that_are_none(void **state)
 	EXPECT(END_BAD_FRAME, INTERPRETER + 0x55);
 }
 
-/* Two words a frame: the last one may be cut. */
+/* Two words a frame. */
 static void test_too_deep_in_the_interpreter(void **state)
 {
-	for (unsigned int i = 0; i < 100; i++) {
+	for (unsigned int i = 0; i <= ABI_MAX_FRAMES; i++) {
 		put_interpreted(20 + 20 * i, 22 + 20 * i, INTERPRETER + 0x55);
 		stack[20 + 20 * i] = at(40 + 20 * i);
 	}
 	walk_from(INTERPRETER + 0x55, at(0), at(20));
-	assert_int_equal(thread.stack.count, ABI_MAX_FRAMES);
+	assert_int_equal(thread.stack.count, 2 * ABI_MAX_FRAMES);
 	assert_int_equal(thread.stack.end, END_DEPTH);
 	stack[1] = INTERPRETER + 0x55;
 	walk_from(in(F_SP16), at(0), at(20));
-	assert_int_equal(thread.stack.count, ABI_MAX_FRAMES);
-	assert_int_equal(thread.stack.frames[ABI_MAX_FRAMES - 1], ABI_FRAME_METHOD | METHOD);
+	assert_int_equal(thread.stack.count, 2 * ABI_MAX_FRAMES - 1);
+	assert_int_equal(thread.stack.frames[2 * ABI_MAX_FRAMES - 2], BYTECODE);
 }
 
 static void test_words_that_look_like_methods_are_none(void **state)
@@ -247,6 +260,129 @@ static void test_fresh_walks_see_replaced_code(void **state)
 	assert_int_equal(unwind_walk(&thread, &registers, MM), 0);
 }
 
+/* -- code that replaces other code ---------------------------------------------------------------
+ */
+
+static void put_word(uint64_t address, uint64_t word)
+{
+	memcpy(&memory[address - HEAP], &word, sizeof(word));
+}
+
+/* What JIT compilers of HotSpot have made. */
+static void put_nmethod(uint32_t compilation)
+{
+	put_word(BLOB + NAME, NMETHOD);
+	memcpy(&memory[NMETHOD - HEAP], "nmethod", sizeof("nmethod"));
+	memcpy(&memory[BLOB + COMPILATION - HEAP], &compilation, sizeof(compilation));
+}
+
+static void later(void)
+{
+	fake.time_ns += 1 << TICK_LOG2;
+}
+
+static void test_compilations_are_told_apart(void **state)
+{
+	stack[7] = in(F_ROOT);
+	later();
+	put_nmethod(41);
+	walk_from(BLOB + 0x333, at(0), 0);
+	EXPECT(END_ROOT, ABI_FRAME_COMPILED | (BLOB + 0x333), 41, in(F_ROOT));
+	put_nmethod(42);
+	later();
+	walk_from(BLOB + 0x333, at(0), 0);
+	EXPECT(END_ROOT, ABI_FRAME_COMPILED | (BLOB + 0x333), 42, in(F_ROOT));
+	memcpy(&memory[NMETHOD - HEAP], "native nmethod", sizeof("native nmethod"));
+	put_word(BLOB + COMPILATION, 43);
+	later();
+	walk_from(BLOB + 0x333, at(0), 0);
+	EXPECT(END_ROOT, ABI_FRAME_COMPILED | (BLOB + 0x333), 43, in(F_ROOT));
+}
+
+static void test_a_compilation_is_looked_at_once_a_tick(void **state)
+{
+	stack[7] = in(F_ROOT);
+	put_nmethod(41);
+	later();
+	walk_from(BLOB + 0x333, at(0), 0);
+	fake.reads = 0;
+	walk_from(BLOB + 0x333, at(0), 0);
+	assert_int_equal(fake.reads, 1); /* the stack */
+	later();
+	walk_from(BLOB + 0x333, at(0), 0);
+	assert_int_equal(fake.reads, 1 + 2); /* the number */
+	walk_from(BLOB + 0x333, at(0), 0);
+	assert_int_equal(fake.reads, 1 + 2 + 1);
+	EXPECT(END_ROOT, ABI_FRAME_COMPILED | (BLOB + 0x333), 41, in(F_ROOT));
+}
+
+/* The new code has another frame: its size goes with its number. */
+static void test_replaced_code_brings_its_frame_size(void **state)
+{
+	stack[7] = in(F_ROOT);
+	stack[9] = in(F_BP);
+	put_nmethod(41);
+	later();
+	walk_from(BLOB + 0x333, at(0), 0);
+	put_block(BLOB, 0x400, 10);
+	put_nmethod(42);
+	later();
+	stack[8] = at(20);
+	stack[21] = in(F_ROOT);
+	walk_from(BLOB + 0x333, at(0), 0);
+	EXPECT(END_ROOT, ABI_FRAME_COMPILED | (BLOB + 0x333), 42, in(F_BP), in(F_ROOT));
+}
+
+static void put_class(const char *name)
+{
+	uint16_t length = (uint16_t)strlen(name);
+
+	for (int i = 0; i < ABI_CLASS_NAME_STEPS; i++) {
+		jvm.class_name_offsets[i] = 8;
+		put_word(LOADED + 0x10 * i + 8, LOADED + 0x10 * (i + 1));
+	}
+	memcpy(&memory[LOADED + SYMBOL - HEAP], &length, sizeof(length));
+	memcpy(&memory[LOADED + SYMBOL + 2 - HEAP], name, length);
+}
+
+static void walk_loaded(uint64_t words[2])
+{
+	later();
+	put_interpreted(20, 24, in(F_ROOT));
+	stack[20 - 3] = LOADED;
+	walk_from(INTERPRETER + 0x55, at(0), at(20));
+	assert_int_equal(thread.stack.end, END_ROOT);
+	assert_int_equal(thread.stack.count, 3);
+	memcpy(words, thread.stack.frames, 2 * sizeof(*words));
+	assert_int_equal(words[0] & ABI_FRAME_ADDRESS, LOADED);
+	assert_int_equal(words[1] & ABI_FRAME_ADDRESS, BYTECODE);
+	assert_int_equal(words[0] & ABI_FRAME_KINDS, ABI_FRAME_METHOD);
+}
+
+static void test_methods_of_other_classes_are_told_apart(void **state)
+{
+	char name[300];
+	uint64_t first[2], again[2], other[2];
+
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	put_class(name);
+	walk_loaded(first);
+	walk_loaded(again);
+	assert_memory_equal(first, again, sizeof(first));
+	name[sizeof(name) - 100] = 'y';
+	put_class(name);
+	walk_loaded(other);
+	assert_memory_not_equal(first, other, sizeof(first));
+	put_class("x");
+	walk_loaded(first);
+	assert_memory_not_equal(first, other, sizeof(first));
+	put_word(LOADED + 8, 0); /* nothing is known */
+	walk_loaded(first);
+	assert_int_equal(first[0], ABI_FRAME_METHOD | LOADED);
+	assert_int_equal(first[1], BYTECODE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +400,10 @@ int main(void)
 		cmocka_unit_test_setup(test_hostile_segment_maps, set_up_jvm),
 		cmocka_unit_test_setup(test_hostile_frame_size, set_up_jvm),
 		cmocka_unit_test_setup(test_fresh_walks_see_replaced_code, set_up_jvm),
+		cmocka_unit_test_setup(test_compilations_are_told_apart, set_up_jvm),
+		cmocka_unit_test_setup(test_a_compilation_is_looked_at_once_a_tick, set_up_jvm),
+		cmocka_unit_test_setup(test_replaced_code_brings_its_frame_size, set_up_jvm),
+		cmocka_unit_test_setup(test_methods_of_other_classes_are_told_apart, set_up_jvm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,9 +99,16 @@ size_t text_escape(char *buffer, size_t buffer_bytes, const char *text)
 	char piece[TEXT_PIECE_MAX];
 
 	while (*text) {
-		uint32_t character = text_next(&text);
-		size_t length = text_escape_one(piece, character);
+		uint32_t character;
+		size_t length;
 
+		if (*text >= ' ' && *text < 0x7f && used + 1 < buffer_bytes) { /* most of it */
+			buffer[used++] = *text++;
+			characters++;
+			continue;
+		}
+		character = text_next(&text);
+		length = text_escape_one(piece, character);
 		if (used + length >= buffer_bytes)
 			break;
 		memcpy(buffer + used, piece, length);

@@ -29,7 +29,8 @@ int cmd_fail(int status);
 int cmd_parse_format(const char *argument, void *json);
 
 /* The formats of user/report, for --help. */
-#define REPORT_FORMATS "table, json, folded, svg, html, pprof, jeprof"
+#define REPORT_FORMATS \
+	"table, json, folded, svg, html, pprof, jeprof, callgrind, dot, speedscope, csv"
 
 /* The same for those with the formats of user/report: sets the const struct report_ops *. */
 int cmd_parse_report_format(const char *argument, void *format);

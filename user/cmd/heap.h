@@ -7,6 +7,7 @@
 #include "glibc/walk.h"
 #include "model/footprint.h"
 #include "model/verdict.h"
+#include "musl/groups.h"
 #include "process/proc.h"
 #include "process/target.h"
 
@@ -15,6 +16,8 @@ struct heap_options {
 	bool json, help, duration_given, interval_given;
 	uint64_t duration_ns, interval_ns;
 	uint64_t top; /* sizes in the table */
+	uint64_t walk_max_ns; /* for one process; 0: long */
+	bool heaps_only; /* a first look: what is around does not matter yet */
 	const char *output;
 	struct peek_request peek;
 };
@@ -36,6 +39,7 @@ struct heap_process {
 	char *why; /* NULL: walk is there; else why not */
 	struct maps maps;
 	struct walk walk;
+	struct musl_heap musl; /* without groups: it has none, or another allocator */
 	struct heap_sums sums;
 	struct figures around[CLASSES]; /* what unfreed map says of it */
 	uint64_t walked_ns;

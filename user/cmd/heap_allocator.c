@@ -23,9 +23,6 @@ static const struct {
 	  "mimalloc keeps its books where only its own symbols lead: ask it for them, by "
 	  "mi_stats_print() or MIMALLOC_SHOW_STATS=1 at its start; unfreed map tells what it has "
 	  "mapped" },
-	{ "musl",
-	  "this heap is musl's, whose books are not read; unfreed map tells what it has "
-	  "mapped" },
 	{ "unknown malloc",
 	  "its malloc is none that is known; unfreed map tells what it has mapped" },
 };

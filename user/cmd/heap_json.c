@@ -74,6 +74,11 @@ static void write_process(struct json *json, const struct heap_process *process)
 		json_uint(json, "allocator_mapped_bytes", other.size_bytes);
 		json_uint(json, "allocator_resident_bytes", other.rss_bytes);
 	}
+	if (process->musl.groups) {
+		json_uint(json, "allocator_in_use_bytes", process->musl.in_use_bytes);
+		json_uint(json, "allocator_in_use_blocks", process->musl.in_use_blocks);
+		json_uint(json, "allocator_free_bytes", process->musl.free_bytes);
+	}
 	json_uint(json, "java_heap_resident_bytes", process->around[CLASS_JAVA_HEAP].rss_bytes);
 	json_uint(json, "stacks_resident_bytes", process->around[CLASS_THREAD_STACK].rss_bytes);
 	json_double(json, "walk_seconds", (double)process->walked_ns / 1e9, 6);

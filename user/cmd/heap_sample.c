@@ -84,7 +84,8 @@ static int walk(struct heap_process *process, const struct heap_options *options
 static int read_heap(struct heap_process *process, const struct heap_options *options)
 {
 	struct process_reader *reader;
-	int error = process_reader_open(&reader, process->proc.pid, WALK_MAX_NS);
+	int error = process_reader_open(&reader, process->proc.pid,
+					options->walk_max_ns ? options->walk_max_ns : WALK_MAX_NS);
 
 	if (error)
 		return error;
@@ -97,6 +98,18 @@ static int read_heap(struct heap_process *process, const struct heap_options *op
 			  process->proc.pid, &process->maps);
 	process_reader_free(reader);
 	return error;
+}
+
+/* Without a sentence where it finds nothing: that of glibc's walk stays. */
+static bool read_musl(struct heap_process *process)
+{
+	struct resident *resident;
+
+	if (resident_open(&resident, process->proc.pid))
+		return false;
+	musl_read(&process->musl, resident, &process->maps);
+	resident_free(resident);
+	return process->musl.groups;
 }
 
 static void sample_process(struct heap_process *process, const struct heap_options *options,
@@ -112,6 +125,13 @@ static void sample_process(struct heap_process *process, const struct heap_optio
 	if (!error) {
 		process->allocator = heap_allocator(pid, &process->maps);
 		error = read_heap(process, options);
+		/* A static program without symbols has no name for it. */
+		if (error &&
+		    (!strcmp(process->allocator, "none") || !strcmp(process->allocator, "musl")) &&
+		    read_musl(process)) {
+			process->allocator = "musl";
+			error = 0;
+		}
 	}
 	advice = heap_allocator_advice(process->allocator);
 	if (advice)
@@ -316,7 +336,8 @@ void heap_look(struct heap_report *report, const struct heap_options *options,
 	heap_members(target, before != NULL, &list);
 	sample(report, list.pids.items, list.pids.count);
 	vec_free(&list.pids);
-	look_around(report, target);
+	if (!options->heaps_only)
+		look_around(report, target);
 	judge(report, before);
 }
 

@@ -88,14 +88,24 @@ static void print_process(const struct heap_report *report, const struct heap_pr
 	char comm[256], walked[UNITS_TEXT_MAX];
 
 	text_escape(comm, sizeof(comm), process->proc.comm);
-	fprintf(stream, "\npid %d %s: %s, RSS %s, %zu arenas of %s, walked in %s\n",
-		(int)process->proc.pid, comm, process->allocator,
-		cell_bytes(process->proc.rss_bytes).text, process->walk.arenas.count,
-		cell_bytes(process->sums.system_bytes).text,
-		units_format_time(walked, process->walked_ns));
+	fprintf(stream, "\npid %d %s: %s, RSS %s", (int)process->proc.pid, comm, process->allocator,
+		cell_bytes(process->proc.rss_bytes).text);
+	if (process->walk.arenas.count)
+		fprintf(stream, ", %zu arenas of %s, walked in %s", process->walk.arenas.count,
+			cell_bytes(process->sums.system_bytes).text,
+			units_format_time(walked, process->walked_ns));
+	fputc('\n', stream);
 	if (other.size_bytes)
 		fprintf(stream, "  %-11s %s mapped, %s of it resident\n", process->allocator,
 			cell_bytes(other.size_bytes).text, cell_bytes(other.rss_bytes).text);
+	if (process->musl.groups) {
+		fprintf(stream, "  in use      %s in %s blocks\n",
+			cell_bytes(process->musl.in_use_bytes).text,
+			cell_count(process->musl.in_use_blocks).text);
+		fprintf(stream, "  free        %s, in %s groups\n",
+			cell_bytes(process->musl.free_bytes).text,
+			cell_count(process->musl.groups).text);
+	}
 	if (process->why)
 		cells_paragraph(stream, "note", process->why);
 	if (process->walk.arenas.count) {

@@ -16,6 +16,7 @@
 #include "cmd/interrupt.h"
 #include "cmd/save.h"
 #include "cmd/terminal.h"
+#include "cmd/trace_verdict.h"
 #include "collect/survey.h"
 #include "process/command.h"
 
@@ -31,6 +32,7 @@ struct run {
 	struct command *command; /* NULL: none */
 	struct collect *collect;
 	struct output *output;
+	struct trace_verdict verdict;
 	struct save *save; /* NULL: no recording */
 	struct survey *survey; /* NULL: no classes */
 	bool over; /* --fail-over */
@@ -115,6 +117,8 @@ static int write_report(struct run *run, bool last, const char *ended_by)
 		return error;
 	if (run->command)
 		snapshot->command_status = command_status(run->command);
+	if (last)
+		trace_verdict_end(&run->verdict, &run->target, snapshot);
 	if (run->save)
 		error = record(run, snapshot);
 	snapshot = view_apply(&trace->view, snapshot);
@@ -235,6 +239,9 @@ static int start(struct run *run)
 		text_escape(shown, sizeof(shown), *note);
 		fprintf(stderr, "unfreed: %s\n", shown);
 	}
+	/* A command has no heap yet. */
+	if (!run->command && options.heap)
+		trace_verdict_begin(&run->verdict, &run->target);
 	options.target = run->target.name;
 	options.pids = run->target.pids.items;
 	options.pid_count = run->target.pids.count;
@@ -270,6 +277,7 @@ static int run_trace(struct trace *trace)
 	if (error)
 		cmd_fail(EXIT_FAILED);
 	survey_free(run.survey);
+	trace_verdict_free(&run.verdict);
 	collect_free(run.collect);
 	command_free(run.command);
 	target_free(&run.target);

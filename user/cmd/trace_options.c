@@ -16,18 +16,20 @@ static int parse_events(const char *argument, void *value)
 	char *text = mem_string(argument), *rest = NULL;
 	int error = 0;
 
-	collect->heap = collect->mapping = false;
+	collect->heap = collect->mapping = collect->fault = false;
 	for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
 		if (!strcmp(word, "heap"))
 			collect->heap = true;
 		else if (!strcmp(word, "mapping"))
 			collect->mapping = true;
+		else if (!strcmp(word, "fault"))
+			collect->fault = true;
 		else
-			error = error_set(-EINVAL, "no events '%s': heap, mapping", word);
+			error = error_set(-EINVAL, "no events '%s': heap, mapping, fault", word);
 	}
 	mem_free(text);
-	if (!error && !collect->heap && !collect->mapping)
-		error = error_set(-EINVAL, "none given: heap, mapping");
+	if (!error && !collect->heap && !collect->mapping && !collect->fault)
+		error = error_set(-EINVAL, "none given: heap, mapping, fault");
 	return error;
 }
 
@@ -94,8 +96,8 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect.min_age_ns, NULL, &trace->min_age_given },
 		{ "top", 't', "N", "stacks in the table (20)", OPTION_COUNT, &trace->report.top,
 		  NULL, &trace->top_given },
-		{ "events", 0, "LIST", "what to trace: heap,mapping (both)", OPTION_CALL,
-		  &trace->collect, parse_events, NULL },
+		{ "events", 0, "LIST", "what to trace: heap, mapping, fault (heap,mapping)",
+		  OPTION_CALL, &trace->collect, parse_events, NULL },
 		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
 		  &trace->collect.frame_pointers_only, parse_stack, NULL },
 		{ "max-overhead", 0, "PCT",

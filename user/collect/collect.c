@@ -101,6 +101,8 @@ static int attach_counting(struct collect *collect)
 		error = collect_attach_mapping(collect);
 	if (!error && collect->options.heap)
 		error = collect_attach_heap(collect);
+	if (!error)
+		error = collect_attach_faults(collect);
 	if (error)
 		return error;
 	collect->ring = ring_buffer__new(bpf_map__fd(collect->skeleton->maps.ring), collect_record,
@@ -232,9 +234,10 @@ void collect_describe(const struct collect *collect, char *text, size_t size)
 	if (collect->options.heap)
 		snprintf(probes, sizeof(probes), ", %u probes (%s)", collect->probes,
 			 link_method_name(collect->method));
-	snprintf(text, size, "%zu process%s%s%s", collect->watched.count,
+	snprintf(text, size, "%zu process%s%s%s%s", collect->watched.count,
 		 collect->watched.count == 1 ? "" : "es", probes,
-		 collect->options.mapping ? ", mapping system calls" : "");
+		 collect->options.mapping ? ", mapping system calls" : "",
+		 collect->options.fault ? ", page faults" : "");
 }
 
 /* Ends the window. A synchronize_rcu (membarrier) waits for programs that run at this moment. */
@@ -264,6 +267,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	snapshot->min_age_ns = collect->options.min_age_ns;
 	snapshot->heap = collect->options.heap;
 	snapshot->mapping = collect->options.mapping;
+	snapshot->fault = collect->options.fault;
 	snapshot->ended_by = ended_by;
 	snapshot->command_status = -1;
 	error = collect_harvest(collect, snapshot);

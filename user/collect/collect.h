@@ -21,7 +21,7 @@ struct collect_options {
 	const pid_t *pids;
 	size_t pid_count;
 	const struct target *members; /* processes that come into it are watched, too; or NULL */
-	bool heap, mapping; /* events */
+	bool heap, mapping, fault; /* events */
 	uint64_t max_blocks; /* live blocks kept */
 	uint64_t max_stacks; /* distinct stacks kept, of all processes */
 	double budget_share; /* of the target's time that probes may take; 0: no limit */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
@@ -136,7 +137,8 @@ static void forget(struct collect *collect, struct watched *watched)
 		struct site site = { 0 };
 
 		if (collect_fill_site(&site, sums, stack, watched->end_ns))
-			collect_add_totals(&forgotten->heap, &forgotten->mapping, &site);
+			collect_add_totals(&forgotten->heap, &forgotten->mapping, &forgotten->fault,
+					   &site);
 	}
 	collect_add_mapped(&forgotten->mapping, &watched->mapped);
 	forgotten->processes++;
@@ -187,6 +189,8 @@ static void bury(struct collect *collect, struct watched *watched)
 	struct moment moment = end_of(collect, watched);
 
 	sums_ledger(&watched->sums, watched->ledger, &moment);
+	if (watched->faults)
+		faults_sum(watched->faults, &watched->sums, &moment);
 	watched->mapped = ledger_sums(watched->ledger);
 	collect->forgotten.overlaps += watched->mapped.overlaps;
 	name_allocators(watched);

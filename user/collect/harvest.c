@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/serving.h"
 #include "collect/skeleton.h"
@@ -194,6 +195,19 @@ static void fill_mapping(struct site *site, const struct sums *sums, const struc
 	}
 }
 
+static void fill_fault(struct site *site, const struct sums *sums, const struct stack *stack)
+{
+	site->kind = SITE_FAULT;
+	site->bytes = sums->resident_bytes;
+	site->blocks = sums->pages;
+	site->sampled_live_blocks = sums->samples;
+	site->standard_error_bytes = (uint64_t)sqrt(sums->variance);
+	if (stack) {
+		site->allocated_bytes = stack->allocated_bytes;
+		site->allocated_blocks = stack->allocated_blocks;
+	}
+}
+
 /* With windows: what has grown is estimated, what was seen alive before a gap is not known. */
 static void fill_estimate(struct site *site, const struct sums *sums)
 {
@@ -219,8 +233,14 @@ static void fill_estimate(struct site *site, const struct sums *sums)
 }
 
 void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
-			const struct site *site)
+			struct fault_totals *fault, const struct site *site)
 {
+	if (site->kind == SITE_FAULT) {
+		fault->resident_bytes += site->bytes;
+		fault->resident_pages += site->blocks;
+		fault->touched_bytes += site->allocated_bytes;
+		return;
+	}
 	if (site->kind == SITE_MAPPING) {
 		mapping->live_bytes += site->bytes;
 		mapping->committed_bytes += site->committed_bytes;
@@ -240,11 +260,15 @@ bool collect_fill_site(struct site *site, const struct sums *sums, const struct 
 		       uint64_t now_ns)
 {
 	bool heap = stack ? stack->kind == KIND_HEAP : sums->heap.allocated_bytes > 0;
+	bool fault = stack ? stack->kind == KIND_FAULT : sums->pages > 0;
 
-	if (!heap && !sums->bytes && !sums->committed_bytes && !(stack && stack->allocated_bytes))
+	if (!heap && !fault && !sums->bytes && !sums->committed_bytes &&
+	    !(stack && stack->allocated_bytes))
 		return false; /* calls that gave nothing: brk(0), mprotect of something old */
 	if (heap)
 		fill_heap(site, sums);
+	else if (fault)
+		fill_fault(site, sums, stack);
 	else
 		fill_mapping(site, sums, stack);
 	site->young_bytes = sums->young_bytes < site->bytes ? sums->young_bytes : site->bytes;
@@ -283,7 +307,8 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 		site_frames(harvest, stack, &site);
 	if (stack && stack->kind == KIND_HEAP && stack->count)
 		serving_add(watched, stack->frames[0].image, site.allocated_blocks);
-	collect_add_totals(&snapshot->heap_totals, &snapshot->mapping_totals, &site);
+	collect_add_totals(&snapshot->heap_totals, &snapshot->mapping_totals,
+			   &snapshot->fault_totals, &site);
 	*vec_add(&snapshot->sites) = site;
 }
 
@@ -329,6 +354,14 @@ static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t
 		add_site(harvest, watched, sums, now_ns);
 }
 
+static void add_faults(struct harvest *harvest, struct watched *watched)
+{
+	if (!watched->faults)
+		return;
+	faults_look(watched->faults);
+	faults_sum(watched->faults, &watched->sums, &harvest->moment);
+}
+
 static void add_running(struct harvest *harvest)
 {
 	struct collect *collect = harvest->collect;
@@ -338,6 +371,7 @@ static void add_running(struct harvest *harvest)
 		struct ledger_sums mapped = ledger_sums(watched->ledger);
 
 		sums_ledger(&watched->sums, watched->ledger, &harvest->moment);
+		add_faults(harvest, watched);
 		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
 		want_names(collect->names, watched);
 	}
@@ -355,6 +389,7 @@ static void add_ended(struct harvest *harvest)
 
 	snapshot->heap_totals = collect->forgotten.heap;
 	snapshot->mapping_totals = collect->forgotten.mapping;
+	snapshot->fault_totals = collect->forgotten.fault;
 	vec_for_each (watched, &collect->ended) {
 		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
 		want_names(collect->names, *watched);

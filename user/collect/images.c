@@ -24,6 +24,7 @@ struct images {
 	VEC(struct image *) all;
 	struct abi_row stubs; /* the row of the last that were found */
 	uint32_t stubs_at; /* its place in the table */
+	uint32_t last_number;
 	size_t open; /* that the sandbox knows */
 	size_t open_max;
 	bool rows_full;
@@ -351,6 +352,7 @@ static struct image *image_open(struct images *images, pid_t pid, const struct m
 {
 	struct image *image = mem_alloc(sizeof(*image));
 
+	image->number = ++images->last_number;
 	image->major = map->major;
 	image->minor = map->minor;
 	image->inode = map->inode;

@@ -25,6 +25,7 @@ struct placed {
 struct image {
 	uint32_t major, minor;
 	uint64_t inode;
+	uint32_t number; /* no other's */
 	char *path; /* as the first process that mapped it sees it */
 	int fd; /* -1: none (vdso) */
 	bool usable; /* the sandbox knows it: id is valid */

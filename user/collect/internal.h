@@ -40,6 +40,7 @@ struct forgotten {
 	uint64_t overlaps;
 	struct heap_totals heap;
 	struct mapping_totals mapping;
+	struct fault_totals fault;
 };
 
 struct collect {
@@ -70,6 +71,8 @@ struct collect {
 	uint64_t look_bytes; /* taken from the ring by this look into it */
 	unsigned int pairs; /* of programs at mapping calls */
 	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
+	uint64_t lost_pages; /* page faults not kept: too many */
+	uint64_t java_gone; /* frames whose code was another's before they were named */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
 	uint64_t notes_left_out; /* some of them more than once */
 	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
@@ -92,6 +95,7 @@ void collect_end(struct collect *collect, struct watched *watched, enum watched_
 int collect_open_targets(struct collect *collect);
 int collect_find_spaces(struct collect *collect);
 int collect_attach_heap(struct collect *collect);
+int collect_attach_faults(struct collect *collect);
 
 /* Probes what is not probed of one of them. It may be gone: that is no error. Else -errno. */
 int collect_attach(struct collect *collect, struct watched *watched);
@@ -137,7 +141,7 @@ void collect_bury(struct collect *collect, bool now);
 
 /* Adds a site of a snapshot, or of what is forgotten, to its totals. */
 void collect_add_totals(struct heap_totals *heap, struct mapping_totals *mapping,
-			const struct site *site);
+			struct fault_totals *fault, const struct site *site);
 
 /* The figures of a site: all but its names. False: nothing to be told. */
 void collect_add_mapped(struct mapping_totals *mapping, const struct ledger_sums *sums);

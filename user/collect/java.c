@@ -12,11 +12,12 @@
 #include "base/error.h"
 
 _Static_assert((int)ABI_CODE_HEAPS == (int)SANDBOX_CODE_HEAPS_MAX, "one number");
+_Static_assert((int)ABI_CLASS_NAME_STEPS == (int)SANDBOX_CLASS_NAME_STEPS, "one number");
 
 struct place {
-	uint64_t address, bytecode;
-	uint64_t interpreted;
-	uint64_t code_state; /* when it was named */
+	uint64_t address, detail;
+	uint64_t kind; /* enum java_kind */
+	uint64_t code_state; /* when it was named; 0: its detail tells it from others */
 };
 
 struct entry {
@@ -33,6 +34,7 @@ struct java {
 	uint64_t code_state;
 	struct entry *entries;
 	VEC(struct entry *) wanted;
+	size_t gone; /* of those that were wanted last */
 };
 
 struct java *java_new(struct sandbox *sandbox, pid_t pid, const struct image *image, uint64_t bias)
@@ -92,8 +94,14 @@ static void take_layout(struct abi_jvm *layout, const struct sandbox_jvm *jvm)
 		.barrier_end = jvm->barrier_end,
 		.segment_log2 = (uint16_t)jvm->segment_log2,
 		.frame_size_offset = (uint16_t)jvm->frame_size_offset,
+		.name_offset = (uint16_t)jvm->name_offset,
+		.compilation_offset = (uint16_t)jvm->compilation_offset,
+		.symbol_length_offset = (uint16_t)jvm->symbol_length_offset,
+		.symbol_text_offset = (uint16_t)jvm->symbol_text_offset,
 		.bytecode_slot = (int16_t)jvm->bytecode_slot,
 	};
+	for (size_t i = 0; i < ABI_CLASS_NAME_STEPS; i++)
+		layout->class_name_offsets[i] = (uint16_t)jvm->class_name_offsets[i];
 	for (uint32_t i = 0; i < jvm->heap_count && i < ABI_CODE_HEAPS; i++)
 		layout->heaps[i] = (struct abi_code_heap){
 			.start = jvm->heaps[i].start,
@@ -137,10 +145,10 @@ bool java_holds(const struct java *java, uint64_t address)
 
 /* -- names ------------------------------------------------------------------------------------- */
 
-const struct named *java_want(struct java *java, uint64_t address, uint64_t bytecode,
-			      bool interpreted)
+const struct named *java_want(struct java *java, enum java_kind kind, uint64_t address,
+			      uint64_t detail)
 {
-	struct place place = { address, bytecode, interpreted, java->code_state };
+	struct place place = { address, detail, kind, kind == JAVA_STUB ? java->code_state : 0 };
 	struct entry *entry;
 
 	HASH_FIND(hh, java->entries, &place, sizeof(place), entry);
@@ -162,30 +170,45 @@ static void add_frame(size_t i, const struct sandbox_java_frame *frame, void *co
 	named->name = mem_string(frame->name);
 	named->file = mem_string(frame->file);
 	named->line = frame->line;
+	java->gone += frame->gone;
 	if (frame->inlined)
 		named->type = FRAME_INLINED;
 	else if (frame->is_java)
-		named->type = entry->place.interpreted ? FRAME_INTERPRETED : FRAME_JAVA;
+		named->type =
+			entry->place.kind == JAVA_INTERPRETED ? FRAME_INTERPRETED : FRAME_JAVA;
 }
 
-void java_resolve(struct java *java)
+static struct sandbox_java_place sandbox_place(const struct place *place)
+{
+	struct sandbox_java_place wanted = {
+		.address = place->address & ABI_FRAME_ADDRESS,
+		.interpreted = place->kind == JAVA_INTERPRETED,
+		.identity = (uint32_t)place->detail,
+	};
+
+	if (wanted.interpreted) {
+		wanted.bytecode = place->detail & ABI_FRAME_ADDRESS;
+		wanted.identity = (uint32_t)(place->address >> 48 << 16 | place->detail >> 48);
+	}
+	return wanted;
+}
+
+size_t java_resolve(struct java *java)
 {
 	struct sandbox_java_place *places;
 	size_t count = java->wanted.count;
 
+	java->gone = 0;
 	if (!count)
-		return;
+		return 0;
 	places = mem_array(count, sizeof(*places));
 	for (size_t i = 0; i < count; i++) {
 		const struct place *place = &java->wanted.items[i]->place;
 
-		places[i] = (struct sandbox_java_place){
-			.address = place->address,
-			.bytecode = place->bytecode,
-			.interpreted = place->interpreted,
-		};
+		places[i] = sandbox_place(place);
 	}
 	sandbox_jvm_names(java->sandbox, java->id, places, count, add_frame, java);
 	mem_free(places);
 	java->wanted.count = 0;
+	return java->gone;
 }

@@ -31,12 +31,17 @@ bool java_code_changed(struct java *java);
 /* Whether an address is code of the JVM's own making. */
 bool java_holds(const struct java *java, uint64_t address);
 
-/*
- * A frame: a return address, or (interpreted) a Method* and its bytecode pointer. Its names come
- * with java_resolve and live as long as java.
- */
-const struct named *java_want(struct java *java, uint64_t address, uint64_t bytecode,
-			      bool interpreted);
-void java_resolve(struct java *java);
+enum java_kind {
+	JAVA_STUB, /* a return address in what is no method */
+	JAVA_COMPILED, /* in a method: detail is the number of its compilation, 0: not known */
+	JAVA_INTERPRETED, /* as in the two words of abi_stack.frames */
+};
+
+/* A frame. Its names come with java_resolve and live as long as java. */
+const struct named *java_want(struct java *java, enum java_kind kind, uint64_t address,
+			      uint64_t detail);
+
+/* Returns how many of them have no name: the code was gone. */
+size_t java_resolve(struct java *java);
 
 #endif

@@ -135,6 +135,20 @@ int link_uprobes(const struct link_request *request)
 	return request->method == LINK_PERF ? link_perf_uprobe(request) : link_multi(request);
 }
 
+int link_page_faults(int program_fd, pid_t thread)
+{
+	/* Counted once the page is there (mm_account_fault, 5.9). */
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_PAGE_FAULTS_MIN,
+		.sample_period = 1,
+		.inherit = 1,
+	};
+	int fd = perf_open(&attr, thread, -1);
+
+	return fd < 0 ? fd : perf_attach(fd, program_fd, 0);
+}
+
 /* -- tracepoints ------------------------------------------------------------------------------- */
 
 /* The root of tracefs: as mounted, or an instance that is mounted nowhere (fsmount, 5.2). */

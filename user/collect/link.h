@@ -59,6 +59,10 @@ int link_uprobes(const struct link_request *request);
  */
 int link_tracepoint(int program_fd, const char *category, const char *name);
 
+/* Minor page faults of a thread, and of all that it begins: an fd whose closing detaches, or
+ * -errno. */
+int link_page_faults(int program_fd, pid_t thread);
+
 /* Runs an iterator program to its end. Returns 0 or -errno. */
 int link_iterate(int program_fd);
 

@@ -148,10 +148,12 @@ static void configure(struct collect *collect)
 	skeleton->rodata->run_config.session = session;
 	skeleton->rodata->run_config.heap_only = !options->mapping;
 	skeleton->rodata->run_config.sample_bytes = (uint32_t)options->sample_bytes;
+	getentropy((void *)&skeleton->rodata->run_config.fault_seed, sizeof(uint64_t));
 	skeleton->bss->frozen = FROZEN_OPENING;
 	bpf_program__set_autoload(skeleton->progs.heap_session, options->heap && session);
 	bpf_program__set_autoload(skeleton->progs.heap_return, options->heap && !session);
 	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);
+	bpf_program__set_autoload(skeleton->progs.fault_book, options->fault);
 	collect_configure_mapping(collect);
 	if (collect->method == LINK_PERF)
 		return;

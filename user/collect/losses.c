@@ -51,6 +51,7 @@ static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_READ_FAULTS] = { "read_faults", "results that could not be read", 0 },
 	[LOSS_MAPPING_RECORDS] = { "mapping_records", "mapping calls lost: the ring was full", 0 },
 	[LOSS_MAPPING_CALLS] = { "mapping_calls", "mapping calls that the kernel did not show", 0 },
+	[LOSS_FAULT_RECORDS] = { "fault_records", "page faults lost: the ring was full", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
 	[LOSS_TARGETS_FULL] = { "targets_full", "processes not followed: too many at once", 0 },
 	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
@@ -85,8 +86,16 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 				  "processes that came and went too fast to be watched",
 				  collect->short_lived };
 	*vec_add(&snapshot->losses) =
+		(struct counted){ "pages_full",
+				  "recorded page faults not kept: too many, raise --max-blocks",
+				  collect->lost_pages };
+	*vec_add(&snapshot->losses) =
 		(struct counted){ "stacks_lost", "stacks lost: the ring was full",
 				  collect->lost_stacks };
+	*vec_add(&snapshot->losses) = (struct counted){
+		"java_names", "Java frames without a name: their code was gone before it was read",
+		collect->java_gone
+	};
 	*vec_add(&snapshot->losses) = (struct counted){
 		"probes_gone", "probes that a debugger took away: calls are missed since", gone
 	};
@@ -100,5 +109,6 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	snapshot->heap_totals.preexisting_blocks =
 		per_cpu_sum(counters, COUNTER_PREEXISTING_BLOCKS);
 	snapshot->cost.hits = per_cpu_sum(counters, COUNTER_HITS);
+	snapshot->fault_totals.faults = per_cpu_sum(counters, COUNTER_FAULTS);
 	snapshot->cost.syscalls = per_cpu_sum(counters, COUNTER_SYSCALLS);
 }

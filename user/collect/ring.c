@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 #include "model/classes.h"
@@ -52,10 +53,19 @@ static void resolve(struct collect *collect, struct watched *watched, uint64_t a
 		frame->path = keep_path(collect, code->path ? code->path : "[anonymous]");
 }
 
-/*
- * Takes the words of a record as frames: of an interpreted one, the second word is its bytecode
- * pointer. Java's names are taken at once. How many there are.
- */
+/* A frame of two words, the second one perhaps cut off. */
+static void take_java(struct watched *watched, uint64_t word, uint64_t detail,
+		      struct stack_frame *frame)
+{
+	frame->address = word & ABI_FRAME_ADDRESS;
+	if (watched->java && word & ABI_FRAME_METHOD)
+		frame->made = java_want(watched->java, JAVA_INTERPRETED, word & ~ABI_FRAME_METHOD,
+					detail);
+	else if (watched->java)
+		frame->made = java_want(watched->java, JAVA_COMPILED, frame->address, detail);
+}
+
+/* Takes the words of a record as frames; Java's names at once. How many there are. */
 static size_t take_frames(struct collect *collect, struct watched *watched,
 			  const struct abi_stack *record, struct stack_frame *frames)
 {
@@ -66,21 +76,18 @@ static size_t take_frames(struct collect *collect, struct watched *watched,
 		bool exact = i == 0 && record->kind == KIND_HEAP;
 		uint64_t word = record->frames[i];
 
-		if (word & ABI_FRAME_METHOD) {
-			frame->address = word & ~ABI_FRAME_METHOD;
+		if (word & ABI_FRAME_KINDS) {
 			i++;
-			if (watched->java)
-				frame->made = java_want(watched->java, frame->address,
-							i < words ? record->frames[i] : 0, true);
+			take_java(watched, word, i < words ? record->frames[i] : 0, frame);
 		} else if (watched->java && java_holds(watched->java, word - 1)) {
 			frame->address = word;
-			frame->made = java_want(watched->java, word, 0, false);
+			frame->made = java_want(watched->java, JAVA_STUB, word, 0);
 		} else {
 			resolve(collect, watched, word - !exact, record->header.time_ns, frame);
 		}
 	}
 	if (watched->java)
-		java_resolve(watched->java);
+		collect->java_gone += java_resolve(watched->java);
 	return count;
 }
 
@@ -163,6 +170,25 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		collect_refresh_code(collect, watched);
 }
 
+/* -- page faults ------------------------------------------------------------------------------- */
+
+static void record_fault(struct collect *collect, const struct abi_fault *record)
+{
+	struct watched *watched = collect_watched_mm(collect, record->header.mm);
+	struct stack *stack;
+	uint64_t bytes;
+
+	if (!watched || !watched->faults)
+		return;
+	bytes = faults_take(watched->faults, record, collect->options.max_blocks);
+	collect->lost_pages += !bytes;
+	stack = collect_stack(watched, record->stack_id);
+	if (!stack)
+		return;
+	stack->allocated_bytes += bytes;
+	stack->allocated_blocks += ABI_FAULTS;
+}
+
 /* -- processes --------------------------------------------------------------------------------- */
 
 static void record_process(struct collect *collect, const struct abi_process *record)
@@ -190,6 +216,8 @@ int collect_record(void *context, void *data, size_t bytes)
 		record_stack(collect, data, bytes);
 	else if (header->type == RECORD_MAPPING && bytes >= sizeof(struct abi_mapping))
 		record_mapping(collect, data);
+	else if (header->type == RECORD_FAULT && bytes >= sizeof(struct abi_fault))
+		record_fault(collect, data);
 	else if (header->type == RECORD_PROCESS && bytes >= sizeof(struct abi_process))
 		record_process(collect, data);
 	return collect->look_bytes < RING_BYTES ? 0 : -EAGAIN;

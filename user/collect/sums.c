@@ -69,6 +69,19 @@ void sums_block(struct sums *sums, const struct abi_block *block, const struct m
 	sums->variance += (double)bytes * (double)(bytes - block->bytes);
 }
 
+void sums_page(struct sums *sums, uint64_t bytes, uint64_t time_ns, const struct moment *moment)
+{
+	sums_time(sums, time_ns);
+	sums->resident_bytes += bytes * ABI_FAULTS;
+	sums->pages += ABI_FAULTS;
+	if (is_young(moment, time_ns)) {
+		sums->young_bytes += bytes * ABI_FAULTS;
+		sums->young_units += ABI_FAULTS * ABI_BLOCK_UNITS;
+	}
+	sums->samples++;
+	sums->variance += (double)(bytes * ABI_FAULTS) * (double)(bytes * (ABI_FAULTS - 1));
+}
+
 /* -- reading maps in batches ------------------------------------------------------------------- */
 
 /* A bucket longer than the batch asks for a larger one (ENOSPC). */

@@ -20,6 +20,7 @@ struct sums {
 	double variance; /* of live_bytes, by these */
 	uint64_t youngest_ns, oldest_ns; /* times of allocation; oldest 0: none */
 	uint64_t bytes, committed_bytes, mappings; /* mapping */
+	uint64_t resident_bytes, pages; /* page faults, of what is resident still */
 	uint64_t verified_bytes, verified_units; /* live, of this epoch, where that is exact */
 	struct estimate estimate; /* where there were windows */
 	double estimate_seconds; /* over which it grew; 0: none */
@@ -52,6 +53,9 @@ void sums_clear(struct sums **table);
 
 /* Adds a block to the ages of its stack: its bytes are in heap. */
 void sums_block(struct sums *sums, const struct abi_block *block, const struct moment *moment);
+
+/* Adds a page that a recorded fault has brought in, and that is there. */
+void sums_page(struct sums *sums, uint64_t bytes, uint64_t time_ns, const struct moment *moment);
 
 /* Adds all that a ledger holds. */
 void sums_ledger(struct sums **table, const struct ledger *ledger, const struct moment *moment);

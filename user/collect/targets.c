@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 #include "process/target.h"
@@ -263,7 +264,22 @@ int collect_attach_heap(struct collect *collect)
 	return error;
 }
 
+int collect_attach_faults(struct collect *collect)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < collect->watched.count && !error; i++)
+		error = faults_begin(collect, collect->watched.items[i], false);
+	return error;
+}
+
 /* -- following --------------------------------------------------------------------------------- */
+
+static void count_faults(struct collect *collect, struct watched *watched, bool inherits)
+{
+	if (faults_begin(collect, watched, inherits))
+		collect_note(collect, "%s", error_message());
+}
 
 /*
  * A process began with an address space of its own. One that is gone already leaves no trace, and
@@ -295,6 +311,8 @@ void collect_begin(struct collect *collect, const struct abi_process *record)
 	*vec_add(&collect->watched) = watched;
 	if (!error && collect->options.mapping)
 		watched_seed(watched);
+	count_faults(collect, watched,
+		     collect->opened_ns && watched->began_ns > collect->opened_ns);
 }
 
 /* A process that came into the container by itself: entered, or missed at the start. */
@@ -311,6 +329,7 @@ static void adopt(struct collect *collect, pid_t pid)
 		return;
 	if (collect->options.mapping)
 		watched_seed(watched);
+	count_faults(collect, watched, false);
 }
 
 static bool is_watched(struct collect *collect, pid_t pid)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "process/rights.h"
 
@@ -79,6 +80,8 @@ void watched_end(struct watched *watched)
 	jit_end(watched->jit);
 	ledger_free(watched->ledger);
 	watched->ledger = NULL;
+	faults_free(watched->faults);
+	watched->faults = NULL;
 	if (watched->pidfd >= 0)
 		close(watched->pidfd);
 	watched->pidfd = -1;
@@ -282,6 +285,7 @@ size_t watched_code_table(const struct watched *watched, struct abi_code **table
 				.bias = code->bias + code->image->rows_base,
 				.rows_first = code->image->rows_first,
 				.rows_count = code->image->rows_count,
+				.image = code->image->number,
 			};
 		else
 			count += put_anonymous(watched, code, *table + count);

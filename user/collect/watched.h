@@ -68,6 +68,7 @@ struct watched {
 	uint32_t java_tries; /* how often its libjvm was none that is known */
 	struct jit *jit; /* NULL: no stack came through code without an image yet */
 	struct ledger *ledger; /* NULL: it has ended */
+	struct faults *faults; /* NULL: not asked for, or it has ended */
 	VEC(struct attached_link) links;
 	VEC(struct attached) attached;
 	VEC(struct abi_probe_key) places; /* its part of the map of probes, where that is used */

@@ -13,6 +13,7 @@ enum {
 	LINK_MAX_BYTES = 64 << 10,
 	VERSIONS_MAX = 1024,
 	DYNAMIC_MAX = 4096,
+	BANNER_BYTES = 160,
 };
 
 /* -- build-id -----------------------------------------------------------------------------------
@@ -83,7 +84,30 @@ static bool is_libc(struct image *image, Elf_Scn *section, const GElf_Shdr *head
 	return false;
 }
 
-/* The highest GLIBC_2.x that the library defines: every release has added some symbol. */
+/* "GNU C Library (Debian GLIBC 2.31-13) stable release version 2.31.", which it prints when run. */
+static bool banner_version(struct image *image, Elf_Scn *section, const GElf_Shdr *header,
+			   struct image_info *info)
+{
+	static const char start[] = "GNU C Library", version[] = " release version 2.";
+	const Elf_Data *data = image_section_data(image, section, header);
+	char line[BANNER_BYTES] = "";
+	const char *at = data && data->d_buf
+				 ? memmem(data->d_buf, data->d_size, start, strlen(start))
+				 : NULL;
+	size_t left = at ? data->d_size - (size_t)(at - (const char *)data->d_buf) : 0;
+	unsigned minor;
+
+	if (!at)
+		return false;
+	memcpy(line, at, left < sizeof(line) - 1 ? left : sizeof(line) - 1);
+	at = strstr(line, version);
+	if (!at || sscanf(at + strlen(version), "%3u", &minor) != 1)
+		return false;
+	snprintf(info->glibc_version, sizeof(info->glibc_version), "2.%u", minor);
+	return true;
+}
+
+/* The highest GLIBC_2.x that the library defines: most releases have added some symbol. */
 static void highest_version(struct image *image, Elf_Scn *section, const GElf_Shdr *header,
 			    struct image_info *info)
 {
@@ -124,8 +148,8 @@ struct reading {
 	struct image_info *info;
 	uint64_t note_bytes; /* read so far: a file may have 65,536 sections of notes */
 	bool dynamic, libc;
-	Elf_Scn *versions;
-	GElf_Shdr versions_header;
+	Elf_Scn *versions, *rodata;
+	GElf_Shdr versions_header, rodata_header;
 };
 
 /* A link: a file name, and behind its NUL (and padding up to align) the check, to the end. */
@@ -193,6 +217,10 @@ static bool read_section(Elf_Scn *section, const GElf_Shdr *header, const char *
 	} else if (header->sh_type == SHT_GNU_verdef && !reading->versions) {
 		reading->versions = section;
 		reading->versions_header = *header;
+	} else if (!strcmp(name, ".rodata") && header->sh_type == SHT_PROGBITS &&
+		   !reading->rodata) {
+		reading->rodata = section;
+		reading->rodata_header = *header;
 	} else if (!strcmp(name, ".gnu_debuglink"))
 		take_debuglink(reading, section, header);
 	else if (!strcmp(name, ".gnu_debugaltlink"))
@@ -207,6 +235,9 @@ void identity_read(struct image *image, struct image_info *info)
 	image_sections(image, read_section, &reading);
 	if (!info->build_id_bytes)
 		build_id_of_segments(image_elf(image), info);
-	if (reading.libc && reading.versions)
+	if (!reading.libc ||
+	    (reading.rodata && banner_version(image, reading.rodata, &reading.rodata_header, info)))
+		return;
+	if (reading.versions)
 		highest_version(image, reading.versions, &reading.versions_header, info);
 }

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "elf/identity.h"
+#include "elf/unpack.h"
 
 enum {
 	SECTIONS_WALK_MAX = 65536, /* more is no linker's work */
@@ -27,6 +28,7 @@ struct image {
 	size_t byte_count;
 	uint64_t loaded_bytes; /* of sections, in memory until the image is freed */
 	uint8_t loaded[SECTIONS_WALK_MAX / 8]; /* a bit for each of them */
+	VEC(void *) inflated; /* contents of sections */
 	struct image_info info;
 };
 
@@ -137,6 +139,9 @@ void image_free(struct image *image)
 	elf_end(image->elf);
 	if (image->fd >= 0)
 		close(image->fd);
+	vec_for_each (contents, &image->inflated)
+		mem_free(*contents);
+	vec_free(&image->inflated);
 	mem_free(image->bytes);
 	mem_free(image);
 }
@@ -200,23 +205,34 @@ uint64_t image_section_bytes(struct image *image, Elf_Scn *section, const GElf_S
 {
 	GElf_Chdr compressed;
 
+	(void)section;
 	if (header->sh_type == SHT_NOBITS)
 		return 0;
 	if (!(header->sh_flags & SHF_COMPRESSED))
 		return header->sh_size;
-	/* For its header, libelf reads the whole section. */
-	return may_load(image, section, header->sh_size) && gelf_getchdr(section, &compressed)
-		       ? compressed.ch_size
-		       : UINT64_MAX;
+	return unpack_header(image, header, &compressed) ? compressed.ch_size : UINT64_MAX;
 }
 
-/* Decompressed, a section counts once more: libelf has both in memory for a while. */
-static bool decompress(struct image *image, Elf_Scn *section, uint64_t bytes)
+/* Decompressed, a section counts once more: both are in memory for a while. */
+static bool decompress(struct image *image, Elf_Scn *section, const GElf_Shdr *header,
+		       uint64_t bytes)
 {
-	if (bytes > IMAGE_LOADED_MAX - image->loaded_bytes || elf_compress(section, 0, 0) < 0)
+	void *contents;
+
+	if (bytes > IMAGE_LOADED_MAX - image->loaded_bytes)
+		return false;
+	contents = unpack_section(image, header);
+	if (contents)
+		*vec_add(&image->inflated) = contents;
+	if (contents ? !unpack_replace(section, contents, bytes) : elf_compress(section, 0, 0) < 0)
 		return false;
 	image->loaded_bytes += bytes;
 	return true;
+}
+
+void image_section_drop(Elf_Scn *section)
+{
+	unpack_replace(section, NULL, 0);
 }
 
 const Elf_Data *image_section_data(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
@@ -225,7 +241,7 @@ const Elf_Data *image_section_data(struct image *image, Elf_Scn *section, const 
 
 	if (!bytes || bytes > IMAGE_SECTION_MAX || !may_load(image, section, bytes))
 		return NULL;
-	if ((header->sh_flags & SHF_COMPRESSED) && !decompress(image, section, bytes))
+	if ((header->sh_flags & SHF_COMPRESSED) && !decompress(image, section, header, bytes))
 		return NULL;
 	return elf_getdata(section, NULL);
 }
@@ -343,7 +359,7 @@ int image_offset(const struct image *image, uint64_t address, uint64_t *offset)
 	return 0;
 }
 
-static size_t read_at(const struct image *image, uint64_t offset, void *buffer, size_t count)
+size_t image_read_file(const struct image *image, uint64_t offset, void *buffer, size_t count)
 {
 	size_t done = 0;
 
@@ -377,7 +393,7 @@ size_t image_read(struct image *image, uint64_t address, void *buffer, size_t co
 	skip = address - segment->address;
 	if (count > segment->file_bytes - skip)
 		count = segment->file_bytes - skip;
-	return read_at(image, segment->offset + skip, buffer, count);
+	return image_read_file(image, segment->offset + skip, buffer, count);
 }
 
 int image_crc(struct image *image, uint32_t *crc)
@@ -387,7 +403,7 @@ int image_crc(struct image *image, uint32_t *crc)
 	size_t got;
 
 	*crc = crc32(0, NULL, 0);
-	while ((got = read_at(image, offset, chunk, CRC_CHUNK_BYTES))) {
+	while ((got = image_read_file(image, offset, chunk, CRC_CHUNK_BYTES))) {
 		*crc = crc32(*crc, chunk, got);
 		offset += got;
 		if (offset > IMAGE_CRC_MAX) {

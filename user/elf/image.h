@@ -86,6 +86,12 @@ void image_sections(struct image *image, image_section_fn visit, void *context);
 uint64_t image_section_bytes(struct image *image, Elf_Scn *section, const GElf_Shdr *header);
 const Elf_Data *image_section_data(struct image *image, Elf_Scn *section, const GElf_Shdr *header);
 
+/* The contents of a compressed section are not wanted: it is as if it were empty. */
+void image_section_drop(Elf_Scn *section);
+
+/* Copies up to count bytes from an offset in the file; returns how many it has there. */
+size_t image_read_file(const struct image *image, uint64_t offset, void *buffer, size_t count);
+
 /* Copies up to count bytes from an address in a segment; returns how many the file has there. */
 size_t image_read(struct image *image, uint64_t address, void *buffer, size_t count);
 

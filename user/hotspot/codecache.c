@@ -122,6 +122,20 @@ bool codecache_find(const struct hotspot_layout *layout, struct memory *memory,
 	return false;
 }
 
+/* What is unloaded has no method any more; what is let go is not used. */
+bool codecache_holds(struct memory *memory, const struct vmstructs *vm, const struct blob *blob,
+		     uint32_t compilation)
+{
+	uint64_t used = blob->start - vm->block_bytes + vm->block_used;
+	uint64_t number = blob->start + vm->nmethod_compile_id;
+	uint64_t method = blob->start + vm->nmethod_method;
+
+	memory->failed = false;
+	memory_forget(memory);
+	return memory_u8(memory, used) && memory_u32(memory, number) == compilation &&
+	       memory_u64(memory, method) && !memory->failed;
+}
+
 /* The blob in a heap whose name has this part. */
 static bool find_named(const struct hotspot_layout *layout, struct memory *memory,
 		       const struct vmstructs *vm, const struct hotspot_heap *heap,
@@ -182,6 +196,15 @@ int codecache_layout(struct hotspot_layout *layout, struct memory *memory,
 			return error_set(-EINVAL, "HotSpot's code heaps are not readable");
 	}
 	layout->frame_size_offset = vm->block_bytes + vm->blob_frame_size;
+	layout->name_offset = vm->block_bytes + vm->blob_name;
+	layout->compilation_offset = vm->block_bytes + vm->nmethod_compile_id;
+	layout->class_name_offsets[0] = vm->method_const;
+	layout->class_name_offsets[1] = vm->const_pool;
+	layout->class_name_offsets[2] = vm->pool_holder;
+	layout->class_name_offsets[3] = vm->klass_name;
+	layout->symbol_length_offset =
+		vm->symbol_length != VM_ABSENT ? vm->symbol_length : vm->symbol_length_high + 2U;
+	layout->symbol_text_offset = vm->symbol_body;
 	layout->bytecode_slot = vm->version == 8 ? BYTECODE_SLOT_8 : BYTECODE_SLOT;
 	error = read_interpreter(layout, memory, vm);
 	if (error)

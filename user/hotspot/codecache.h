@@ -23,6 +23,10 @@ int codecache_layout(struct hotspot_layout *layout, struct memory *memory,
 bool codecache_find(const struct hotspot_layout *layout, struct memory *memory,
 		    const struct vmstructs *vm, uint64_t address, struct blob *blob);
 
+/* Is it still there, a method's, and of this compilation? As it is now. */
+bool codecache_holds(struct memory *memory, const struct vmstructs *vm, const struct blob *blob,
+		     uint32_t compilation);
+
 /* Calls visit with the bounds of each code heap and of its segment map. */
 typedef void (*codecache_visit_fn)(uint64_t start, uint64_t end, void *context);
 void codecache_visit(struct memory *memory, const struct vmstructs *vm, codecache_visit_fn visit,

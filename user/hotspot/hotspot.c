@@ -18,6 +18,7 @@ struct hotspot {
 	struct memory memory;
 	struct vmstructs vm;
 	struct hotspot_layout layout;
+	struct method methods[METHOD_INLINED_MAX]; /* of one place */
 };
 
 int hotspot_open(struct hotspot **out, struct image *image, uint64_t bias, int memory, int pagemap)
@@ -101,6 +102,12 @@ static void answer(const struct answer *to, const struct method *method, bool is
 		  to->context);
 }
 
+static void answer_gone(const struct answer *to)
+{
+	to->frame(to->i, &(struct hotspot_frame){ .is_java = true, .gone = true }, to->context);
+}
+
+/* What was read is its name if the Method is still the same behind that. */
 static void name_interpreted(struct hotspot *hotspot, const struct hotspot_place *place,
 			     const struct answer *to)
 {
@@ -108,17 +115,20 @@ static void name_interpreted(struct hotspot *hotspot, const struct hotspot_place
 	struct method method;
 
 	method_read(&method, &hotspot->memory, &hotspot->vm, place->address, bci);
-	answer(to, &method, true, false);
+	if (place->identity &&
+	    method_identity(&hotspot->memory, &hotspot->vm, place->address) != place->identity)
+		answer_gone(to);
+	else
+		answer(to, &method, true, false);
 }
 
 /* Without scopes (at no call, or an unknown version), the method alone is known. */
-static void name_compiled(struct hotspot *hotspot, const struct blob *blob, uint64_t address,
-			  const struct answer *to)
+static void name_compiled(struct hotspot *hotspot, const struct blob *blob,
+			  const struct hotspot_place *place, const struct answer *to)
 {
 	struct memory *memory = &hotspot->memory;
 	struct scope scopes[METHOD_INLINED_MAX];
-	size_t count = scopes_read(scopes, memory, &hotspot->vm, blob, address);
-	struct method method;
+	size_t count = scopes_read(scopes, memory, &hotspot->vm, blob, place->address);
 
 	if (!count) {
 		memory->failed = false;
@@ -127,10 +137,16 @@ static void name_compiled(struct hotspot *hotspot, const struct blob *blob, uint
 			.bci = METHOD_BCI_NONE,
 		};
 	}
-	for (size_t i = 0; i < count; i++) {
-		method_read(&method, memory, &hotspot->vm, scopes[i].method, scopes[i].bci);
-		answer(to, &method, true, i + 1 < count);
+	for (size_t i = 0; i < count; i++)
+		method_read(&hotspot->methods[i], memory, &hotspot->vm, scopes[i].method,
+			    scopes[i].bci);
+	/* Methods go after the code that was compiled of them. */
+	if (place->identity && !codecache_holds(memory, &hotspot->vm, blob, place->identity)) {
+		answer_gone(to);
+		return;
 	}
+	for (size_t i = 0; i < count; i++)
+		answer(to, &hotspot->methods[i], true, i + 1 < count);
 }
 
 static void name_stub(const struct blob *blob, const struct answer *to)
@@ -155,7 +171,9 @@ void hotspot_names(struct hotspot *hotspot, const struct hotspot_place *places, 
 		else if (codecache_find(&hotspot->layout, &hotspot->memory, &hotspot->vm,
 					places[i].address - 1, &blob) &&
 			 blob.is_method)
-			name_compiled(hotspot, &blob, places[i].address, &to);
+			name_compiled(hotspot, &blob, &places[i], &to);
+		else if (places[i].identity)
+			answer_gone(&to);
 		else
 			name_stub(&blob, &to);
 	}

@@ -13,7 +13,7 @@
 struct image;
 struct hotspot;
 
-enum { HOTSPOT_HEAPS_MAX = 4 };
+enum { HOTSPOT_HEAPS_MAX = 4, HOTSPOT_CLASS_NAME_STEPS = 4 };
 
 struct hotspot_heap {
 	uint64_t start, end; /* reserved for it */
@@ -26,7 +26,11 @@ struct hotspot_layout {
 	struct hotspot_heap heaps[HOTSPOT_HEAPS_MAX];
 	uint32_t heap_count;
 	uint32_t segment_log2;
-	uint32_t frame_size_offset; /* in a block */
+	uint32_t frame_size_offset, name_offset; /* in a block */
+	uint32_t compilation_offset; /* in a block of an nmethod, of its number */
+	/* From a Method* to the Symbol that names its class, and what stands in that. */
+	uint32_t class_name_offsets[HOTSPOT_CLASS_NAME_STEPS];
+	uint32_t symbol_length_offset, symbol_text_offset;
 	int32_t bytecode_slot; /* words from bp in an interpreted frame */
 	uint64_t interpreter_start, interpreter_end;
 	uint64_t barrier_start, barrier_end; /* stubs of continuations, 21+; else 0 */
@@ -91,6 +95,8 @@ uint64_t hotspot_code_state(struct hotspot *hotspot);
 struct hotspot_place {
 	uint64_t address; /* a return address; interpreted: the Method* */
 	uint64_t bytecode; /* interpreted: where it stands, 0: not known */
+	/* Compiled: the number of its compilation; interpreted: method_identity; 0: not known. */
+	uint32_t identity;
 	bool interpreted;
 };
 
@@ -100,6 +106,7 @@ struct hotspot_frame {
 	uint32_t line; /* 0: unknown */
 	bool is_java; /* else a stub */
 	bool inlined; /* into the next frame */
+	bool gone; /* other code has taken its place: it has no name */
 };
 
 /*

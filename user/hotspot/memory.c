@@ -8,12 +8,17 @@
 
 #include "elf/image.h"
 
+void memory_forget(struct memory *memory)
+{
+	for (size_t i = 0; i < MEMORY_PAGES; i++)
+		memory->pages[i].number = 0;
+}
+
 void memory_refresh(struct memory *memory)
 {
 	memory->failed = false;
 	memory->reads_left = MEMORY_READS_MAX;
-	for (size_t i = 0; i < MEMORY_PAGES; i++)
-		memory->pages[i].number = 0;
+	memory_forget(memory);
 }
 
 /* pagemap's 64 bits for each page: Documentation/admin-guide/mm/pagemap.rst */

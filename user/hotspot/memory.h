@@ -42,6 +42,9 @@ struct memory {
 /* From now on, what is read is what stands there now. Clears failed, and counts reads anew. */
 void memory_refresh(struct memory *memory);
 
+/* The same, but within a group of reads. */
+void memory_forget(struct memory *memory);
+
 /* False, failed is set and buffer zeroed, where any of it is unreadable. */
 bool memory_read(struct memory *memory, uint64_t address, void *buffer, size_t bytes);
 

@@ -9,17 +9,21 @@
 
 #include "hotspot/packed.h"
 
-enum { LINES_MAX = 65536, LINE_ESCAPE = 0xff };
+enum { LINES_MAX = 65536, LINE_ESCAPE = 0xff, CLASS_NAME_WORDS = 16 };
+
+static size_t symbol_length(struct memory *memory, const struct vmstructs *vm, uint64_t symbol)
+{
+	return vm->symbol_length != VM_ABSENT
+		       ? memory_u16(memory, symbol + vm->symbol_length)
+		       : memory_u32(memory, symbol + vm->symbol_length_high) >> 16;
+}
 
 /* Copies a Symbol's text, cut to size; how long it is. */
 static size_t read_symbol(struct memory *memory, const struct vmstructs *vm, uint64_t symbol,
 			  char *text, size_t size)
 {
-	size_t length;
+	size_t length = symbol_length(memory, vm, symbol);
 
-	length = vm->symbol_length != VM_ABSENT
-			 ? memory_u16(memory, symbol + vm->symbol_length)
-			 : memory_u32(memory, symbol + vm->symbol_length_high) >> 16;
 	if (length >= size)
 		length = size - 1;
 	if (!memory_read(memory, symbol + vm->symbol_body, text, length))
@@ -131,6 +135,35 @@ bool method_read(struct method *method, struct memory *memory, const struct vmst
 	}
 	memory->failed = false;
 	return true;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+	return hash ^ (hash >> 32);
+}
+
+uint32_t method_identity(struct memory *memory, const struct vmstructs *vm, uint64_t address)
+{
+	uint64_t text[CLASS_NAME_WORDS] = { 0 }, symbol, hash = 0;
+	size_t length, cut = 0;
+
+	memory->failed = false;
+	memory_forget(memory);
+	symbol = memory_u64(memory, address + vm->method_const);
+	symbol = memory_u64(memory, symbol + vm->const_pool);
+	symbol = memory_u64(memory, symbol + vm->pool_holder);
+	symbol = memory_u64(memory, symbol + vm->klass_name);
+	length = symbol_length(memory, vm, symbol);
+	if (length > sizeof(text)) {
+		cut = length - sizeof(text);
+		length = sizeof(text);
+	}
+	if (!memory_read(memory, symbol + vm->symbol_body + cut, text, length) || memory->failed)
+		return 0;
+	for (int i = 0; i < CLASS_NAME_WORDS; i++)
+		hash = mix(hash, text[i]);
+	return (uint32_t)hash & METHOD_IDENTITY_MASK;
 }
 
 int32_t method_bci(struct memory *memory, const struct vmstructs *vm, uint64_t address,

@@ -10,6 +10,7 @@ enum {
 	METHOD_FILE_MAX = 256,
 	METHOD_BCI_NONE = -1,
 	METHOD_INLINED_MAX = 64, /* scopes of one address */
+	METHOD_IDENTITY_MASK = (1 << 30) - 1,
 };
 
 struct method {
@@ -38,5 +39,11 @@ struct scope {
  */
 size_t scopes_read(struct scope scopes[METHOD_INLINED_MAX], struct memory *memory,
 		   const struct vmstructs *vm, const struct blob *blob, uint64_t address);
+
+/*
+ * What tells the Method at an address, as it is now, from others that have been there: 30 bits of a
+ * hash of its class's name, as bpf/unwind_jvm.bpf.h has it. 0: not readable.
+ */
+uint32_t method_identity(struct memory *memory, const struct vmstructs *vm, uint64_t address);
 
 #endif

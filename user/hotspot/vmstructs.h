@@ -34,7 +34,7 @@ struct vmstructs {
 	uint16_t heap_memory, heap_segment_map, heap_segment_log2, heap_bytes;
 	uint16_t space_low_boundary, space_high_boundary, space_low;
 	uint16_t block_bytes; /* the header in front of a blob */
-	uint16_t block_length;
+	uint16_t block_length, block_used;
 	uint16_t queue_buffer, queue_limit;
 
 	uint16_t blob_name, blob_bytes, blob_frame_size;

@@ -28,6 +28,7 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->epochs);
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
+	vec_free(&snapshot->verdicts);
 	vec_free(&snapshot->notes);
 	snapshot_free(snapshot->whole);
 	strings_free(snapshot->strings);
@@ -56,6 +57,7 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	vec_own(&copy->modules);
 	vec_own(&copy->epochs);
 	vec_own(&copy->losses);
+	vec_own(&copy->verdicts);
 	vec_own(&copy->sites);
 	vec_own(&copy->notes);
 	return copy;

@@ -103,6 +103,12 @@ struct mapping_totals {
 	uint64_t preexisting_unmapped_bytes; /* of mappings from before the attach */
 };
 
+struct fault_totals {
+	uint64_t resident_bytes, resident_pages; /* that are there still, by what was recorded */
+	uint64_t touched_bytes; /* all in the window, by the same */
+	uint64_t faults; /* all, counted */
+};
+
 /* A part of the window in which heap calls were traced in one way. */
 struct epoch {
 	const char *mode; /* "exact"; "windowed": now and then; "stopped": not at all */
@@ -124,6 +130,16 @@ struct cost {
 	uint64_t attach_ns; /* from the start to the last probe */
 };
 
+/* Of a process whose heap was walked from outside when the window began and when it ended: as in
+ * model/verdict.h. */
+struct process_verdict {
+	pid_t pid;
+	const char *kind, *rule, *evidence, *remedy;
+	uint64_t gain_bytes;
+	uint64_t in_use_bytes;
+	uint64_t retained_bytes; /* freed, and kept resident by malloc */
+};
+
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
 	const char *mode; /* "exact"; "sampled"; or "windowed", where any epoch was */
@@ -131,15 +147,17 @@ struct snapshot {
 				* bytes, of those that no window saw; 0: each */
 	uint64_t start_unix_ns, window_ns;
 	uint64_t min_age_ns; /* what young_bytes was measured against */
-	bool heap, mapping; /* which events were traced */
+	bool heap, mapping, fault; /* which events were traced */
 	const char *ended_by; /* "duration", "target exited", "interrupted", "interval" */
 	VEC(struct epoch) epochs; /* heap: one after another */
 	VEC(struct process) processes;
 	VEC(struct module) modules; /* each path once */
 	struct heap_totals heap_totals;
 	struct mapping_totals mapping_totals;
+	struct fault_totals fault_totals;
 	VEC(struct counted) losses; /* all kinds, zero counts included */
 	VEC(struct site) sites; /* most bytes first */
+	VEC(struct process_verdict) verdicts; /* most heap first */
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */

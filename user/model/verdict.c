@@ -81,11 +81,14 @@ static void java_heap_evidence(const struct verdict_facts *facts, char *text)
 /* -- native, and not malloc's --------------------------------------------------------------------
  */
 
-/* More than anything that malloc could give back, and a good part of all. */
+/* More than anything that malloc could give back, a good part of all, and the largest of its kind.
+ */
 static bool is_large_part(const struct verdict_facts *facts, uint64_t bytes)
 {
 	return bytes > WORTH_BYTES && share(bytes, facts->rss_bytes) > 0.25 &&
-	       bytes > facts->free_resident_bytes && bytes > facts->heap_resident_bytes / 2;
+	       bytes > facts->free_resident_bytes && bytes > facts->heap_resident_bytes / 2 &&
+	       bytes >= facts->stack_bytes && bytes >= facts->metaspace_bytes &&
+	       bytes >= facts->code_cache_bytes;
 }
 
 static bool is_stacks(const struct verdict_facts *facts)
@@ -126,9 +129,10 @@ static bool is_code_cache(const struct verdict_facts *facts)
 	return is_large_part(facts, facts->code_cache_bytes);
 }
 
+/* What is bounded to a half is still fast: code that is not called goes first. */
 static uint64_t code_cache_gain(const struct verdict_facts *facts)
 {
-	return facts->code_cache_bytes;
+	return facts->code_cache_bytes / 2;
 }
 
 static void code_cache_evidence(const struct verdict_facts *facts, char *text)
@@ -150,10 +154,22 @@ static bool is_leak(const struct verdict_facts *facts)
 		       (uint64_t)facts->growth_bytes;
 }
 
+/* Of blocks in use: a page that was never written to, or is swapped out, is not there. */
+static uint64_t resident_part(const struct verdict_facts *facts, uint64_t bytes)
+{
+	uint64_t resident = facts->heap_resident_bytes > facts->free_resident_bytes
+				    ? facts->heap_resident_bytes - facts->free_resident_bytes
+				    : 0;
+
+	return resident < facts->in_use_bytes
+		       ? (uint64_t)((double)bytes * share(resident, facts->in_use_bytes))
+		       : bytes;
+}
+
 /* What there is of the size that grows: what leaked before is of the same size. */
 static uint64_t leak_gain(const struct verdict_facts *facts)
 {
-	return facts->grown_size_bytes * facts->grown_size_blocks;
+	return resident_part(facts, facts->grown_size_bytes * facts->grown_size_blocks);
 }
 
 static void leak_evidence(const struct verdict_facts *facts, char *text)
@@ -161,7 +177,8 @@ static void leak_evidence(const struct verdict_facts *facts, char *text)
 	SAY("in use grew by %s in %.0f s; chunks of %llu bytes by %lld, to %llu: %s",
 	    size((uint64_t)facts->growth_bytes).text, facts->seconds,
 	    (unsigned long long)facts->grown_size_bytes, (long long)facts->grown_blocks,
-	    (unsigned long long)facts->grown_size_blocks, size(leak_gain(facts)).text);
+	    (unsigned long long)facts->grown_size_blocks,
+	    size(facts->grown_size_bytes * facts->grown_size_blocks).text);
 }
 
 /* Growth of many sizes: a program that fills its caches or starts up does that, too. */
@@ -263,7 +280,7 @@ static bool is_steady(const struct verdict_facts *facts)
 
 static uint64_t top_size_gain(const struct verdict_facts *facts)
 {
-	return facts->top_size_bytes * facts->top_size_blocks;
+	return resident_part(facts, facts->top_size_bytes * facts->top_size_blocks);
 }
 
 static void steady_evidence(const struct verdict_facts *facts, char *text)
@@ -307,7 +324,8 @@ static const struct rule rules[] = {
 	  "find class loaders that stay (jcmd PID VM.classloader_stats); bound it: "
 	  "-XX:MaxMetaspaceSize" },
 	{ "code cache", VERDICT_OUTSIDE, is_code_cache, code_cache_gain, code_cache_evidence,
-	  "bound it: -XX:ReservedCodeCacheSize" },
+	  "bound it, to half of that to begin with: -XX:ReservedCodeCacheSize; from JDK 23 on, as "
+	  "much again in malloc goes with it" },
 	{ "arenas", VERDICT_RETENTION, is_spread, spread_gain, spread_evidence,
 	  "start it with MALLOC_ARENA_MAX=2, or with jemalloc; at once, for most of it: "
 	  "malloc_trim(0)" },

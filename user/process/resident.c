@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@
 #include "base/vec.h"
 
 enum {
-	PAGE_BYTES = 4096,
+	PAGE_BYTES = RESIDENT_PAGE_BYTES,
 	ENTRIES = 8192, /* read at once: 32 MiB of address space */
 	WINDOW = 512, /* the pages of one page table */
 	BATCH = 512, /* pieces read by one system call: IOV_MAX is 1024 */
@@ -178,4 +179,66 @@ struct resident_pages resident_count(struct resident *resident, uint64_t start, 
 		start += count * PAGE_BYTES;
 	}
 	return sum;
+}
+
+/* -- one page ---------------------------------------------------------------------------------- */
+
+/* As <linux/fs.h> has them since 6.7. */
+struct page_scan {
+	uint64_t bytes, flags, start, end, walk_end, regions, region_count, max_pages;
+	uint64_t inverted, all_of, any_of, wanted;
+};
+
+struct page_region {
+	uint64_t start, end, categories;
+};
+
+enum { PAGE_IS_PRESENT = 1 << 3, PAGE_IS_HUGE = 1 << 6 };
+
+#define PAGEMAP_SCAN_CALL _IOWR('f', 16, struct page_scan)
+
+/* The categories of the page there, into *categories: 0 where it is not. Returns 0 or -errno. */
+static int scan_page(const struct resident *resident, uint64_t address, uint64_t *categories)
+{
+	struct page_region region = { 0 };
+	struct page_scan scan = {
+		.bytes = sizeof(scan),
+		.start = address & ~(uint64_t)(PAGE_BYTES - 1),
+		.end = (address & ~(uint64_t)(PAGE_BYTES - 1)) + PAGE_BYTES,
+		.regions = (uintptr_t)&region,
+		.region_count = 1,
+		.all_of = PAGE_IS_PRESENT,
+		.wanted = PAGE_IS_PRESENT | PAGE_IS_HUGE,
+	};
+	int found = ioctl(resident->pagemap, PAGEMAP_SCAN_CALL, &scan);
+
+	*categories = found > 0 ? region.categories : 0;
+	return found < 0 ? -errno : 0;
+}
+
+bool resident_tells_huge(struct resident *resident)
+{
+	uint64_t categories;
+	int error = scan_page(resident, 0, &categories);
+
+	return error != -ENOTTY && error != -EINVAL;
+}
+
+uint64_t resident_page_bytes(struct resident *resident, uint64_t address)
+{
+	uint64_t categories;
+
+	if (scan_page(resident, address, &categories))
+		return resident_is_held(resident, address) ? PAGE_BYTES : 0;
+	if (!categories)
+		return 0;
+	return categories & PAGE_IS_HUGE ? RESIDENT_HUGE_BYTES : PAGE_BYTES;
+}
+
+bool resident_is_held(struct resident *resident, uint64_t address)
+{
+	uint64_t entry;
+
+	return read_entries(resident, address / PAGE_BYTES, &entry, 1) &&
+	       entry & (PAGE_PRESENT | PAGE_SWAPPED);
 }

@@ -34,6 +34,16 @@ struct resident_piece {
 };
 void resident_read_all(struct resident *resident, struct resident_piece *pieces, size_t count);
 
+/* Of the page there, now: its bytes, a huge page's where it is one; 0: it is not there. */
+enum { RESIDENT_PAGE_BYTES = 4096, RESIDENT_HUGE_BYTES = 2 << 20 };
+uint64_t resident_page_bytes(struct resident *resident, uint64_t address);
+
+/* Whether this kernel tells huge pages from others (6.7, 52526ca7fdb9). */
+bool resident_tells_huge(struct resident *resident);
+
+/* Is the page there, or swapped out, now? */
+bool resident_is_held(struct resident *resident, uint64_t address);
+
 /* Pages of [start, end) that are there, and that are swapped out. */
 struct resident_pages {
 	uint64_t present, swapped;

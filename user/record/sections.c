@@ -7,7 +7,7 @@
 #include "record/values.h"
 
 /* Whoever adds a field there adds it here: to a section of its own once the format is out. */
-_Static_assert(sizeof(struct snapshot) == 456 && sizeof(struct cost) == 96 &&
+_Static_assert(sizeof(struct snapshot) == 512 && sizeof(struct cost) == 96 &&
 		       sizeof(struct process) == 48 && sizeof(struct epoch) == 40,
 	       "everything in a snapshot is recorded");
 
@@ -44,6 +44,14 @@ static void code_mapping(struct code *code, struct mapping_totals *totals)
 	code_number(code, &totals->preexisting_unmapped_bytes);
 }
 
+static void code_fault(struct code *code, struct fault_totals *totals)
+{
+	code_number(code, &totals->resident_bytes);
+	code_number(code, &totals->resident_pages);
+	code_number(code, &totals->touched_bytes);
+	code_number(code, &totals->faults);
+}
+
 static void code_head(struct code *code, struct transfer *transfer)
 {
 	struct snapshot *snapshot = transfer->snapshot;
@@ -58,10 +66,12 @@ static void code_head(struct code *code, struct transfer *transfer)
 	code_number(code, &snapshot->sample_bytes);
 	code_bool(code, &snapshot->heap);
 	code_bool(code, &snapshot->mapping);
+	code_bool(code, &snapshot->fault);
 	code_signed(code, &status);
 	snapshot->command_status = (int)status;
 	code_heap(code, &snapshot->heap_totals);
 	code_mapping(code, &snapshot->mapping_totals);
+	code_fault(code, &snapshot->fault_totals);
 }
 
 static void code_epoch(struct code *code, struct epoch *epoch)
@@ -119,6 +129,23 @@ static void code_losses(struct code *code, struct transfer *transfer)
 static void code_notes(struct code *code, struct transfer *transfer)
 {
 	code_list(code, &transfer->snapshot->notes, code_name);
+}
+
+static void code_verdict(struct code *code, struct process_verdict *verdict)
+{
+	code_pid(code, &verdict->pid);
+	code_name(code, &verdict->kind);
+	code_name(code, &verdict->rule);
+	code_name(code, &verdict->evidence);
+	code_name(code, &verdict->remedy);
+	code_number(code, &verdict->gain_bytes);
+	code_number(code, &verdict->in_use_bytes);
+	code_number(code, &verdict->retained_bytes);
+}
+
+static void code_verdicts(struct code *code, struct transfer *transfer)
+{
+	code_list(code, &transfer->snapshot->verdicts, code_verdict);
 }
 
 static void code_cost(struct code *code, struct transfer *transfer)
@@ -188,6 +215,7 @@ static const struct section {
 	{ 7, SECTION_HEAD, code_processes }, { 8, SECTION_HEAD, code_modules },
 	{ 9, SECTION_HEAD, code_losses },    { 10, SECTION_HEAD, code_notes },
 	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_SITES, code_values },
+	{ 13, SECTION_HEAD, code_verdicts },
 };
 
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };

@@ -233,3 +233,25 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot)
 	fprintf(page->stream, "%sCOVERAGE%s\n", page_bold(page), page_plain(page));
 	coverage_items(page, snapshot);
 }
+
+void verdicts_write(const struct page *page, const struct snapshot *snapshot)
+{
+	char gain[UNITS_TEXT_MAX], retained[UNITS_TEXT_MAX], used[UNITS_TEXT_MAX];
+
+	vec_for_each (row, &snapshot->verdicts) {
+		fprintf(page->stream, "\n%sVERDICT%s", page_bold(page), page_plain(page));
+		if (snapshot->verdicts.count > 1)
+			fprintf(page->stream, " on pid %d", (int)row->pid);
+		fprintf(page->stream, ": %s", row->kind);
+		if (row->gain_bytes)
+			fprintf(page->stream, ", to be had back: %s",
+				units_format_bytes(gain, row->gain_bytes));
+		putc('\n', page->stream);
+		page_item(page, "evidence", "%s", row->evidence);
+		page_item(page, "retained",
+			  "%s of freed memory that malloc keeps, beside %s in use",
+			  units_format_bytes(retained, row->retained_bytes),
+			  units_format_bytes(used, row->in_use_bytes));
+		page_item(page, "remedy", "%s", row->remedy);
+	}
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What every report for people ends with: what was watched, what was missed, and what it cost. */
+/* What every report for people ends with: what was watched, what was missed, what it cost, and what
+ * to make of it. */
 #ifndef UNFREED_REPORT_COVERAGE_H
 #define UNFREED_REPORT_COVERAGE_H
 
@@ -10,5 +11,8 @@ void coverage_write(const struct page *page, const struct snapshot *snapshot);
 
 /* The same without its heading. */
 void coverage_items(const struct page *page, const struct snapshot *snapshot);
+
+/* Nothing where no heap was walked. */
+void verdicts_write(const struct page *page, const struct snapshot *snapshot);
 
 #endif

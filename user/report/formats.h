@@ -21,6 +21,13 @@ void jeprof_write(const struct snapshot *snapshot, const struct report_options *
 void html_write(const struct snapshot *snapshot, const struct report_options *options,
 		FILE *stream);
 void html_write_series(struct series *series, const struct report_options *options, FILE *stream);
+void callgrind_write(const struct snapshot *snapshot, const struct report_options *options,
+		     FILE *stream);
+void dot_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
+void speedscope_write(const struct snapshot *snapshot, const struct report_options *options,
+		      FILE *stream);
+void csv_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream);
+void csv_write_series(struct series *series, const struct report_options *options, FILE *stream);
 
 struct json;
 

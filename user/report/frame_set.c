@@ -102,6 +102,16 @@ uint32_t frame_set_add(struct frame_set *set, uint32_t parent, const struct fram
 	return set->entries.count - 1;
 }
 
+uint32_t frame_set_site(struct frame_set *set, const struct site *site, bool *added)
+{
+	const struct frame key = { .name = (const void *)site->frames,
+				   .offset = (uint64_t)site->pid << 32 | site->frame_count,
+				   .line = site->end,
+				   .type = (enum frame_type)site->kind };
+
+	return frame_set_add(set, FRAME_SET_NONE, &key, added);
+}
+
 uint32_t frame_set_count(const struct frame_set *set)
 {
 	return set->entries.count;

@@ -24,6 +24,9 @@ void frame_set_free(struct frame_set *set); /* NULL is legal */
 uint32_t frame_set_add(struct frame_set *set, uint32_t parent, const struct frame *frame,
 		       bool *added);
 
+/* The number of a site, by kind, process and stack, which has one address in all of a series. */
+uint32_t frame_set_site(struct frame_set *set, const struct site *site, bool *added);
+
 uint32_t frame_set_count(const struct frame_set *set);
 
 /* Valid until the next frame_set_add. */

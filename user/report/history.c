@@ -26,16 +26,11 @@ static void choose_moments(struct history *history, const struct series *series)
 	history->left_out = all - most;
 }
 
-/* Kind, process and stack: these have one address in all snapshots. */
 static struct history_site *site_of(struct history *history, struct frame_set *index,
 				    const struct site *site)
 {
-	const struct frame key = { .name = (const void *)site->frames,
-				   .offset = (uint64_t)site->pid << 32 | site->frame_count,
-				   .line = site->end,
-				   .type = (enum frame_type)site->kind };
 	bool added;
-	uint32_t number = frame_set_add(index, FRAME_SET_NONE, &key, &added);
+	uint32_t number = frame_set_site(index, site, &added);
 
 	if (added)
 		vec_add(&history->sites);

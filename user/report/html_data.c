@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/text.h"
 #include "model/footprint.h"
 #include "model/strings.h"
 #include "report/frame_set.h"
@@ -161,16 +160,6 @@ static int compare_by_leaf(const void *left, const void *right, void *context)
 
 /* -- writing ----------------------------------------------------------------------------------- */
 
-/* Controls, and what turns the direction, to be seen. */
-static void write_name(struct json *json, const char *key, const char *text)
-{
-	char escaped[LABEL_MAX];
-
-	if (text)
-		text_escape(escaped, sizeof(escaped), text);
-	json_text(json, key, text ? escaped : NULL);
-}
-
 static void write_moments(struct data *data, const struct series *series)
 {
 	struct json *json = &data->json;
@@ -220,7 +209,7 @@ static void write_functions(struct data *data, const uint32_t *sorted)
 
 	json_begin_array(json, "functions");
 	for (uint32_t i = 0; i < count; i++)
-		write_name(json, NULL, function_name(data, sorted[i], buffer));
+		label_json(json, NULL, function_name(data, sorted[i], buffer));
 	json_end(json);
 }
 
@@ -281,7 +270,7 @@ static void write_lines(struct data *data)
 	json_end(json);
 	json_begin_array(json, "texts");
 	for (i = 0; i < frame_set_count(data->texts); i++)
-		write_name(json, NULL, frame_set_frame(data->texts, i)->name);
+		label_json(json, NULL, frame_set_frame(data->texts, i)->name);
 	json_end(json);
 }
 
@@ -320,8 +309,8 @@ static void write_site(struct data *data, const struct history_site *seen)
 	json_double(json, NULL, site->min_age_ns / 1e9, 1);
 	json_double(json, NULL, site->max_age_ns / 1e9, 1);
 	json_uint(json, NULL, site->standard_error_bytes);
-	write_name(json, NULL, site->owner);
-	write_name(json, NULL, site->verdict);
+	label_json(json, NULL, site->owner);
+	label_json(json, NULL, site->verdict);
 	json_end(json);
 }
 
@@ -364,7 +353,7 @@ static void write_names(struct data *data)
 	const struct snapshot *last = data->history->last;
 
 	json_uint(json, "unfreed", 1);
-	write_name(json, "target", last->target);
+	label_json(json, "target", last->target);
 	json_bool(json, "estimated", snapshot_is_estimated(last));
 	json_begin_array(json, "kinds");
 	for (int kind = 0; kind < SITE_KINDS; kind++)

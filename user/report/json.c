@@ -148,6 +148,20 @@ static void write_heap(struct json *json, const struct snapshot *snapshot,
 	json_end(json);
 }
 
+static void write_fault(struct json *json, const struct snapshot *snapshot)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+
+	if (!snapshot->fault)
+		return;
+	json_begin_object(json, "fault");
+	json_uint(json, "resident_bytes", totals->resident_bytes);
+	json_uint(json, "resident_pages", totals->resident_pages);
+	json_uint(json, "touched_bytes", totals->touched_bytes);
+	json_uint(json, "faults", totals->faults);
+	json_end(json);
+}
+
 static void write_mapping(struct json *json, const struct snapshot *snapshot,
 			  const struct report_options *options)
 {
@@ -254,6 +268,26 @@ static void write_command(struct json *json, int status)
 	json_end(json);
 }
 
+static void write_verdicts(struct json *json, const struct snapshot *snapshot)
+{
+	if (!snapshot->verdicts.count)
+		return;
+	json_begin_array(json, "verdicts");
+	vec_for_each (row, &snapshot->verdicts) {
+		json_begin_object(json, NULL);
+		json_int(json, "pid", row->pid);
+		json_text(json, "kind", row->kind);
+		json_text(json, "rule", row->rule);
+		json_text(json, "evidence", row->evidence);
+		json_text(json, "remedy", row->remedy);
+		json_uint(json, "gain_bytes", row->gain_bytes);
+		json_uint(json, "in_use_bytes", row->in_use_bytes);
+		json_uint(json, "retained_bytes", row->retained_bytes);
+		json_end(json);
+	}
+	json_end(json);
+}
+
 void json_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream)
 {
 	struct json json;
@@ -277,10 +311,12 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	seconds(&json, "min_age_seconds", snapshot->min_age_ns);
 	write_heap(&json, snapshot, options);
 	write_mapping(&json, snapshot, options);
+	write_fault(&json, snapshot);
 	write_command(&json, snapshot->command_status);
 	write_coverage(&json, snapshot);
 	write_modules(&json, snapshot);
 	write_sites(&json, snapshot, options);
+	write_verdicts(&json, snapshot);
 	json_end(&json);
 	putc('\n', stream);
 }

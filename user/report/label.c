@@ -60,6 +60,26 @@ const char *label_frame(const struct frame *frame, char *buffer)
 	return buffer;
 }
 
+static bool allocates_for_others(const struct frame *frame)
+{
+	static const char *const names[] = { "operator new", "std::", "__gnu_cxx::" };
+
+	if (label_class(frame) == LABEL_LIBC)
+		return true;
+	for (size_t i = 0; frame->name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(frame->name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+const struct frame *label_site(const struct site *site)
+{
+	for (size_t i = 0; i < site->frame_count; i++)
+		if (!allocates_for_others(&site->frames[i]))
+			return &site->frames[i];
+	return &site->frames[0];
+}
+
 const struct frame *label_cut(enum site_end end)
 {
 	static const struct frame cuts[SITE_ENDS] = {
@@ -72,6 +92,15 @@ const struct frame *label_cut(enum site_end end)
 	};
 
 	return cuts[end].name ? &cuts[end] : NULL;
+}
+
+void label_json(struct json *json, const char *key, const char *text)
+{
+	char escaped[LABEL_MAX];
+
+	if (text)
+		text_escape(escaped, sizeof(escaped), text);
+	json_text(json, key, text ? escaped : NULL);
 }
 
 const char *label_blocks(enum site_kind kind, uint64_t count)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
 #include "model/snapshot.h"
 
 enum { LABEL_MAX = 4096, LABEL_SHARE_MAX = 16 };
@@ -29,8 +30,15 @@ enum label_class label_class(const struct frame *frame);
  */
 const char *label_frame(const struct frame *frame, char *buffer);
 
+/* The frame that a site is called by: the innermost that does not allocate for others, as libc and
+ * C++'s library do. The site has frames. */
+const struct frame *label_site(const struct site *site);
+
 /* What a stack that was cut stands on instead of a root; NULL: it is complete. */
 const struct frame *label_cut(enum site_end end);
+
+/* A key and text of JSON, escaped for people to see. text may be NULL. */
+void label_json(struct json *json, const char *key, const char *text);
 
 /* "block" or "blocks", "mapping" or "mappings". */
 const char *label_blocks(enum site_kind kind, uint64_t count);

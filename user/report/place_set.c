@@ -19,7 +19,8 @@ struct place_set {
 	VEC(uint32_t) of_frames; /* by number of the outermost frame: its place + 1, or 0 */
 	VEC(struct place_module) modules;
 	VEC(uint32_t) stack;
-	struct frame_set *taken; /* addresses, as offsets of frames */
+	uint64_t *taken; /* addresses, hashed; 0: empty */
+	size_t taken_count, taken_slots; /* a power of two, at least twice as many */
 	const char *last_path; /* the module of the last lookup: it is often the next one's */
 	uint32_t last_module;
 };
@@ -29,7 +30,8 @@ struct place_set *place_set_new(void)
 	struct place_set *places = mem_alloc(sizeof(*places));
 
 	places->frames = frame_set_new();
-	places->taken = frame_set_new();
+	places->taken_slots = 1024;
+	places->taken = mem_array(places->taken_slots, sizeof(*places->taken));
 	return places;
 }
 
@@ -37,7 +39,7 @@ void place_set_free(struct place_set *places)
 {
 	if (!places)
 		return;
-	frame_set_free(places->taken);
+	mem_free(places->taken);
 	frame_set_free(places->frames);
 	vec_free(&places->places);
 	vec_free(&places->of_frames);
@@ -86,15 +88,40 @@ uint32_t place_set_add_module(struct place_set *places, const char *path)
 	return places->last_module = places->modules.count - 1;
 }
 
+static uint64_t *taken_slot(const struct place_set *places, uint64_t address)
+{
+	size_t i = address * 0x9e3779b97f4a7c15ull >> 32;
+
+	while (places->taken[i & (places->taken_slots - 1)] &&
+	       places->taken[i & (places->taken_slots - 1)] != address)
+		i++;
+	return &places->taken[i & (places->taken_slots - 1)];
+}
+
+static void make_room(struct place_set *places)
+{
+	uint64_t *before = places->taken;
+	size_t count = places->taken_slots;
+
+	places->taken_slots *= 2;
+	places->taken = mem_array(places->taken_slots, sizeof(*places->taken));
+	for (size_t i = 0; i < count; i++)
+		if (before[i])
+			*taken_slot(places, before[i]) = before[i];
+	mem_free(before);
+}
+
 /* With the address behind it, which stands for it where a call returns to it. */
 static bool take(struct place_set *places, uint64_t address)
 {
-	bool free = true;
-
-	for (uint64_t i = 0; free && i < 2; i++)
-		frame_set_add(places->taken, FRAME_SET_NONE,
-			      &(struct frame){ .offset = address + i }, &free);
-	return free;
+	if (*taken_slot(places, address) || *taken_slot(places, address + 1))
+		return false;
+	*taken_slot(places, address) = address;
+	*taken_slot(places, address + 1) = address + 1;
+	places->taken_count += 2;
+	if (places->taken_count * 2 > places->taken_slots)
+		make_room(places);
+	return true;
 }
 
 /* By all that tells a place from others, the same in every report. */

@@ -16,6 +16,12 @@ static const struct report_ops formats[] = {
 	{ "pprof", "profile.proto, compressed, for go tool pprof and its kin", pprof_write, NULL },
 	{ "jeprof", "a heap profile with its names, for jeprof and google-pprof", jeprof_write,
 	  NULL },
+	{ "callgrind", "functions and calls, for callgrind_annotate and KCachegrind",
+	  callgrind_write, NULL },
+	{ "dot", "the functions that hold most and their calls, a graph for dot", dot_write, NULL },
+	{ "speedscope", "stacks for speedscope", speedscope_write, NULL },
+	{ "csv", "a row for each site and moment, for spreadsheets and scripts", csv_write,
+	  csv_write_series },
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };

@@ -22,11 +22,11 @@ enum {
 /* The two ledgers, and what they are made of. */
 static const struct section {
 	enum site_kind kind;
-	const char *title, *blocks, *allocated;
+	const char *title, *held, *blocks, *allocated;
 } sections[] = {
-	{ SITE_HEAP, "HEAP", "BLOCKS", "ALLOCATED" },
-	{ SITE_MAPPING, "MAPPINGS", "MAPPINGS", "MAPPED" },
-	{ SITE_FAULT, "PAGE FAULTS", "PAGES", "FAULTED" },
+	{ SITE_HEAP, "HEAP", "outstanding", "BLOCKS", "ALLOCATED" },
+	{ SITE_MAPPING, "MAPPINGS", "outstanding", "MAPPINGS", "MAPPED" },
+	{ SITE_FAULT, "PAGE FAULTS", "resident", "PAGES", "TOUCHED" },
 };
 
 /* -- the head ------------------------------------------------------------------------------------
@@ -94,6 +94,19 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 			  units_format_bytes(out, mapping->unmapped_bytes));
 }
 
+static void write_faults(const struct page *page, const struct snapshot *snapshot,
+			 unsigned int kinds)
+{
+	const struct fault_totals *totals = &snapshot->fault_totals;
+	char resident[UNITS_TEXT_MAX], touched[UNITS_TEXT_MAX], faults[UNITS_TEXT_MAX];
+
+	if (snapshot->fault && kinds & 1u << SITE_FAULT)
+		page_item(page, "faults", "about %s resident of %s touched, by %s page faults",
+			  units_format_bytes(resident, totals->resident_bytes),
+			  units_format_bytes(touched, totals->touched_bytes),
+			  units_format_count(faults, totals->faults));
+}
+
 static void write_head(const struct page *page, const struct snapshot *snapshot,
 		       const struct report_options *options)
 {
@@ -104,6 +117,7 @@ static void write_head(const struct page *page, const struct snapshot *snapshot,
 		units_format_time(length, snapshot->window_ns), page_plain(page));
 	write_processes(page, snapshot);
 	write_totals(page, snapshot, options->kinds ? options->kinds : ~0u);
+	write_faults(page, snapshot, options->kinds ? options->kinds : ~0u);
 }
 
 /* -- sites ---------------------------------------------------------------------------------------
@@ -280,8 +294,8 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 
 	selection_make(&selection, snapshot, 1u << section->kind, options, true);
 	units_format_time(age, min_age_ns);
-	fprintf(page->stream, "\n%s%s%s%s%s\n", page_bold(page), section->title, page_plain(page),
-		min_age_ns ? ": outstanding for longer than " : ": outstanding",
+	fprintf(page->stream, "\n%s%s%s: %s%s%s\n", page_bold(page), section->title,
+		page_plain(page), section->held, min_age_ns ? " for longer than " : "",
 		min_age_ns ? age : "");
 	if (selection.rows.count) {
 		fprintf(page->stream, "  #  %8s  %5s  %11s  %9s  %s\n", "LIVE", "SHARE",
@@ -307,6 +321,8 @@ static bool is_shown(const struct snapshot *snapshot, enum site_kind kind,
 		return true;
 	if (kind == SITE_MAPPING && snapshot->mapping)
 		return true;
+	if (kind == SITE_FAULT && snapshot->fault)
+		return true;
 	vec_for_each (site, &snapshot->sites)
 		if (site->kind == kind)
 			return true;
@@ -327,4 +343,5 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 			write_section(&page, snapshot, &sections[i], options);
 	putc('\n', stream);
 	coverage_write(&page, snapshot);
+	verdicts_write(&page, snapshot);
 }

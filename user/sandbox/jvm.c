@@ -6,6 +6,7 @@
 #include "sandbox/internal.h"
 
 _Static_assert((int)SANDBOX_CODE_HEAPS_MAX == (int)HOTSPOT_HEAPS_MAX, "one number");
+_Static_assert((int)SANDBOX_CLASS_NAME_STEPS == (int)HOTSPOT_CLASS_NAME_STEPS, "one number");
 _Static_assert((int)SANDBOX_JVM_GC == (int)HOTSPOT_AREA_GC, "one list");
 
 static struct hotspot *jvm_of(struct sandbox *sandbox, uint32_t id)
@@ -50,12 +51,18 @@ int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm 
 		.heap_count = layout.heap_count,
 		.segment_log2 = layout.segment_log2,
 		.frame_size_offset = layout.frame_size_offset,
+		.name_offset = layout.name_offset,
+		.compilation_offset = layout.compilation_offset,
+		.symbol_length_offset = layout.symbol_length_offset,
+		.symbol_text_offset = layout.symbol_text_offset,
 		.bytecode_slot = layout.bytecode_slot,
 		.interpreter_start = layout.interpreter_start,
 		.interpreter_end = layout.interpreter_end,
 		.barrier_start = layout.barrier_start,
 		.barrier_end = layout.barrier_end,
 	};
+	for (int i = 0; i < SANDBOX_CLASS_NAME_STEPS; i++)
+		reply->class_name_offsets[i] = layout.class_name_offsets[i];
 	for (uint32_t i = 0; i < layout.heap_count; i++)
 		reply->heaps[i] = (struct sandbox_code_heap){
 			.start = layout.heaps[i].start,
@@ -122,6 +129,7 @@ static void pass_on(size_t i, const struct hotspot_frame *frame, void *context)
 			      .line = frame->line,
 			      .is_java = frame->is_java,
 			      .inlined = frame->inlined,
+			      .gone = frame->gone,
 		      },
 		      answer->context);
 }
@@ -139,6 +147,7 @@ int sandbox_jvm_names(struct sandbox *sandbox, uint32_t id, const struct sandbox
 		wanted[i] = (struct hotspot_place){
 			.address = places[i].address,
 			.bytecode = places[i].bytecode,
+			.identity = places[i].identity,
 			.interpreted = places[i].interpreted,
 		};
 	hotspot_names(jvm, wanted, count, pass_on, &(struct answer){ frame, context });

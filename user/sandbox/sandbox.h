@@ -169,7 +169,7 @@ int sandbox_rows(struct sandbox *sandbox, uint32_t image, struct sandbox_rows *r
 /* -- HotSpot ------------------------------------------------------------------------------------
  */
 
-enum { SANDBOX_CODE_HEAPS_MAX = 4 };
+enum { SANDBOX_CODE_HEAPS_MAX = 4, SANDBOX_CLASS_NAME_STEPS = 4 };
 
 struct sandbox_code_heap {
 	uint64_t start, end; /* reserved for it */
@@ -182,7 +182,9 @@ struct sandbox_jvm {
 	struct sandbox_code_heap heaps[SANDBOX_CODE_HEAPS_MAX];
 	uint32_t heap_count;
 	uint32_t segment_log2;
-	uint32_t frame_size_offset;
+	uint32_t frame_size_offset, name_offset, compilation_offset;
+	uint32_t class_name_offsets[SANDBOX_CLASS_NAME_STEPS];
+	uint32_t symbol_length_offset, symbol_text_offset;
 	int32_t bytecode_slot;
 	uint64_t interpreter_start, interpreter_end;
 	uint64_t barrier_start, barrier_end;
@@ -232,6 +234,7 @@ uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id);
 struct sandbox_java_place {
 	uint64_t address; /* a return address; interpreted: the Method* */
 	uint64_t bytecode; /* interpreted: where it stands, 0: not known */
+	uint32_t identity; /* as in hotspot/hotspot.h: code that has another one has no name */
 	bool interpreted;
 };
 
@@ -241,6 +244,7 @@ struct sandbox_java_frame {
 	uint32_t line; /* 0: unknown */
 	bool is_java; /* else a stub */
 	bool inlined; /* into the next frame */
+	bool gone; /* other code has taken its place: it has no name */
 };
 
 /* Names places as they are now, innermost inlined method first. Texts live until frame returns. */

@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "elf/symtab.h"
 #include "symbol/demangle.h"
+#include "symbol/minidebug.h"
 #include "symbol/units.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 };
 
 struct symboliser {
+	struct image *mini; /* NULL: none */
 	struct symtab *symtab;
 	struct units *units; /* NULL: no DWARF */
 
@@ -32,7 +34,8 @@ struct symboliser *symboliser_new(struct image *image, struct image *debug, stru
 {
 	struct symboliser *symboliser = mem_alloc(sizeof(*symboliser));
 
-	symboliser->symtab = symtab_new(image, debug);
+	symboliser->mini = debug ? NULL : minidebug_open(image);
+	symboliser->symtab = symtab_new(image, debug ? debug : symboliser->mini);
 	if (units_exist(image))
 		units_new(&symboliser->units, image, alt);
 	else if (debug)
@@ -46,6 +49,7 @@ void symboliser_free(struct symboliser *symboliser)
 		return;
 	units_free(symboliser->units);
 	symtab_free(symboliser->symtab);
+	image_free(symboliser->mini);
 	mem_free(symboliser);
 }
 

@@ -351,9 +351,42 @@ bool units_exist(struct image *image)
 	return size.info && !size.refused;
 }
 
+/* What is read here of DWARF: not where variables are, which is a quarter of it. */
+static bool is_wanted(const char *name)
+{
+	static const char *const names[] = { ".debug_info",	   ".debug_abbrev",
+					     ".debug_line",	   ".debug_str",
+					     ".debug_ranges",	   ".debug_line_str",
+					     ".debug_str_offsets", ".debug_addr",
+					     ".debug_rnglists" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(name, names[i]))
+			return true;
+	}
+	return strncmp(name, ".debug_", 7) || !strcmp(name, ".debug_frame");
+}
+
+/* libdw would inflate all sections, and slowly. */
+static bool prepare(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
+{
+	struct image *image = context;
+
+	if (!(header->sh_flags & SHF_COMPRESSED))
+		return true;
+	if (is_wanted(name))
+		image_section_data(image, section, header);
+	else
+		image_section_drop(section);
+	return true;
+}
+
 static Dwarf *begin(struct image *image)
 {
-	if (!units_exist(image) || !text_sections_end(image))
+	if (!units_exist(image))
+		return NULL;
+	image_sections(image, prepare, image);
+	if (!text_sections_end(image))
 		return NULL;
 	return dwarf_begin_elf(image_elf(image), DWARF_C_READ, NULL);
 }

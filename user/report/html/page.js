@@ -19,7 +19,7 @@ class Page {
 		});
 		this.timeline = new Timeline(byId("area"), byId("legend"), {
 			range: (from, to) => this.set({ from, to }),
-			pick: (group) => this.search(exactly(group.name)),
+			pick: (group) => this.pick(group.name),
 			hover: (shown, moment, event) =>
 				this.tip(shown && this.describeMoment(shown, moment), event),
 			time: (moment) => data.time(moment),
@@ -152,6 +152,12 @@ class Page {
 	search(text) {
 		byId("search").value = text;
 		this.find(text);
+	}
+
+	/* Owners and classes are in no stack. */
+	pick(name) {
+		if (this.data.functions.includes(name))
+			this.search(exactly(name));
 	}
 
 	/* Marks the frames whose function, module or place matches. */

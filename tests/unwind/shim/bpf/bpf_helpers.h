@@ -19,6 +19,7 @@
 #define __type(name, value) __typeof__(value) *name
 
 void *bpf_map_lookup_elem(void *map, const void *key);
+__u64 bpf_ktime_get_ns(void);
 long bpf_probe_read_user(void *to, __u32 bytes, const void *from);
 
 #endif
