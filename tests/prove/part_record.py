@@ -19,7 +19,7 @@ import lib
 
 KILLS = 200
 AT_ONCE = 20  # kills in a step
-LONGEST_SECONDS = 1.5
+LONGEST_SECONDS = 1
 OPTIONS = ("-d", "600s", "-i", "10ms", "--max-overhead", "off")
 HEAD, BLOCK = 24, 16
 
@@ -44,14 +44,20 @@ def report(path, *arguments):
                           stderr=subprocess.PIPE, text=True, check=False)
 
 
+def asides(folder):
+    return glob.glob(os.path.join(folder, ".rec.*"))
+
+
 def kill_once(folder, target):
     path = os.path.join(folder, "rec")
     with lib.Trace("-p", target.pid, options=(*OPTIONS, "-w", path)) as trace:
+        lib.eventually(lambda: not any(os.path.getsize(file) for file in asides(folder)) and "empty",
+                       "a recording that has begun", seconds=60)
         time.sleep(random.uniform(0, LONGEST_SECONDS))  # the moment is what is tried
         trace.process.kill()
         trace.process.wait()
     lib.expect(not os.path.exists(path), "a recording that is not complete has its name")
-    [left] = glob.glob(os.path.join(folder, ".rec.*"))
+    [left] = asides(folder)
     snapshots, torn = whole_snapshots(left)
     listed = report(left, "--list")
     if snapshots:

@@ -266,7 +266,7 @@ static int run_trace(struct trace *trace)
 	if (!error)
 		error = start(&run);
 	if (!error && trace->classes)
-		run.survey = survey_new(&run.target);
+		run.survey = survey_new(&run.target, true);
 	if (!error)
 		error = watch(&run);
 	if (error)

@@ -140,6 +140,15 @@ uint64_t pool_site(struct pool *pool, const struct site *site)
 	return known.occurrence ? known_number(pool, &known) : number;
 }
 
+void pool_forget_sites(struct pool *pool)
+{
+	pool->sites.count = 0;
+	if (!pool->new_sites.numbers)
+		return;
+	numbers_free(pool->new_sites.numbers);
+	pool->new_sites.numbers = numbers_new();
+}
+
 static void write_table(struct pool_table *table, struct code *code)
 {
 	code_number(code, &table->fresh_count);

@@ -49,7 +49,7 @@ struct pool {
 	VEC(struct stack) stacks;
 	uint64_t frames_in_stacks;
 	VEC(struct known_site) sites; /* both ways; number 1 is the first */
-	uint64_t snapshots;
+	uint64_t snapshots; /* written */
 };
 
 struct pool *pool_new(bool reads);
@@ -57,6 +57,9 @@ void pool_free(struct pool *pool); /* NULL is legal */
 
 /* Writing: the site's number in this snapshot (pool->snapshots tells one from the next). */
 uint64_t pool_site(struct pool *pool, const struct site *site);
+
+/* Numbers of sites begin anew, at each whole snapshot: pids come and go without end. */
+void pool_forget_sites(struct pool *pool);
 
 /* What is new, to or from a section of its own each. */
 void pool_code_texts(struct pool *pool, struct code *code);

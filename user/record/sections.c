@@ -186,16 +186,18 @@ static void code_stacks(struct code *code, struct transfer *transfer)
 
 static void code_known(struct code *code, struct transfer *transfer)
 {
+	code_bool(code, &transfer->whole);
+	if (code->reads && transfer->whole)
+		pool_forget_sites(transfer->pool);
 	pool_code_sites(transfer->pool, code);
 }
 
 static void code_values(struct code *code, struct transfer *transfer)
 {
-	code_bool(code, &transfer->whole);
 	if (code->reads)
-		values_read(code, transfer->pool, transfer->snapshot, transfer->whole);
+		values_read(code, transfer->pool, transfer->snapshot);
 	else
-		values_write(code, transfer->pool, transfer->snapshot, transfer->whole);
+		values_write(code, transfer->pool, transfer->snapshot);
 }
 
 /* -- the table --------------------------------------------------------------------------------- */
@@ -210,11 +212,11 @@ static const struct section {
 	void (*code)(struct code *code, struct transfer *transfer);
 } sections[] = {
 	{ 1, SECTION_POOL, code_texts },     { 2, SECTION_POOL, code_frames },
-	{ 3, SECTION_POOL, code_stacks },    { 4, SECTION_POOL, code_known },
+	{ 3, SECTION_POOL, code_stacks },    { 4, SECTION_KNOWN, code_known },
 	{ 5, SECTION_HEAD, code_head },	     { 6, SECTION_HEAD, code_epochs },
 	{ 7, SECTION_HEAD, code_processes }, { 8, SECTION_HEAD, code_modules },
 	{ 9, SECTION_HEAD, code_losses },    { 10, SECTION_HEAD, code_notes },
-	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_SITES, code_values },
+	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_VALUES, code_values },
 	{ 13, SECTION_HEAD, code_verdicts },
 };
 
@@ -244,8 +246,10 @@ void sections_write(struct code *code, struct pool *pool, const struct snapshot 
 	struct code rest = code_writer(pool->texts);
 
 	texts_forget(pool->texts);
-	write_parts(&rest, SECTION_HEAD | SECTION_SITES, &transfer);
-	write_parts(code, SECTION_POOL, &transfer);
+	if (whole)
+		pool_forget_sites(pool);
+	write_parts(&rest, SECTION_HEAD | SECTION_VALUES, &transfer);
+	write_parts(code, SECTION_POOL | SECTION_KNOWN, &transfer);
 	code_raw(code, rest.bytes.items, rest.bytes.count);
 	code->broken |= rest.broken;
 	code_free(&rest);

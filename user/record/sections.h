@@ -10,9 +10,11 @@
 
 /* What a section is about. */
 enum section_part {
-	SECTION_POOL = 1, /* what this snapshot has added to the pool */
+	SECTION_POOL = 1, /* texts, frames and stacks that this snapshot has added to the pool */
 	SECTION_HEAD = 2, /* times, totals, processes …: all but sites */
-	SECTION_SITES = 4, /* the sites' values, beside those of the snapshot before */
+	SECTION_KNOWN = 4, /* sites that it has added, or all of them, where it is whole */
+	SECTION_VALUES = 8, /* the sites' values, beside those of the snapshot before */
+	SECTION_SITES = SECTION_KNOWN | SECTION_VALUES,
 };
 
 /*

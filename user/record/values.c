@@ -141,12 +141,6 @@ static int compare_numbers(const void *left, const void *right)
 	return (a->number > b->number) - (a->number < b->number);
 }
 
-static void forget_values(struct pool *pool)
-{
-	vec_for_each (known, &pool->sites)
-		memset(known->values, 0, sizeof(known->values));
-}
-
 /*
  * What column's difference is taken for: the blocks that are more times the size of one, as all
  * that were ever allocated say. known's values are this snapshot's up to the column before, of
@@ -186,13 +180,11 @@ static void write_column(struct code *code, const struct column *column, struct 
 	}
 }
 
-void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot, bool whole)
+void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot)
 {
 	uint64_t count = snapshot->sites.count, number = 0, *before;
 	struct numbered_site *sites = mem_array(count + 1, sizeof(*sites));
 
-	if (whole)
-		forget_values(pool);
 	pool->snapshots++;
 	for (size_t i = 0; i < count; i++) {
 		sites[i].site = &snapshot->sites.items[i];
@@ -280,12 +272,10 @@ static bool is_sound(const struct snapshot *snapshot)
 	return true;
 }
 
-void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool whole)
+void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot)
 {
 	uint64_t count = 0, *numbers, *before;
 
-	if (whole)
-		forget_values(pool);
 	code_limited(code, &count, code_left(code) / (COLUMNS + 1));
 	numbers = read_numbers(code, pool, count);
 	if (snapshot && !code->broken)

@@ -8,11 +8,9 @@
 
 #include "record/pool.h"
 
-/* whole: nothing is the latest. */
-void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot,
-		  bool whole);
+void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot);
 
 /* snapshot, if there is one, gets the sites; its window must be known. */
-void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool whole);
+void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot);
 
 #endif

@@ -272,6 +272,7 @@ static void take_from_totals(struct snapshot *snapshot, const struct site *site,
 {
 	struct heap_totals *heap = &snapshot->heap_totals;
 	struct mapping_totals *mapping = &snapshot->mapping_totals;
+	struct fault_totals *fault = &snapshot->fault_totals;
 
 	if (site->kind == SITE_HEAP) {
 		take(&heap->live_bytes, bytes);
@@ -287,6 +288,10 @@ static void take_from_totals(struct snapshot *snapshot, const struct site *site,
 		take(&mapping->committed_bytes, all ? site->committed_bytes : 0);
 		take(&mapping->mapped_bytes, all ? site->allocated_bytes : 0);
 		take(&mapping->unmapped_bytes, all ? less(site->allocated_bytes, bytes) : 0);
+	} else {
+		take(&fault->resident_bytes, bytes);
+		take(&fault->resident_pages, blocks);
+		take(&fault->touched_bytes, all ? site->allocated_bytes : 0);
 	}
 }
 
