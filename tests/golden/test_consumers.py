@@ -75,6 +75,24 @@ def sums(sites, key, stack=stack_of):
     return {name: (own[name], all_of[name]) for name in all_of if all_of[name]}
 
 
+# -- all ---------------------------------------------------------------------------------------------
+
+
+@case("table", "json", "folded", "svg", "html", "pprof", "jeprof", "callgrind", "dot", "speedscope",
+      "csv")
+def draws_fifty_thousand_stacks_within_two_seconds(form):
+    if os.path.basename(BUILD) == "san":
+        raise Skip("sanitizers take their time")
+    with open(os.devnull, "wb") as nowhere:
+        with subprocess.Popen([RENDER, "bulk", form], stdout=nowhere) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    expect_equal(process.returncode, 0, "status")
+    # Of its own: this machine may be busy. The stacks are made up within it, too.
+    expect(usage.ru_utime + usage.ru_stime < 2, f"{usage.ru_utime + usage.ru_stime:.1f} s")
+    expect(usage.ru_maxrss < 500 << 10, f"{usage.ru_maxrss >> 10} MiB")
+
+
 # -- pprof -------------------------------------------------------------------------------------------
 
 PPROF_ROW = re.compile(r"^\s*(-?\d+)B?\s+\S+\s+\S+\s+(-?\d+)B?\s+\S+  (.*?)(?: \(inline\))?$")
