@@ -288,6 +288,8 @@ def dot_shows_the_sums_and_few_of_many():
     nodes, _ = drawn_by_dot("services")
     expect(["operator new(unsigned long)", "12.0 MiB (94.6%)"] in nodes, f"{nodes}")
     expect(["gateway::Worker::run()", "12.0 MiB (94.6%)"] in nodes, f"{nodes}")
+    nodes, _ = drawn_by_dot("recursive")
+    expect(["node", "30 B (2.4%)", "of 1.2 KiB (100%)"] in nodes, f"recursion counts once: {nodes}")
     nodes, edges = drawn_by_dot("bulk")
     expect(20 <= len(nodes) <= 160, f"{len(nodes)} functions")
     expect(edges, "no call")
