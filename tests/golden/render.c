@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Draws a made-up snapshot: render SCENE FORMAT [shaped] [timed]. What it prints is compared with
- * the file SCENE.FORMAT beside it; so is what is made of the recording SCENE.rec. The scene "bulk"
- * (50,000 stacks of 20 frames) is there to be timed.
+ * the file SCENE.FORMAT beside it; so is what is made of the recording SCENE.rec. The scenes "bulk"
+ * and "wild" (50,000 stacks of 20 frames) and "day" (5,000 a minute) are there to be timed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -509,6 +509,7 @@ static const struct {
 
 int footprint_main(int argc, char **argv); /* footprint.c */
 struct series *series_scene(void); /* series.c */
+struct series *day_scene(void);
 int record_scene(struct series *series); /* recorded.c */
 int draw_diff(struct series *series, const char *format);
 
@@ -519,6 +520,8 @@ static struct series *find_scene(const char *name, struct snapshot **snapshot)
 
 	if (!strcmp(name, "series"))
 		return series_scene();
+	if (!strcmp(name, "day"))
+		return day_scene();
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
 		if (strcmp(scenes[i].name, name))
 			continue;

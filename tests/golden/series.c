@@ -5,6 +5,7 @@
  * that were given back.
  */
 #include <math.h>
+#include <stdio.h>
 
 #include "model/footprint.h"
 #include "model/series.h"
@@ -215,6 +216,72 @@ static struct footprint *load_footprint(void *source, size_t i)
 		footprint->classes[class].size_bytes = footprint->classes[class].rss_bytes;
 	return footprint;
 }
+
+/* -- a day, a snapshot a minute, to be timed -----------------------------------------------------
+ */
+
+enum { DAY_MOMENTS = 1440, DAY_SITES = 5000, DAY_DEPTH = 20, DAY_NAME = 48 };
+
+struct day {
+	char names[DAY_SITES][DAY_NAME];
+	struct frame frames[DAY_SITES][DAY_DEPTH];
+};
+
+static struct snapshot *load_day(void *source, size_t moment)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct day *day = source;
+
+	snapshot->target = "container day";
+	snapshot->mode = "exact";
+	snapshot->start_unix_ns = 1785542400ull * 1000000000;
+	snapshot->window_ns = (moment + 1) * 60 * 1000000000ull;
+	snapshot->heap = true;
+	*vec_add(&snapshot->processes) = (struct process){
+		.pid = 1, .comm = "day", .state = "running", .allocator = "musl"
+	};
+	for (size_t i = 0; i < DAY_SITES; i++) {
+		/* One in ten has changed since the minute before. */
+		uint64_t blocks = 1 + i + (moment + i) / 10 * (i % 7);
+
+		*vec_add(&snapshot->sites) = (struct site){ .pid = 1,
+							    .bytes = blocks * 64,
+							    .blocks = blocks,
+							    .allocated_bytes = blocks * 96,
+							    .allocated_blocks = blocks * 2,
+							    .max_age_ns = snapshot->window_ns,
+							    .frames = day->frames[i],
+							    .frame_count = DAY_DEPTH };
+		snapshot->heap_totals.live_bytes += blocks * 64;
+		snapshot->heap_totals.live_blocks += blocks;
+	}
+	return snapshot;
+}
+
+struct series *day_scene(void); /* for render.c */
+
+struct series *day_scene(void)
+{
+	static const struct series_ops ops = { .load = load_day, .free = mem_free };
+	struct day *day = mem_alloc(sizeof(*day));
+	struct series *series = series_new(&ops, day);
+
+	for (size_t i = 0; i < DAY_SITES; i++) {
+		snprintf(day->names[i], DAY_NAME, "day::component_%zu::work(std::string)", i);
+		for (size_t j = 0; j < DAY_DEPTH; j++)
+			day->frames[i][j] = (struct frame){ .name = day->names[i >> j],
+							    .module = "/srv/day",
+							    .offset = j };
+	}
+	for (size_t i = 0; i < DAY_MOMENTS; i++)
+		*vec_add(&series->moments) =
+			(struct moment){ .unix_ns = (1785542400ull + (i + 1) * 60) * 1000000000,
+					 .window_ns = (i + 1) * 60 * 1000000000ull };
+	return series;
+}
+
+/* -- the whole -----------------------------------------------------------------------------------
+ */
 
 struct series *series_scene(void); /* for render.c */
 

@@ -75,6 +75,25 @@ def sums(sites, key, stack=stack_of):
     return {name: (own[name], all_of[name]) for name in all_of if all_of[name]}
 
 
+# -- all ---------------------------------------------------------------------------------------------
+
+
+def draws_fifty_thousand_stacks_within_two_seconds(form):
+    with open(os.devnull, "wb") as nowhere:
+        with subprocess.Popen([RENDER, "bulk", form], stdout=nowhere) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    expect_equal(process.returncode, 0, "status")
+    # Of its own: this machine may be busy. The stacks are made up within it, too.
+    expect(usage.ru_utime + usage.ru_stime < 2, f"{usage.ru_utime + usage.ru_stime:.1f} s")
+    expect(usage.ru_maxrss < 500 << 10, f"{usage.ru_maxrss >> 10} MiB")
+
+
+if os.path.basename(BUILD) != "san":  # sanitizers take their time
+    case("table", "json", "folded", "svg", "html", "pprof", "jeprof", "callgrind", "dot",
+         "speedscope", "csv")(draws_fifty_thousand_stacks_within_two_seconds)
+
+
 # -- pprof -------------------------------------------------------------------------------------------
 
 PPROF_ROW = re.compile(r"^\s*(-?\d+)B?\s+\S+\s+\S+\s+(-?\d+)B?\s+\S+  (.*?)(?: \(inline\))?$")
@@ -269,6 +288,8 @@ def dot_shows_the_sums_and_few_of_many():
     nodes, _ = drawn_by_dot("services")
     expect(["operator new(unsigned long)", "12.0 MiB (94.6%)"] in nodes, f"{nodes}")
     expect(["gateway::Worker::run()", "12.0 MiB (94.6%)"] in nodes, f"{nodes}")
+    nodes, _ = drawn_by_dot("recursive")
+    expect(["node", "30 B (2.4%)", "of 1.2 KiB (100%)"] in nodes, f"recursion counts once: {nodes}")
     nodes, edges = drawn_by_dot("bulk")
     expect(20 <= len(nodes) <= 160, f"{len(nodes)} functions")
     expect(edges, "no call")

@@ -3,7 +3,9 @@
 """The page of -f html in a browser: what its mouse, keys and fields do, and that nothing leaves it."""
 
 import atexit
+import collections
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -141,6 +143,49 @@ def search_marks_and_sums_up():
         expect_equal((page.value("search"), page.text("#matched")), ("", ""), "after Escape")
         expect_equal(len(page.column("Held")), 5, "rows")
         page.expect_quiet()
+
+
+NODES = """((kind, leafFirst) => {
+    const data = new Data(document.getElementById("data").textContent);
+    const graph = new Graph(data, data.kinds.indexOf(kind), leafFirst), path = [];
+    graph.weigh(data.at(0, data.moments.length - 1), null);
+    return graph.layout(graph.root(), 1e12, 0).slice(1).map((node) => {
+        path.length = node.depth - 1;
+        path.push(data.name(graph.line(node)));
+        return [path.join("\\n"), graph.value(node)];
+    });
+})"""
+
+
+def nodes_of(report, kind, leaf_first):
+    """Path -> bytes, as a flamegraph has to have them."""
+    comms = {process["pid"]: process["comm"] for process in report["processes"]}
+    nodes = collections.Counter()
+    for site in report["sites"]:
+        if site["kind"] != kind or not site["bytes"]:
+            continue
+        path = [frame["name"] or f"{os.path.basename(frame['module'])}+{frame['offset']:#x}"
+                for frame in site["frames"]]
+        if site["end"] not in ("root", "barrier"):
+            path.append(f"[stack cut: {site['end']}]")
+        path.append(f"{comms[site['pid']]}-{site['pid']}")
+        path = path if leaf_first else path[::-1]
+        for depth in range(len(path)):
+            nodes["\n".join(path[:depth + 1])] += site["bytes"]
+    return dict(nodes)
+
+
+@case("java", "services", "series", "recursive")
+def every_node_is_there_with_its_sum(scene):
+    report = json.loads(subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, "json"],
+                                       stdout=subprocess.PIPE, check=True).stdout)
+    with Page(scene) as page:
+        for kind in ("heap", "mapping"):
+            for order, leaf_first in (("false", False), ("true", True)):
+                drawn = page.run(f"{NODES}({kind!r}, {order})")
+                expect_equal(len(dict(map(tuple, drawn))), len(drawn), "each node once")
+                expect_equal({path: value for path, value in drawn if value},
+                             nodes_of(report, kind, leaf_first), f"{kind}, leaf first: {order}")
 
 
 @case()

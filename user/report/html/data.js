@@ -134,7 +134,11 @@ class Data {
 	}
 
 	time(moment) {
-		return formatTime(this.moments[moment], this.manyDays);
+		return this.clock(this.moments[moment].unix_seconds);
+	}
+
+	clock(seconds) {
+		return formatTime(seconds, this.manyDays);
 	}
 
 	process(site) {
@@ -199,8 +203,8 @@ function formatSeconds(seconds) {
 }
 
 /* In UTC; with its day where the moments are of several. */
-function formatTime(moment, withDay) {
-	const text = new Date(moment.unix_seconds * 1000).toISOString();
+function formatTime(seconds, withDay) {
+	const text = new Date(seconds * 1000).toISOString();
 
 	return (withDay ? text.slice(5, 10) + " " : "") + text.slice(11, 19);
 }

@@ -22,7 +22,7 @@ class Page {
 			pick: (group) => this.pick(group.name),
 			hover: (shown, moment, event) =>
 				this.tip(shown && this.describeMoment(shown, moment), event),
-			time: (moment) => data.time(moment),
+			time: (seconds) => data.clock(seconds),
 		});
 		this.table = new Table(byId("table"), byId("more"), {
 			search: (name) => this.search(exactly(name)),

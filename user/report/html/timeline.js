@@ -117,14 +117,14 @@ class Timeline {
 		}
 		context.textBaseline = "top";
 		context.textAlign = "center";
-		const places = Math.max(Math.min(Math.floor(this.width / 130),
-						 this.moments.length - 1), 1);
+		const places = Math.max(Math.floor(this.width / 150), 1);
+		const [first, last] = [this.moments[0], this.moments[this.moments.length - 1]]
+			.map((moment) => moment.unix_seconds);
 		for (let i = 0; i <= places; i++) {
-			const at = this.momentAt(EDGE.left + i / places *
-						 (this.width - EDGE.left - EDGE.right));
+			const x = EDGE.left + i / places * (this.width - EDGE.left - EDGE.right);
 
 			context.textAlign = i === places ? "right" : i ? "center" : "left";
-			context.fillText(this.events.time(at), this.x(at),
+			context.fillText(this.events.time(first + i / places * (last - first)), x,
 					 this.height - EDGE.bottom + 8);
 		}
 	}
