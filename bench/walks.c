@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAPS_MAX = 1024, THREADS = 4096, SEEN_WORDS = 5 };
+enum { MAPS_MAX = 1024, THREADS = 16384, SEEN_WORDS = 5 };
 
 static _Noreturn void die(const char *what)
 {
