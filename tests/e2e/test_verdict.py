@@ -130,6 +130,9 @@ def files_that_a_container_has_read():
 def judge_page_cache(container):
     read, drop = page_cache_of(container.pid)
     lib.eventually(lambda: read() < 120 * MIB and f"{read()} bytes", "page cache")
+    # The shell has become sleep: nothing else is left in the group.
+    with open(f"/proc/{container.pid}/comm", encoding="ascii") as comm:
+        lib.eventually(lambda: comm.seek(0) or comm.read() != "sleep\n", "sleep")
     report = json.loads(subprocess.run(
         [lib.UNFREED, "heap", "-c", container.name, "--json"], stdout=subprocess.PIPE,
         timeout=60, check=True).stdout)
