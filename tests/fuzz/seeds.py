@@ -453,7 +453,7 @@ def hotspot():
 FIELDS = [
     ("GenericGrowableArray", "_len", 0), ("GrowableArray<int>", "_data", 8), ("CodeHeap", "_memory", 8),
     ("CodeHeap", "_segmap", 120), ("CodeHeap", "_log2_segment_size", 256), ("VirtualSpace", "_low_boundary", 0),
-    ("VirtualSpace", "_high_boundary", 8), ("VirtualSpace", "_low", 16), ("HeapBlock::Header", "_length", 0),
+    ("VirtualSpace", "_high_boundary", 8), ("VirtualSpace", "_low", 16), ("HeapBlock::Header", "_length", 0), ("HeapBlock::Header", "_used", 8), ("nmethod", "_compile_id", 290),
     ("StubQueue", "_stub_buffer", 8), ("StubQueue", "_buffer_limit", 20), ("CodeBlob", "_name", 96),
     ("CodeBlob", "_size", 12), ("CodeBlob", "_frame_size", 28), ("CodeBlob", "_code_begin", 32),
     ("CompiledMethod", "_method", 112), ("CompiledMethod", "_scopes_data_begin", 120), ("nmethod", "_metadata_offset", 260),
