@@ -77,14 +77,14 @@ def in_namespaces_of_its_own():
     """It calls itself pid 1, and has another /tmp."""
     if not shutil.which("unshare"):
         raise lib.Skip("no unshare")
-    program = os.path.join(lib.TARGETS, "jit")
     with open("/tmp/perf-1.map", "w", encoding="ascii") as decoy:
         decoy.write("0 ffffffff wrong\n")
     with contextlib.ExitStack() as stack:
         stack.callback(os.unlink, "/tmp/perf-1.map")
         target = stack.enter_context(lib.Target(
             "/usr/bin/unshare", "--pid", "--fork", "--mount", "--kill-child", "/bin/sh", "-c",
-            f"mount -t tmpfs none /tmp && exec {program}"))
+            # We may lie in /tmp ourselves.
+            f"mount --bind {lib.TARGETS} /mnt && mount -t tmpfs none /tmp && exec /mnt/jit"))
         expect_equal(target.pid, 1, "pid in its own namespace")
         with open(f"/proc/{target.process.pid}/task/{target.process.pid}/children",
                   encoding="ascii") as children:

@@ -151,12 +151,13 @@ def sites_of_malloc(name):
 @case()
 def in_a_container_as_another_user():
     """A pid namespace, a /tmp and an id of its own."""
-    script = "mount -t tmpfs -o mode=1777 tmpfs /tmp && exec setpriv --reuid 65534 --regid 65534 " \
-             "--clear-groups \"$@\""
-    classes = compile_target("JavaHeld")
+    # We may lie in /tmp ourselves.
+    script = f"mount --bind {compile_target('JavaHeld')} /mnt && " \
+             "mount -t tmpfs -o mode=1777 tmpfs /tmp && " \
+             "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\""
     if not JVMS or jvms.ROOT != "/":
         raise lib.Skip("no JVM here")
-    command = [JVMS[NEWEST], "-XX:NativeMemoryTracking=summary", "-Xmx256m", "-cp", classes, "JavaHeld"]
+    command = [JVMS[NEWEST], "-XX:NativeMemoryTracking=summary", "-Xmx256m", "-cp", "/mnt", "JavaHeld"]
     with Jvm(None, before=["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
                            script, "sh"], command=command) as target:
         with open(f"/proc/{target.pid}/task/{target.pid}/children", encoding="ascii") as children:
