@@ -127,6 +127,12 @@ def case_entered(rig):
     done = trace(container.name, "-d", "1s", "-f", "json")
     expect(done.returncode == 0, done.stderr)
     expect(pids_of(json.loads(done.stdout)) == members(container), done.stdout[:500])
+    # Its second look asks anew who is in it.
+    done = subprocess.run([lib.UNFREED, "heap", "-c", container.name, "-d", "100ms", "--json"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, text=True,
+                          timeout=SECONDS)
+    pids = [process["pid"] for process in json.loads(done.stdout)["processes"]]
+    expect(sorted(pids) == sorted(members(container)), f"looked at: {pids}")
 
 
 def members(container):

@@ -315,12 +315,26 @@ static void judge(struct heap_report *report, const struct heap_report *before)
 	}
 }
 
+static void add_once(struct pid_list *list, pid_t pid)
+{
+	vec_for_each (known, &list->pids) {
+		if (*known == pid)
+			return;
+	}
+	*vec_add(&list->pids) = pid;
+}
+
 void heap_members(const struct target *target, bool again, struct pid_list *list)
 {
+	struct pid_list members = { 0 };
+
 	vec_for_each (pid, &target->pids)
-		*vec_add(&list->pids) = *pid;
+		add_once(list, *pid);
 	if (again && (target->inits.count || target->container_id))
-		target_members(target, list);
+		target_members(target, &members);
+	vec_for_each (pid, &members.pids)
+		add_once(list, *pid);
+	vec_free(&members.pids);
 }
 
 void heap_look(struct heap_report *report, const struct heap_options *options,
