@@ -330,7 +330,8 @@ def sums_of_chromium():
             os.killpg(group, signal.SIGSTOP)  # all: they share memory, by which PSS is told
             lib.eventually(lambda: [pid for pid in pids if not re.search(
                 r"\) T ", open(f"/proc/{pid}/stat", encoding="utf-8").read())], "stop")
-            classes, _ = expect_sums(pid)
+            # A renderer's V8 is not always told by its pages: then up to 4 % stay unknown.
+            classes, _ = expect_sums(pid, most_unknown=0.06)
             shares = {name: row["rss_bytes"] for name, row in classes.items()}
             print(f"# {pid}: {shares.get('anonymous, unknown', 0) / sum(shares.values()):.1%} unknown "
                   f"of {sum(shares.values()) >> 20} MiB")
