@@ -226,16 +226,32 @@ def by_name(rows):
     return {row["name"]: row for row in rows}
 
 
+def footprint_and_truth(pid):
+    """The footprint of a stopped process, and what the kernel says of it at that moment.
+
+    Shared pages are told by who else has them: the tool, which runs on until both are known, and
+    others, who come and go.
+    """
+    with subprocess.Popen([lib.UNFREED, "map", "-p", str(pid), "-i", "100ms", "--by", "mapping",
+                           "--json"], stdout=subprocess.PIPE, text=True) as tool:
+        try:
+            for _ in range(TRIES):
+                truth = kernel_sums(pid)
+                tool.stdout.readline()
+                found = json.loads(tool.stdout.readline())
+                if kernel_sums(pid) == truth:
+                    break
+            return found, truth
+        finally:
+            tool.kill()
+
+
 def expect_sums(pid, most_unknown=0.02):
     """The sums of classes, and of mappings, are the kernel's; the footprint."""
     with stopped(pid):
-        # What is shared is told by who else has it: others that come and go meanwhile change that.
-        for _ in range(TRIES):
-            before, truth = vm(pid), kernel_sums(pid)
-            found = footprint("-p", pid)
-            expect_equal(vm(pid), before, "what the kernel says of it before and after")
-            if kernel_sums(pid) == truth:
-                break
+        before = vm(pid)
+        found, truth = footprint_and_truth(pid)
+        expect_equal(vm(pid), before, "what the kernel says of it before and after")
         rows = maps(pid)
     process = found["processes"][0]
     whole = lambda rows, key: sum(row[key] for row in rows)
