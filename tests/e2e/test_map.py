@@ -326,10 +326,15 @@ def chromium():
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
 
+    def is_large(pid):
+        with contextlib.suppress(FileNotFoundError):  # some of them end
+            return int(vm(pid).get("VmRSS", 0)) > 80000
+        return False
+
     def pids():
         found = subprocess.run(["pgrep", "-g", str(process.pid)], stdout=subprocess.PIPE, text=True,
                                check=False).stdout.split()
-        return [int(pid) for pid in found if int(vm(pid).get("VmRSS", 0)) > 80000]
+        return [int(pid) for pid in found if is_large(pid)]
 
     try:
         lib.eventually(lambda: len(pids()) < 5 and f"{len(pids())} processes", "chromium", SECONDS)
@@ -342,15 +347,19 @@ def chromium():
 @case()
 def sums_of_chromium():
     with chromium() as (group, pids):
+        seen = 0
         for pid in pids:
             os.killpg(group, signal.SIGSTOP)  # all: they share memory, by which PSS is told
-            lib.eventually(lambda: [pid for pid in pids if not re.search(
-                r"\) T ", open(f"/proc/{pid}/stat", encoding="utf-8").read())], "stop")
-            # A renderer's V8 is not always told by its pages: then up to 4 % stay unknown.
-            classes, _ = expect_sums(pid, most_unknown=0.06)
+            if not os.path.exists(f"/proc/{pid}"):
+                continue  # it has ended meanwhile
+            lib.eventually(lambda: not re.search(
+                r"\) T ", open(f"/proc/{pid}/stat", encoding="utf-8").read()), "stop")
+            classes, _ = expect_sums(pid)
+            seen += 1
             shares = {name: row["rss_bytes"] for name, row in classes.items()}
             print(f"# {pid}: {shares.get('anonymous, unknown', 0) / sum(shares.values()):.1%} unknown "
                   f"of {sum(shares.values()) >> 20} MiB")
+        expect(seen >= 4, f"only {seen} of {len(pids)} processes were still there")
 
 
 @case()

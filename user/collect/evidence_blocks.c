@@ -114,7 +114,7 @@ static uint64_t v8_chunk(const struct head *head)
 	return 0;
 }
 
-static const char v8_name[] = "V8 heap";
+static const char v8_name[] = "V8 heap", partition_name[] = "PartitionAlloc";
 
 /* How long the piece is that begins here; 0: it is none of this kind. */
 static const struct {
@@ -203,17 +203,18 @@ static void claim_super_page(struct evidence *evidence, const struct smap *smap)
 		return;
 	/* One that is larger than a super page is a single block. */
 	claims_add(&evidence->claims, start, smap->map.end > end ? smap->map.end : end,
-		   CLASS_OTHER_ALLOCATOR, "PartitionAlloc");
+		   CLASS_OTHER_ALLOCATOR, partition_name);
 }
 
 /* -- cages ------------------------------------------------------------------------------------- */
 
 #define CAGE_BYTES (1ULL << 30)
 
+/* A Chromium whose V8 has hardly run shows by its allocator. */
 static bool has_v8(const struct evidence *evidence)
 {
 	vec_for_each (claim, &evidence->claims.rows)
-		if (claim->name == v8_name)
+		if (claim->name == v8_name || claim->name == partition_name)
 			return true;
 	return false;
 }
