@@ -14,9 +14,9 @@ FAR = 6  # standard errors: once in 500 million
 FAULTS = ("--events", "fault")
 
 
-def faults():
+def faults(*arguments):
     try:
-        return lib.trace_truth("faults", options=FAULTS)
+        return lib.trace_truth("faults", *arguments, options=FAULTS)
     except AssertionError as failure:
         if "check" in str(failure):
             raise lib.Skip(f"this kernel cannot: {failure}") from failure
@@ -48,7 +48,7 @@ def pages_belong_to_who_touched_them_until_they_are_given_back():
 
 @case()
 def huge_pages_count_as_what_they_are():
-    report, truth = faults()
+    report, truth = faults("--huge", 256)
     if truth["huge"] < 100 * HUGE_BYTES:
         raise lib.Skip(f"only {truth['huge']} bytes are in huge pages")
     if any("huge" in note for note in report["notes"]):

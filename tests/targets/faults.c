@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * faults [--pages 8192]: touches pages: to keep them, and to give them back; in a thread, in a
+ * faults [--pages 8192] [--huge 0]: touches pages: to keep them, and to give them back; in a thread, in a
  * child, and huge ones, where the kernel has some.
  *
  * Truth: sites: bytes and blocks (pages) that are resident; child: its pid; huge: their bytes that
@@ -13,9 +13,9 @@
 
 #include "protocol.h"
 
-enum { PAGE_BYTES = 4096, HUGE_BYTES = 2 << 20, HUGE_PAGES = 256 };
+enum { PAGE_BYTES = 4096, HUGE_BYTES = 2 << 20 };
 
-static long pages;
+static long pages, huge_pages;
 
 static char *map(size_t bytes, int advice)
 {
@@ -71,7 +71,7 @@ SITE static void leak_in_child(void)
 
 SITE static void leak_huge(char *start)
 {
-	touch(start, (size_t)HUGE_PAGES * HUGE_BYTES);
+	touch(start, huge_pages * HUGE_BYTES);
 	NO_TAIL_CALL();
 }
 
@@ -119,12 +119,14 @@ static long huge_bytes(const char *start)
 
 int main(int argc, char **argv)
 {
-	char *huge = map((size_t)HUGE_PAGES * HUGE_BYTES, MADV_HUGEPAGE);
+	char *huge;
 	pthread_t thread;
 	long bytes, in_huge;
 	pid_t child;
 
 	pages = option(argc, argv, "--pages", 8192);
+	huge_pages = option(argc, argv, "--huge", 0);
+	huge = map(huge_pages * HUGE_BYTES, MADV_HUGEPAGE);
 	bytes = pages * PAGE_BYTES;
 	wait_for_go();
 	leak_touched();

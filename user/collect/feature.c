@@ -92,29 +92,13 @@ static int try_tracepoint(void)
 	return fd < 0 ? fd : 0;
 }
 
-/* Before 6.1 (34dd3bad1a6f) such programs were not let to maps that grow, as our tables do. */
 static int try_page_faults(void)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, grows, .map_flags = BPF_F_NO_PREALLOC);
-	cleanup_close int map_fd =
-		bpf_map_create(BPF_MAP_TYPE_HASH, "unfreed_try", 4, 4, 1, &grows);
-	const struct bpf_insn program[] = {
-		{ .code = BPF_LD | BPF_IMM | BPF_DW,
-		  .dst_reg = BPF_REG_1,
-		  .src_reg = BPF_PSEUDO_MAP_FD,
-		  .imm = map_fd },
-		{ 0 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	cleanup_close int program_fd =
-		map_fd < 0 ? -1
-			   : bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "unfreed_try", "Dual BSD/GPL",
-					   program, sizeof(program) / sizeof(program[0]), NULL);
+	cleanup_close int program_fd = load_nothing(BPF_PROG_TYPE_PERF_EVENT);
 	cleanup_close int fd = -1;
 
 	if (program_fd < 0)
-		return error_set(-errno, "cannot load a BPF program: %s", strerror(errno));
+		return program_fd;
 	fd = link_page_faults(program_fd, getpid());
 	return fd < 0 ? error_set(fd, "cannot count page faults: %s", strerror(-fd)) : 0;
 }
@@ -268,7 +252,7 @@ const struct feature features[] = {
 	{ "syscall_tracepoints", "mapping events: mmap, brk, mprotect", NEED_NOT, try_tracepoint,
 	  "use a kernel with CONFIG_FTRACE_SYSCALLS, or --events heap", BPF_RIGHTS,
 	  RIGHT(SYS_ADMIN) },
-	{ "page_faults", "fault events: pages by who touched them (6.1)", NEED_NOT, try_page_faults,
+	{ "page_faults", "fault events: pages by who touched them", NEED_NOT, try_page_faults,
 	  "nothing: --events heap,mapping say who holds it", BPF_RIGHTS, RIGHT(SYS_ADMIN) },
 	{ "uprobe_perf", "heap events: probes by perf events", NEED_ONE, try_perf,
 	  "use a kernel with CONFIG_UPROBE_EVENTS, or --events mapping", RIGHT(SYS_ADMIN), 0 },
