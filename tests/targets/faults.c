@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * faults [--pages 8192] [--huge 0]: touches pages: to keep them, and to give them back; in a thread, in a
- * child, and huge ones, where the kernel has some.
+ * faults [--pages 8192] [--huge 0]: touches pages: to keep them, and to give them back; in a
+ * thread, in a child, and huge ones, where the kernel has some.
  *
  * Truth: sites: bytes and blocks (pages) that are resident; child: its pid; huge: their bytes that
  * are there; faults: at least so many.
