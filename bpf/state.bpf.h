@@ -198,8 +198,10 @@ static __always_inline __u64 user_stack(struct thread *thread, enum abi_kind kin
 	struct abi_site *site;
 
 	stack_start(thread, kind);
-	if (current_user_registers(&registers.pc, &registers.sp, &registers.bp))
+	if (current_user_registers(&registers.pc, &registers.sp, &registers.bp)) {
+		lose(LOSS_READ_FAULTS, 1);
 		return 0;
+	}
 	registers.pc += behind;
 	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS; i++) {
 		if (i < thread->depth)

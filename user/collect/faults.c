@@ -98,12 +98,17 @@ static int attach(struct collect *collect, pid_t pid)
 
 int faults_begin(struct collect *collect, struct watched *watched, bool inherits)
 {
+	int error;
+
 	if (!collect->options.fault || watched->faults)
 		return 0;
 	watched->faults = mem_alloc(sizeof(*watched->faults));
-	if (resident_open(&watched->faults->resident, watched->pid))
+	error = resident_open(&watched->faults->resident, watched->pid);
+	if (error)
 		watched->faults->resident = NULL;
-	else if (!resident_tells_huge(watched->faults->resident))
+	if (error && error != -ENOENT && error != -ESRCH) /* else it has ended */
+		collect_note(collect, "%s: pages that it gives back are not seen", error_message());
+	else if (!error && !resident_tells_huge(watched->faults->resident))
 		collect_note(collect,
 			     "this kernel does not tell huge pages (6.7): each counts as "
 			     "one page of 4 KiB");
