@@ -267,7 +267,6 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 		faults_count(collect, false);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->start_unix_ns = collect->start_unix_ns;
-	snapshot->window_ns = collect_window_ns(collect);
 	snapshot->min_age_ns = collect->options.min_age_ns;
 	snapshot->heap = collect->options.heap;
 	snapshot->mapping = collect->options.mapping;
@@ -286,6 +285,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	if (collect->notes_left_out)
 		snapshot_note(snapshot, "%llu times more there was something to note",
 			      (unsigned long long)collect->notes_left_out);
+	snapshot_round_ages(snapshot);
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;

@@ -400,7 +400,8 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 
 	collect_look(collect);
 	collect_bury(collect, true);
-	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
+	snapshot->window_ns = collect_window_ns(collect);
+	harvest.moment.now_ns = collect->opened_ns + snapshot->window_ns;
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
 	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
 	harvest.exact_since_ns =
