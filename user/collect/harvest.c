@@ -12,6 +12,7 @@
 #include "collect/serving.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
+#include "model/merge.h"
 
 struct harvest {
 	struct collect *collect;
@@ -176,8 +177,12 @@ static void resolve_names(struct collect *collect)
 
 static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
 {
+	size_t first = harvest->snapshot->sites.count;
+
 	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
 		add_site(harvest, watched, sums, now_ns);
+	if (watched->java || watched->jit) /* the same method, compiled anew */
+		snapshot_merge(harvest->snapshot, first);
 }
 
 static void add_faults(struct harvest *harvest, struct watched *watched)
