@@ -107,6 +107,14 @@ static void test_outside(void **state)
 	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
 	code.code_cache_bytes = 120 * MIB;
 	expect(&code, "code cache", VERDICT_OUTSIDE, 60 * MIB, "-XX:ReservedCodeCacheSize");
+	assert_false(verdict_of(&code).gain_is_least);
+	code.code_malloc_bytes = 40 * MIB;
+	code.drops_cold_code = true;
+	expect(&code, "code cache", VERDICT_OUTSIDE, 80 * MIB, "-XX:ReservedCodeCacheSize");
+	assert_true(verdict_of(&code).gain_is_least);
+	metaspace.kept_metaspace_bytes = 30 * MIB;
+	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 120 * MIB, "-XX:MaxMetaspaceSize");
+	metaspace.kept_metaspace_bytes = 0;
 	/* the larger one of the two */
 	metaspace.code_cache_bytes = 140 * MIB;
 	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");

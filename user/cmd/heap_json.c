@@ -39,6 +39,7 @@ void heap_json_verdict(struct json *json, const struct verdict *verdict)
 	json_text(json, "evidence", verdict->evidence);
 	json_text(json, "remedy", verdict->remedy);
 	json_uint(json, "gain_bytes", verdict->gain_bytes);
+	json_bool(json, "gain_is_least", verdict->gain_is_least);
 	json_end(json);
 }
 

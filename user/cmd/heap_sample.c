@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "cmd/interrupt.h"
+#include "collect/jvm.h"
 #include "collect/survey.h"
 #include "glibc/process_reader.h"
+#include "hotspot/hotspot.h"
 #include "model/footprint.h"
 
 #define WALK_MAX_NS (120ULL * 1000000000) /* a heap of 200 GB, or a forged one */
@@ -126,6 +128,9 @@ static void sample_process(struct heap_process *process, const struct heap_optio
 		process->allocator =
 			options->spare_files ? "glibc" : heap_allocator(pid, &process->maps);
 		error = read_heap(process, options);
+		/* So does a static program of glibc's without symbols. */
+		if (!error && !strcmp(process->allocator, "none"))
+			process->allocator = "glibc";
 		/* A static program without symbols has no name for it. */
 		if (error &&
 		    (!strcmp(process->allocator, "none") || !strcmp(process->allocator, "musl")) &&
@@ -262,6 +267,19 @@ static void find_growth(struct verdict_facts *facts, const struct heap_process *
 	mem_free(old);
 }
 
+/* Class space can be given back since metaspace is elastic (JEP 387, 16). */
+static void add_jvm(struct verdict_facts *facts, const struct heap_process *process)
+{
+	struct hotspot_facts jvm;
+
+	if (!facts->metaspace_bytes || jvm_facts(&jvm, process->proc.pid))
+		return;
+	facts->code_malloc_bytes = jvm.code_malloc_bytes;
+	facts->drops_cold_code = jvm.version >= 20;
+	if (jvm.version < 16)
+		facts->kept_metaspace_bytes = process->around[CLASS_CLASS_SPACE].rss_bytes;
+}
+
 static struct verdict_facts facts_of(const struct heap_process *process)
 {
 	const struct walk *walk = &process->walk;
@@ -290,6 +308,7 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 		facts.top_size_bytes = walk->sizes[0].size_bytes;
 		facts.top_size_blocks = blocks_of(walk, facts.top_size_bytes);
 	}
+	add_jvm(&facts, process);
 	return facts;
 }
 

@@ -115,13 +115,19 @@ static bool is_metaspace(const struct verdict_facts *facts)
 
 static uint64_t metaspace_gain(const struct verdict_facts *facts)
 {
-	return facts->metaspace_bytes;
+	return facts->metaspace_bytes - facts->kept_metaspace_bytes;
 }
 
 static void metaspace_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("metaspace and class space hold %s of %s resident", size(facts->metaspace_bytes).text,
-	    size(facts->rss_bytes).text);
+	if (facts->kept_metaspace_bytes)
+		SAY("metaspace and class space hold %s of %s resident; of that, class space of %s, "
+		    "which no JVM before 16 gives back",
+		    size(facts->metaspace_bytes).text, size(facts->rss_bytes).text,
+		    size(facts->kept_metaspace_bytes).text);
+	else
+		SAY("metaspace and class space hold %s of %s resident",
+		    size(facts->metaspace_bytes).text, size(facts->rss_bytes).text);
 }
 
 static bool is_code_cache(const struct verdict_facts *facts)
@@ -129,16 +135,26 @@ static bool is_code_cache(const struct verdict_facts *facts)
 	return is_large_part(facts, facts->code_cache_bytes);
 }
 
-/* What is bounded to a half is still fast: code that is not called goes first. */
+/* What is bounded to a half is still fast: code that is not called goes first. From 20 on the JVM
+ * lets go of it before the cache is full (JDK-8290025), how much depends on what is called. */
 static uint64_t code_cache_gain(const struct verdict_facts *facts)
 {
-	return facts->code_cache_bytes / 2;
+	return (facts->code_cache_bytes + facts->code_malloc_bytes) / 2;
 }
 
 static void code_cache_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("the code cache holds %s of %s resident", size(facts->code_cache_bytes).text,
-	    size(facts->rss_bytes).text);
+	const char *more =
+		facts->drops_cold_code ? "; with a bound, at least half of that goes" : "";
+
+	if (facts->code_malloc_bytes)
+		SAY("the code cache holds %s of %s resident, and %s of malloc belong to its "
+		    "code%s",
+		    size(facts->code_cache_bytes).text, size(facts->rss_bytes).text,
+		    size(facts->code_malloc_bytes).text, more);
+	else
+		SAY("the code cache holds %s of %s resident%s", size(facts->code_cache_bytes).text,
+		    size(facts->rss_bytes).text, more);
 }
 
 /* -- leak ----------------------------------------------------------------------------------------
@@ -324,8 +340,7 @@ static const struct rule rules[] = {
 	  "find class loaders that stay (jcmd PID VM.classloader_stats); bound it: "
 	  "-XX:MaxMetaspaceSize" },
 	{ "code cache", VERDICT_OUTSIDE, is_code_cache, code_cache_gain, code_cache_evidence,
-	  "bound it, to half of that to begin with: -XX:ReservedCodeCacheSize; from JDK 23 on, as "
-	  "much again in malloc goes with it" },
+	  "bound the cache, to half of what it holds to begin with: -XX:ReservedCodeCacheSize" },
 	{ "arenas", VERDICT_RETENTION, is_spread, spread_gain, spread_evidence,
 	  "start it with MALLOC_ARENA_MAX=2, or with jemalloc; at once, for most of it: "
 	  "malloc_trim(0)" },
@@ -373,6 +388,7 @@ struct verdict verdict_of(const struct verdict_facts *facts)
 		.kind = rule->kind,
 		.rule = rule->name,
 		.gain_bytes = rule->gain(facts),
+		.gain_is_least = rule->gain == code_cache_gain && facts->drops_cold_code,
 	};
 	rule->evidence(facts, verdict.evidence);
 	snprintf(verdict.remedy, sizeof(verdict.remedy), "%s", rule->remedy);

@@ -16,7 +16,11 @@ enum { VERDICT_TEXT_MAX = 320 };
 struct verdict_facts {
 	uint64_t rss_bytes;
 	/* Resident, of a JVM's own and of threads. */
-	uint64_t java_heap_bytes, metaspace_bytes, code_cache_bytes, stack_bytes;
+	uint64_t java_heap_bytes, code_cache_bytes, stack_bytes;
+	uint64_t metaspace_bytes; /* class space included */
+	uint64_t kept_metaspace_bytes; /* of that, what the JVM never gives back */
+	uint64_t code_malloc_bytes; /* of malloc, with the code in the cache */
+	bool drops_cold_code; /* before its cache is full */
 	uint64_t threads;
 	uint64_t page_cache_bytes; /* of its control group: files, not part of the RSS */
 
@@ -55,7 +59,8 @@ struct verdict {
 	const char *rule; /* its name */
 	char evidence[VERDICT_TEXT_MAX];
 	char remedy[VERDICT_TEXT_MAX];
-	uint64_t gain_bytes; /* what the remedy would give back */
+	uint64_t gain_bytes; /* what the remedy would give back … */
+	bool gain_is_least; /* … or more: a lower bound is all that can be told */
 };
 
 const char *verdict_name(enum verdict_kind kind);
