@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The files of a flight recorder: for each incident a report and a recording. Both are open before
+ * anything happens, written aside, and have their names, of target, time and reason, when they are
+ * whole.
+ */
+#ifndef UNFREED_CMD_FLIGHT_FILES_H
+#define UNFREED_CMD_FLIGHT_FILES_H
+
+#include "cmd/trace.h"
+#include "model/footprint.h"
+
+struct flight_files;
+
+/* Opens the first two in the folder that trace names. *files is the caller's. 0, or -errno with a
+ * sentence, here and below. */
+int flight_files_new(struct flight_files **files, const struct trace *trace);
+
+/*
+ * Writes a report for snapshot's first incident, and its recording, says so on stderr, starts the
+ * command that is wanted then, and opens the next two. footprint: classes of memory, or NULL.
+ */
+int flight_files_write(struct flight_files *files, const struct snapshot *snapshot,
+		       const struct snapshot *shown, const struct footprint *footprint);
+
+/* How many there are. */
+uint64_t flight_files_count(const struct flight_files *files);
+
+/* Reaps the commands that have ended, and says which have failed. */
+void flight_files_reap(struct flight_files *files);
+
+void flight_files_free(struct flight_files *files); /* NULL is legal */
+
+#endif
