@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """unfreed trace --on-oom, --on-exit, --when: the report of the moment, though the target is gone."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 import lib
 import runtimes
-from flights import EXACT, GREEDY, Counts, Flight, Greedy, expect_leak, expect_named, expect_oom, \
-    inner_pid, leak_of
+from flights import EXACT, GREEDY, Flight, Greedy, Holder, expect_leak, expect_named, \
+    expect_oom, leak_of, limited_group
 from lib import case, expect, expect_equal
 
 MEMORY = 64 << 20
@@ -31,11 +33,11 @@ def host_pids(spec):
                                    if row["type"] != "pid"]
 
 
-def report_of(path):
-    done = subprocess.run([lib.UNFREED, "report", path, "--json"], stdout=subprocess.PIPE,
-                          text=True, check=False)
-    expect_equal(done.returncode, 0, f"status of unfreed report {path}")
-    return done.stdout
+def unfreed_json(*arguments):
+    done = subprocess.run([lib.UNFREED, *map(str, arguments), "--json"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    expect_equal(done.returncode, 0, f"status of unfreed {arguments[0]}: {done.stderr}")
+    return json.loads(done.stdout)
 
 
 # -- killed for its memory -------------------------------------------------------------------------
@@ -56,9 +58,12 @@ def a_container_dies_and_its_last_moment_is_reported():
         expect(losses.pop("missed_returns", 0) <= 4 and not losses, f"losses: {losses}")
         expect_equal([os.stat(file).st_mode & 0o777 for file in flight.files()], [0o600] * 2,
                      f"modes of {flight.files()}")
-        recorded = report_of(next(file for file in flight.files() if file.endswith(".rec")))
-        expect('"incidents":[{"reason":"oom"' in recorded and "leak_greedily" in recorded,
-               "the recording does not say so")
+        recording = next(file for file in flight.files() if file.endswith(".rec"))
+        expect_equal(unfreed_json("report", recording)["incidents"], report["incidents"],
+                     "the recording's incidents")
+        grown = unfreed_json("diff", recording, "--before", 1)["sites"][0]
+        expect(any(frame["name"] == "leak_greedily" for frame in grown["frames"]),
+               f"what has grown most: {grown}")
     print(f"# {100 * share:.3f} % of {truth[0]} bytes")
 
 
@@ -137,32 +142,46 @@ def it_attaches_again_to_what_comes_by_the_same_name():
         expect_equal(len(flight.files()), 4, f"files {flight.files()}")
 
 
+@case("by its group", "by its pid")
+def a_process_of_a_limited_group_is_killed(which):
+    with tempfile.TemporaryDirectory() as folder, limited_group(MEMORY) as group, \
+            Holder(folder, "--threads", 3, "--size", 2500, group=group) as holder:
+        target = ("--cgroup", group) if "group" in which else ("-p", holder.pid)
+        with Flight(*target, "--on-oom", *EXACT) as flight:
+            holder.tell("go")
+            report = flight.next_report()
+            flight.end()
+        share = expect_leak(report, holder.truth(), holder.pid)
+        expect_named(report)
+        expect_equal(expect_oom(report, MEMORY)["pid"], holder.pid, "victim")
+    print(f"# {100 * share:.3f} % of {holder.truth()[0]} bytes")
+
+
+@case()
+def a_recorder_that_was_started_in_the_group_leaves_it_and_lives():
+    with tempfile.TemporaryDirectory() as folder, limited_group(MEMORY) as group, \
+            Holder(folder, "--size", 5000, group=group) as holder:
+        with Flight("--cgroup", group, "--on-oom", *EXACT, group=group) as flight:
+            with open(f"{group}/cgroup.procs", encoding="ascii") as processes:
+                expect_equal(processes.read().split(), [str(holder.pid)], "who is in the group")
+            holder.tell("go")
+            expect_oom(flight.next_report(), MEMORY)
+            flight.end()
+
+
 # -- other ends ------------------------------------------------------------------------------------
-
-class Holder(lib.Target):
-    """greedy without a limit: it holds a MiB, and waits."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "count")
-        super().__init__("greedy", "--file", self.path, "--most", 1 << 20)
-        self.counts = Counts(self.path)
-
-    def fill(self):
-        self.say("go")
-        lib.eventually(lambda: not self.counts.rows()[self.pid][2] and "not done", "allocating")
-
 
 @case("SIGTERM", "SIGKILL", "SIGABRT")
 def who_ended_it_is_told(name):
     number = getattr(signal, name)
-    with runtimes.tempfile.TemporaryDirectory() as folder, Holder(folder) as holder:
+    with tempfile.TemporaryDirectory() as folder, Holder(folder, "--most", 1 << 20) as holder:
         with Flight("-p", holder.pid, "--on-exit", *EXACT) as flight:
             holder.fill()
             os.kill(holder.pid, number)
             report = flight.next_report()
             flight.end()
         incident = report["incidents"][0]
-        expect_leak(report, holder.counts.rows()[holder.pid], share=1)
+        expect_leak(report, holder.truth(), share=1)
         expect_named(report)
         expect_equal((incident["reason"], incident["exit_signal"], incident["signal"],
                       incident["sender_pid"], incident["pid"]),
@@ -185,7 +204,7 @@ def a_plain_exit_is_reported_with_its_status():
 
 @case()
 def a_threshold_is_reported_once_and_the_command_runs_with_the_files():
-    with runtimes.tempfile.TemporaryDirectory() as folder, Holder(folder) as holder:
+    with tempfile.TemporaryDirectory() as folder, Holder(folder, "--most", 1 << 20) as holder:
         seen = os.path.join(folder, "seen")
         command = f'echo "$UNFREED_REASON $(wc -c <"$UNFREED_REPORT")" >>{seen}'
         with Flight("-p", holder.pid, "--when", "live>512K", "--when", "blocks>1000000", "--exec",
@@ -221,6 +240,20 @@ def a_container_is_reported_on_its_way_to_the_limit(when):
         expect_named(report)
         flight.end(interrupt=True)
         expect(runtimes.alive(container.pid), "it is gone")
+
+
+@case()
+def a_report_that_cannot_be_written_is_missed_and_the_next_one_is_written():
+    with tempfile.TemporaryDirectory() as folder, Holder(folder, "--most", 1 << 20) as holder:
+        with Flight("-p", holder.pid, "--when", "rss>1T", *EXACT) as flight:
+            for file in flight.files():
+                os.unlink(file)  # its names cannot be given to them any more
+            flight.process.send_signal(signal.SIGUSR1)
+            flight.wait_for("cannot write ")
+            holder.fill()
+            flight.process.send_signal(signal.SIGUSR1)
+            expect_leak(flight.next_report(), holder.truth(), share=1)
+            flight.end(interrupt=True, status=1)
 
 
 def main():

@@ -7,17 +7,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/flight_files.h"
+#include "cmd/flight_memory.h"
 #include "cmd/flight_self.h"
 #include "cmd/interrupt.h"
 #include "cmd/trace.h"
-#include "collect/group.h"
-#include "collect/survey.h"
 #include "model/strings.h"
 
 enum {
@@ -30,28 +27,21 @@ enum {
 static const uint64_t second_ns = 1000000000;
 static const uint64_t quiet_ns = 100000000; /* no further end for so long: that was all */
 static const uint64_t dying_ns = 2000000000; /* a victim's memory takes time to be given back */
-static const uint64_t survey_ns = 60000000000; /* between two looks at the classes of memory */
-static const uint64_t prepare_ns = 10000000000;
-static const unsigned int rest = 100; /* a look takes 1 % of the time at most */
 
 struct flight {
 	struct trace *trace;
 	struct flight_files *files;
 	struct target target;
 	struct collect *collect;
-	struct survey *survey;
-	struct footprint *footprint; /* the last one taken; NULL: none */
-	char *group; /* the folder of the memory group; NULL: none is known */
-	struct gauges gauges;
+	struct flight_memory memory;
 	uint64_t begun_ns; /* of the whole, restarts included */
-	uint64_t reading_due_ns, survey_due_ns, prepare_due_ns;
 	/* What the next report is about. */
 	VEC(struct incident) incidents;
 	struct strings *texts; /* of them */
 	uint64_t since_ns; /* of the window: what ran then is reported */
 	uint64_t first_ns, last_ns; /* of the clock: when the first and the last came */
-	bool dying; /* the target's processes are about to end */
 	bool over; /* --fail-over */
+	bool failed; /* a report could not be written */
 };
 
 bool flight_wanted(const struct flight_options *options)
@@ -65,55 +55,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
-}
-
-/* -- what is known before anything happens ------------------------------------------------------
- */
-
-static void read_group(struct flight *flight, struct reading *reading)
-{
-	struct footprint_group group;
-
-	if (!flight->group || group_read(&group, flight->group))
-		return;
-	reading->group_bytes = group.usage_bytes - footprint_reclaimable(&group);
-	if (group.limit_bytes != UINT64_MAX)
-		reading->limit_bytes = group.limit_bytes;
-}
-
-static void survey(struct flight *flight)
-{
-	struct footprint *footprint;
-
-	if (survey_take(flight->survey, &footprint))
-		return;
-	if (!footprint->processes.count) {
-		footprint_free(footprint);
-		return;
-	}
-	footprint_free(flight->footprint);
-	flight->footprint = footprint;
-}
-
-/* Does something that took a while, and says when it is due again. */
-#define AT_EASE(due_ns, every_ns, action)                                        \
-	do {                                                                     \
-		uint64_t begun_ = now_ns(), spent_;                              \
-                                                                                 \
-		if (begun_ < (due_ns))                                           \
-			break;                                                   \
-		action;                                                          \
-		spent_ = (now_ns() - begun_) * rest;                             \
-		(due_ns) = begun_ + (spent_ > (every_ns) ? spent_ : (every_ns)); \
-	} while (0)
-
-static void take_reading(struct flight *flight)
-{
-	struct reading reading;
-
-	collect_reading(flight->collect, &reading);
-	read_group(flight, &reading);
-	gauges_add(&flight->gauges, &reading);
 }
 
 /* -- incidents --------------------------------------------------------------------------------- */
@@ -169,7 +110,7 @@ static void take_triggers(struct flight *flight)
 	struct incident incident = { .time_ns = collect_window_ns(flight->collect) };
 
 	vec_for_each (trigger, &flight->trace->flight.triggers) {
-		if (!trigger_fires(trigger, &flight->gauges))
+		if (!trigger_fires(trigger, &flight->memory.gauges))
 			continue;
 		incident.reason = trigger->text;
 		add_incident(flight, &incident);
@@ -201,39 +142,6 @@ static bool is_due(const struct flight *flight, int running)
 
 /* -- the report -------------------------------------------------------------------------------- */
 
-/* The largest, as of the last look. */
-static void note_classes(const struct flight *flight, struct snapshot *snapshot)
-{
-	enum { SHOWN = 6 };
-	const struct footprint *footprint = flight->footprint;
-	char size[UNITS_TEXT_MAX], age[UNITS_TEXT_MAX], text[512] = "";
-	bool told[CLASSES] = { false };
-	size_t length = 0;
-
-	for (int shown = 0; footprint && shown < SHOWN; shown++) {
-		int most = -1;
-
-		for (int class = 0; class < CLASSES; class ++) {
-			uint64_t bytes = footprint->classes[class].rss_bytes;
-
-			if (!told[class] && bytes &&
-			    (most < 0 || bytes > footprint->classes[most].rss_bytes))
-				most = class;
-		}
-		if (most < 0)
-			break;
-		told[most] = true;
-		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %s",
-					   shown ? ", " : "", class_name((enum memory_class)most),
-					   units_format_bytes(size,
-							      footprint->classes[most].rss_bytes));
-	}
-	if (*text)
-		snapshot_note(snapshot, "RSS by classes %s ago: %s",
-			      units_format_time(age, now_ns() - footprint->monotonic_ns), text);
-}
-
-/* Those that live are alive still: their classes are of now. */
 static void add_context(struct flight *flight, struct snapshot *snapshot)
 {
 	vec_for_each (incident, &flight->incidents) {
@@ -245,14 +153,29 @@ static void add_context(struct flight *flight, struct snapshot *snapshot)
 		copy->sender_comm = snapshot_string(snapshot, incident->sender_comm);
 		copy->asking_comm = snapshot_string(snapshot, incident->asking_comm);
 	}
-	for (size_t i = 0; i < flight->gauges.count; i++)
-		*vec_add(&snapshot->readings) = flight->gauges.readings[i];
-	note_classes(flight, snapshot);
+	flight_memory_tell(&flight->memory, snapshot);
 }
 
 static uint64_t heap_bytes(const struct snapshot *snapshot, bool heap)
 {
 	return heap ? snapshot->heap_totals.live_bytes : snapshot->mapping_totals.live_bytes;
+}
+
+/* A disk that is full now may have room for the next one. */
+static void write_down(struct flight *flight, const struct snapshot *snapshot)
+{
+	const struct flight_evidence evidence = {
+		.snapshot = snapshot->whole ? snapshot->whole : snapshot,
+		.shown = snapshot,
+		.footprint = flight->memory.footprint,
+		.pasts = flight->memory.pasts,
+		.past_count = flight->memory.past_count,
+	};
+
+	if (!flight_files_write(flight->files, &evidence))
+		return;
+	cmd_fail(EXIT_FAILED);
+	flight->failed = true;
 }
 
 static int report(struct flight *flight, int running)
@@ -261,8 +184,9 @@ static int report(struct flight *flight, int running)
 	struct snapshot *snapshot;
 	int error;
 
+	/* The classes of those that live can be those of now. */
 	if (running > 0)
-		survey(flight);
+		flight_memory_survey(&flight->memory);
 	error = collect_snapshot_since(flight->collect, flight->since_ns,
 				       flight->incidents.items[0].reason, &snapshot);
 	if (error)
@@ -271,13 +195,12 @@ static int report(struct flight *flight, int running)
 	if (trace->fail_over && heap_bytes(snapshot, trace->collect.heap) > trace->fail_over_bytes)
 		flight->over = true;
 	snapshot = view_apply(&trace->view, snapshot);
-	error = flight_files_write(flight->files, snapshot->whole ? snapshot->whole : snapshot,
-				   snapshot, flight->footprint);
+	write_down(flight, snapshot);
 	snapshot_free(snapshot);
 	flight->incidents.count = 0;
 	strings_free(flight->texts);
 	flight->texts = strings_new();
-	return error;
+	return 0;
 }
 
 /* -- watching ---------------------------------------------------------------------------------- */
@@ -305,12 +228,12 @@ static int watch(struct flight *flight)
 		if (running == -EINTR)
 			running = 1;
 		take_deaths(flight);
-		AT_EASE(flight->reading_due_ns, second_ns, take_reading(flight));
+		/* What is dying holds no memory any more. */
+		if (!flight->incidents.count)
+			flight_memory_look(&flight->memory);
 		take_triggers(flight);
 		if (is_due(flight, running))
 			error = report(flight, running);
-		AT_EASE(flight->survey_due_ns, survey_ns, survey(flight));
-		AT_EASE(flight->prepare_due_ns, prepare_ns, collect_prepare(flight->collect));
 		flight_files_reap(flight->files);
 	}
 	return error;
@@ -346,13 +269,7 @@ static int follow(struct flight *flight)
 	error = attach(flight);
 	if (error)
 		return error;
-	flight->gauges.count = 0;
-	flight->reading_due_ns = flight->survey_due_ns = 0;
-	flight->prepare_due_ns = now_ns() + second_ns;
-	flight->survey = survey_new(&flight->target, true);
-	flight->group = flight->target.cgroup_path
-				? mem_string(flight->target.cgroup_path)
-				: group_of(flight->target.pids.items, flight->target.pids.count);
+	flight_memory_begin(&flight->memory, flight->collect, &flight->target);
 	announce(flight);
 	return watch(flight);
 }
@@ -360,14 +277,9 @@ static int follow(struct flight *flight)
 /* A restart makes a new file system of the same folders: nothing of the old one may be open. */
 static void let_go(struct flight *flight)
 {
-	survey_free(flight->survey);
-	flight->survey = NULL;
-	footprint_free(flight->footprint);
-	flight->footprint = NULL;
+	flight_memory_end(&flight->memory);
 	collect_free(flight->collect);
 	flight->collect = NULL;
-	mem_free(flight->group);
-	flight->group = NULL;
 	target_free(&flight->target);
 }
 
@@ -432,7 +344,7 @@ int flight_run(struct trace *trace)
 	flight_files_free(flight.files);
 	vec_free(&flight.incidents);
 	strings_free(flight.texts);
-	if (error)
+	if (error || flight.failed)
 		return EXIT_FAILED;
 	return flight.over ? EXIT_OVER : EXIT_DONE;
 }

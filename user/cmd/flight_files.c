@@ -42,6 +42,17 @@ static int open_next(struct flight_files *files)
 	return error;
 }
 
+static void close_next(struct flight_files *files)
+{
+	char *why = mem_string(error_message());
+
+	output_discard(files->report);
+	files->report = NULL;
+	save_end(files->recording, error_set(-ECANCELED, "%s", why));
+	files->recording = NULL;
+	mem_free(why);
+}
+
 int flight_files_new(struct flight_files **out, const struct trace *trace)
 {
 	struct flight_files *files = mem_alloc(sizeof(*files));
@@ -157,56 +168,71 @@ static int write_report(struct flight_files *files, const struct snapshot *shown
 	return output_commit(report);
 }
 
-static int write_recording(struct flight_files *files, const struct snapshot *snapshot,
-			   const struct footprint *footprint, const char *path)
+static int record(struct save *recording, const struct flight_evidence *evidence)
 {
-	struct save *recording = files->recording;
-	int error;
+	int error = 0;
 
-	save_name(recording, path);
-	error = save_add(recording, snapshot, footprint);
-	files->recording = NULL;
-	return save_end(recording, error);
+	for (size_t i = 0; i < evidence->past_count && !error; i++) {
+		struct snapshot *then = past_snapshot(&evidence->pasts[i], evidence->snapshot);
+
+		error = save_add(recording, then, NULL);
+		snapshot_free(then);
+	}
+	return error ? error : save_add(recording, evidence->snapshot, evidence->footprint);
 }
 
-int flight_files_write(struct flight_files *files, const struct snapshot *snapshot,
-		       const struct snapshot *shown, const struct footprint *footprint)
+static int write_recording(struct flight_files *files, const struct flight_evidence *evidence,
+			   const char *path)
 {
-	const char *reason = snapshot->incidents.items[0].reason;
-	const char *format = files->trace->format->name;
-	cleanup_free char *path = stem(files, snapshot);
-	char *report, *recording;
-	int error;
+	struct save *recording = files->recording;
 
-	if (!path)
-		return error_set(-errno, "cannot name a report: %s", strerror(errno));
-	report = mem_printf("%s.%s", path, strcmp(format, "table") ? format : "txt");
-	recording = mem_printf("%s.rec", path);
-	error = open_next(files);
+	save_name(recording, path);
+	files->recording = NULL;
+	return save_end(recording, record(recording, evidence));
+}
+
+static int write_both(struct flight_files *files, const struct flight_evidence *evidence,
+		      const char *stem, const char *reason)
+{
+	const char *format = files->trace->format->name;
+	char *report = mem_printf("%s.%s", stem, strcmp(format, "table") ? format : "txt");
+	char *recording = mem_printf("%s.rec", stem);
+	int error = open_next(files);
+
 	if (!error)
-		error = write_report(files, shown, report);
+		error = write_report(files, evidence->shown, report);
 	if (!error)
-		error = write_recording(files, snapshot, footprint, recording);
+		error = write_recording(files, evidence, recording);
 	if (!error) {
 		files->count++;
 		fprintf(stderr, "report %llu, %s: %s\n", (unsigned long long)files->count, reason,
 			report);
 		run_command(files, report, recording, reason);
-		/* No room now: it may be there when it is needed. */
-		if (open_next(files))
-			cmd_fail(EXIT_FAILED);
 	}
 	mem_free(report);
 	mem_free(recording);
 	return error;
 }
 
+int flight_files_write(struct flight_files *files, const struct flight_evidence *evidence)
+{
+	cleanup_free char *path = stem(files, evidence->snapshot);
+	int error;
+
+	if (!path)
+		return error_set(-errno, "cannot name a report: %s", strerror(errno));
+	error = write_both(files, evidence, path, evidence->snapshot->incidents.items[0].reason);
+	if (error)
+		close_next(files);
+	/* Where there is no room for the next ones now, it may be there when it is needed. */
+	return error ? error : open_next(files);
+}
+
 void flight_files_free(struct flight_files *files)
 {
 	if (!files)
 		return;
-	output_discard(files->report);
-	save_end(files->recording, -ECANCELED);
+	close_next(files);
 	vec_free(&files->commands);
 	mem_free(files);
 }

@@ -9,6 +9,7 @@
 
 #include "cmd/trace.h"
 #include "model/footprint.h"
+#include "model/past.h"
 
 struct flight_files;
 
@@ -16,12 +17,19 @@ struct flight_files;
  * sentence, here and below. */
 int flight_files_new(struct flight_files **files, const struct trace *trace);
 
+/* What there is to be written. */
+struct flight_evidence {
+	const struct snapshot *snapshot, *shown; /* the whole, and what the report shows of it */
+	const struct footprint *footprint; /* classes of memory, or NULL */
+	struct past *pasts; /* of the minutes before, by time */
+	size_t past_count;
+};
+
 /*
- * Writes a report for snapshot's first incident, and its recording, says so on stderr, starts the
- * command that is wanted then, and opens the next two. footprint: classes of memory, or NULL.
+ * Writes a report for the snapshot's first incident, and a recording of it and of the minutes
+ * before, says so on stderr, starts the command that is wanted then, and opens the next two.
  */
-int flight_files_write(struct flight_files *files, const struct snapshot *snapshot,
-		       const struct snapshot *shown, const struct footprint *footprint);
+int flight_files_write(struct flight_files *files, const struct flight_evidence *evidence);
 
 /* How many there are. */
 uint64_t flight_files_count(const struct flight_files *files);

@@ -130,28 +130,3 @@ bool collect_death(struct collect *collect, struct incident *incident)
 	incident->asking_comm = strcmp(incident->reason, "oom") ? NULL : death->asking_comm;
 	return true;
 }
-
-/* -- readings ---------------------------------------------------------------------------------- */
-
-static void add_live(void *context, const void *key, const void *value)
-{
-	struct reading *reading = context;
-	const struct abi_site *site = value;
-
-	(void)key;
-	reading->live_bytes += site->live_bytes;
-	reading->live_blocks += site->live_units / ABI_BLOCK_UNITS;
-}
-
-void collect_reading(struct collect *collect, struct reading *reading)
-{
-	*reading = (struct reading){ .time_ns = collect_window_ns(collect) };
-	vec_for_each (watched, &collect->watched) {
-		struct proc proc;
-
-		if ((*watched)->state == WATCHED_RUNNING && !proc_read(&proc, (*watched)->pid))
-			reading->rss_bytes += proc.rss_bytes;
-	}
-	if (collect->options.heap)
-		collect_read_sites(collect, add_live, reading);
-}

@@ -122,7 +122,7 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 {
 	struct snapshot *snapshot = harvest->snapshot;
 	struct stack *stack = collect_stack(watched, sums->stack_id);
-	struct site site = { .pid = watched->pid };
+	struct site site = { .pid = watched->pid, .id = sums->stack_id };
 
 	if (!collect_fill_site(&site, sums, stack, now_ns))
 		return;

@@ -43,6 +43,8 @@ enum site_end {
 struct site {
 	enum site_kind kind;
 	pid_t pid;
+	uint64_t
+		id; /* of its stack, in the snapshots of one watch of its process; never recorded */
 	uint64_t bytes; /* outstanding; mapping: address space still mapped */
 	uint64_t blocks; /* outstanding blocks or mappings */
 	uint64_t allocated_bytes, allocated_blocks; /* all in the window */

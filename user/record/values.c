@@ -72,7 +72,7 @@ static const struct column {
 
 _Static_assert((int)COLUMNS == (int)SITE_VALUES, "a known site keeps each column's value");
 
-_Static_assert(sizeof(struct site) == 200, "everything in a site is recorded");
+_Static_assert(sizeof(struct site) == 208, "everything in a site but its id is recorded");
 
 /* Tells a block as old as the window from none: ages are shorter. */
 #define AGE_BASE (1ull << 62)
