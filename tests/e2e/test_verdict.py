@@ -5,8 +5,10 @@ give back is what it does give back."""
 
 import glob
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import lib
 import runtimes
@@ -153,6 +155,20 @@ def a_trace_ends_with_the_verdict():
         arenas.go()
         expect_equal(round(rows[arenas.pid]["retained_bytes"] / (kept - arenas.rss()), 1), 1.0,
                      "retained, of what a trim gave back")
+
+
+@case()
+def libraries_that_have_remedies_of_their_own():
+    """By their names, which some are unpacked under to /tmp."""
+    library = glob.glob("/lib/*-linux-gnu/libm.so.6")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        names = [shutil.copy(library, f"{folder}/{name}") for name in
+                 ("librocksdbjni123.so", "libnetty_transport_native_epoll_x86_64.so")]
+        with Heap("leak") as plain, Heap("leak", LD_PRELOAD=" ".join(names)) as loaded:
+            expect("is loaded" not in plain.verdict()["remedy"], "nothing is loaded")
+            remedy = loaded.verdict()["remedy"]
+    for word in ("WriteBufferManager", "-Dio.netty.maxDirectMemory"):
+        expect(word in remedy, remedy)
 
 
 @case()

@@ -92,7 +92,35 @@ static void test_java_heap(void **state)
 	expect(&facts, "java heap", VERDICT_NOT_NATIVE, 0, "-Xmx");
 	facts.free_resident_bytes = facts.releasable_bytes = 300 * MIB;
 	facts.heap_resident_bytes = 400 * MIB;
-	expect(&facts, "retention", VERDICT_RETENTION, 300 * MIB, "System.trim_native_heap");
+	expect(&facts, "retention", VERDICT_RETENTION, 300 * MIB, "malloc_trim");
+}
+
+/* Remedies of what runs there, each with the verdicts that it is one for. */
+static void test_hints(void **state)
+{
+	struct verdict_facts leak = watched(20 * (int64_t)MIB), kept = plain();
+	struct verdict verdict = verdict_of(&leak);
+
+	assert_null(strstr(verdict.remedy, "JVM"));
+	assert_null(strstr(verdict.remedy, "RocksDB"));
+	leak.jvm_version = 8;
+	leak.has_rocksdb = leak.has_netty = true;
+	leak.grown_size_bytes = 7168;
+	leak.grown_blocks = 2900;
+	expect(&leak, "leak", VERDICT_LEAK, 0, "-XX:MaxDirectMemorySize");
+	expect(&leak, "leak", VERDICT_LEAK, 0, "WriteBufferManager");
+	expect(&leak, "leak", VERDICT_LEAK, 0, "-Dio.netty.maxDirectMemory");
+	/* all of them at once have room */
+	assert_true(strlen(verdict_of(&leak).remedy) < VERDICT_TEXT_MAX - 1);
+	kept.releasable_bytes = kept.free_resident_bytes = 300 * MIB;
+	kept.heap_resident_bytes += 300 * MIB;
+	kept.has_rocksdb = true;
+	kept.jvm_version = 11;
+	verdict = verdict_of(&kept);
+	assert_null(strstr(verdict.remedy, "TrimNativeHeap"));
+	assert_null(strstr(verdict.remedy, "RocksDB"));
+	kept.jvm_version = 17;
+	expect(&kept, "retention", VERDICT_RETENTION, 300 * MIB, "-XX:TrimNativeHeapInterval");
 }
 
 /* Native, and not malloc's: each by its class of memory. */
@@ -109,7 +137,7 @@ static void test_outside(void **state)
 	expect(&code, "code cache", VERDICT_OUTSIDE, 60 * MIB, "-XX:ReservedCodeCacheSize");
 	assert_false(verdict_of(&code).gain_is_least);
 	code.code_malloc_bytes = 40 * MIB;
-	code.drops_cold_code = true;
+	code.jvm_version = 20;
 	expect(&code, "code cache", VERDICT_OUTSIDE, 80 * MIB, "-XX:ReservedCodeCacheSize");
 	assert_true(verdict_of(&code).gain_is_least);
 	metaspace.kept_metaspace_bytes = 30 * MIB;
@@ -200,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_leak),	      cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_page_cache),    cmocka_unit_test(test_java_heap),
 		cmocka_unit_test(test_outside),	      cmocka_unit_test(test_arenas),
+		cmocka_unit_test(test_hints),	      cmocka_unit_test(test_arenas),
 		cmocka_unit_test(test_late_trim),     cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_fragmentation), cmocka_unit_test(test_plateau),
 		cmocka_unit_test(test_in_use),	      cmocka_unit_test(test_names),

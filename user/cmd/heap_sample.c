@@ -275,9 +275,21 @@ static void add_jvm(struct verdict_facts *facts, const struct heap_process *proc
 	if (!facts->metaspace_bytes || jvm_facts(&jvm, process->proc.pid))
 		return;
 	facts->code_malloc_bytes = jvm.code_malloc_bytes;
-	facts->drops_cold_code = jvm.version >= 20;
+	facts->jvm_version = jvm.version;
 	if (jvm.version < 16)
 		facts->kept_metaspace_bytes = process->around[CLASS_CLASS_SPACE].rss_bytes;
+}
+
+/* A library whose name begins so, wherever it was unpacked to. */
+static bool has_library(const struct maps *maps, const char *name)
+{
+	vec_for_each (map, &maps->rows) {
+		const char *file = map->path ? strrchr(map->path, '/') : NULL;
+
+		if (file && !strncmp(file + 1, name, strlen(name)))
+			return true;
+	}
+	return false;
 }
 
 static struct verdict_facts facts_of(const struct heap_process *process)
@@ -293,6 +305,8 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 		.code_cache_bytes = around[CLASS_CODE_CACHE].rss_bytes,
 		.stack_bytes = around[CLASS_THREAD_STACK].rss_bytes,
 		.threads = process->proc.threads,
+		.has_rocksdb = has_library(&process->maps, "librocksdb"),
+		.has_netty = has_library(&process->maps, "libnetty"),
 		.heap_resident_bytes = sums->resident_bytes + walk->mmapped.resident_bytes,
 		.in_use_bytes = held(process),
 		.free_resident_bytes = sums->free_resident_bytes,

@@ -3,6 +3,7 @@
 #include "model/verdict.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/units.h"
 
@@ -135,6 +136,11 @@ static bool is_code_cache(const struct verdict_facts *facts)
 	return is_large_part(facts, facts->code_cache_bytes);
 }
 
+static bool drops_cold_code(const struct verdict_facts *facts)
+{
+	return facts->jvm_version >= 20;
+}
+
 /* What is bounded to a half is still fast: code that is not called goes first. From 20 on the JVM
  * lets go of it before the cache is full (JDK-8290025), how much depends on what is called. */
 static uint64_t code_cache_gain(const struct verdict_facts *facts)
@@ -145,7 +151,7 @@ static uint64_t code_cache_gain(const struct verdict_facts *facts)
 static void code_cache_evidence(const struct verdict_facts *facts, char *text)
 {
 	const char *more =
-		facts->drops_cold_code ? "; with a bound, at least half of that goes" : "";
+		drops_cold_code(facts) ? "; with a bound, at least half of that goes" : "";
 
 	if (facts->code_malloc_bytes)
 		SAY("the code cache holds %s of %s resident, and %s of malloc belong to its "
@@ -325,9 +331,7 @@ static void in_use_evidence(const struct verdict_facts *facts, char *text)
 static const struct rule rules[] = {
 	{ "leak", VERDICT_LEAK, is_leak, leak_gain, leak_evidence,
 	  "find who allocates blocks of this size: unfreed trace; see what is in them: unfreed "
-	  "heap --peek SIZE; in a JVM, direct buffers are bounded by -XX:MaxDirectMemorySize, and "
-	  "an "
-	  "Inflater or Deflater wants its end()" },
+	  "heap --peek SIZE" },
 	{ "growth", VERDICT_LEAK, is_growth, growth_gain, growth_evidence,
 	  "watch for longer (-d 10m); if it goes on, unfreed trace shows who allocates" },
 	{ "page cache", VERDICT_NOT_NATIVE, is_page_cache, page_cache_gain, page_cache_evidence,
@@ -348,9 +352,7 @@ static const struct rule rules[] = {
 	  "call malloc_trim(0) after work in bulk, or fix the thresholds, which large blocks have "
 	  "moved up: MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072" },
 	{ "retention", VERDICT_RETENTION, is_retention, retention_gain, retention_evidence,
-	  "call malloc_trim(0) after work in bulk (a JVM: jcmd PID System.trim_native_heap), or "
-	  "use "
-	  "jemalloc" },
+	  "call malloc_trim(0) after work in bulk, or use jemalloc" },
 	{ "fragmentation", VERDICT_FRAGMENTATION, is_fragmented, fragmentation_gain,
 	  fragmentation_evidence,
 	  "use jemalloc (LD_PRELOAD), which keeps sizes apart; or allocate what lives long "
@@ -361,6 +363,74 @@ static const struct rule rules[] = {
 	{ "in use", VERDICT_IN_USE, always, no_gain, in_use_evidence,
 	  "a second look tells a leak from a cache: unfreed heap -d 1m" },
 };
+
+/* -- remedies in the words of what runs there -----------------------------------------------------
+ */
+
+static bool is_jvm(const struct verdict_facts *facts)
+{
+	return facts->jvm_version;
+}
+
+/* JDK-8293114, in 22, 21.0.1 and 17.0.9 */
+static bool is_jvm_that_trims(const struct verdict_facts *facts)
+{
+	return facts->jvm_version >= 17;
+}
+
+static bool has_rocksdb(const struct verdict_facts *facts)
+{
+	return facts->has_rocksdb;
+}
+
+static bool has_netty(const struct verdict_facts *facts)
+{
+	return facts->has_netty;
+}
+
+enum {
+	HELD = 1 << VERDICT_LEAK | 1 << VERDICT_POOL | 1 << VERDICT_IN_USE,
+	KEPT = 1 << VERDICT_RETENTION | 1 << VERDICT_FRAGMENTATION,
+};
+
+static const struct hint {
+	unsigned int kinds; /* of verdicts, a bit each */
+	bool (*holds)(const struct verdict_facts *facts);
+	const char *text;
+} hints[] = {
+	{ 1 << VERDICT_LEAK, is_jvm,
+	  "in this JVM, direct buffers are bounded by -XX:MaxDirectMemorySize, and an Inflater or "
+	  "Deflater wants its end()" },
+	/* github.com/facebook/rocksdb/wiki/Write-Buffer-Manager; Flink: Configuration, RocksDB */
+	{ HELD, has_rocksdb,
+	  "RocksDB is loaded: one block cache, with a WriteBufferManager that is charged to it, "
+	  "bounds its caches and memtables together (Flink: "
+	  "state.backend.rocksdb.memory.managed)" },
+	/* io.netty.util.internal.PlatformDependent, io.netty.buffer.PooledByteBufAllocator */
+	{ HELD | KEPT, has_netty,
+	  "Netty is loaded: -Dio.netty.maxDirectMemory bounds its buffers, and fewer arenas "
+	  "(-Dio.netty.allocator.numDirectArenas) keep less" },
+	{ KEPT, is_jvm_that_trims,
+	  "this JVM trims at once by unfreed jvm --trim, and by itself with "
+	  "-XX:TrimNativeHeapInterval=60000 (17.0.9, 21.0.1 and later, JDK-8293114)" },
+};
+
+static void add_hints(struct verdict *verdict, const struct verdict_facts *facts)
+{
+	size_t used = strlen(verdict->remedy);
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+		int length;
+
+		if (!(hints[i].kinds & 1 << verdict->kind) || !hints[i].holds(facts))
+			continue;
+		length = snprintf(verdict->remedy + used, sizeof(verdict->remedy) - used, "; %s",
+				  hints[i].text);
+		used += (size_t)length;
+		if (used >= sizeof(verdict->remedy))
+			return;
+	}
+}
 
 const char *verdict_name(enum verdict_kind kind)
 {
@@ -388,9 +458,10 @@ struct verdict verdict_of(const struct verdict_facts *facts)
 		.kind = rule->kind,
 		.rule = rule->name,
 		.gain_bytes = rule->gain(facts),
-		.gain_is_least = rule->gain == code_cache_gain && facts->drops_cold_code,
+		.gain_is_least = rule->gain == code_cache_gain && drops_cold_code(facts),
 	};
 	rule->evidence(facts, verdict.evidence);
 	snprintf(verdict.remedy, sizeof(verdict.remedy), "%s", rule->remedy);
+	add_hints(&verdict, facts);
 	return verdict;
 }
