@@ -116,6 +116,7 @@ def direct_buffers(name):
         before = target.rss()
         target.drop(verdict["gain_bytes"])
         expect_verdict(verdict, "leak", "leak", "-XX:MaxDirectMemorySize")
+        expect("direct buffers hold 80.0 MiB, 8" in verdict["evidence"], verdict["evidence"])
         expect_gain(verdict, before - target.rss())
 
 

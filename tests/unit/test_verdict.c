@@ -110,6 +110,10 @@ static void test_hints(void **state)
 	expect(&leak, "leak", VERDICT_LEAK, 0, "-XX:MaxDirectMemorySize");
 	expect(&leak, "leak", VERDICT_LEAK, 0, "WriteBufferManager");
 	expect(&leak, "leak", VERDICT_LEAK, 0, "-Dio.netty.maxDirectMemory");
+	assert_null(strstr(verdict_of(&leak).evidence, "direct"));
+	leak.direct_bytes = 80 * MIB;
+	leak.direct_buffers = 81;
+	assert_non_null(strstr(verdict_of(&leak).evidence, "direct buffers hold 80.0 MiB, 81 of"));
 	/* all of them at once have room */
 	assert_true(strlen(verdict_of(&leak).remedy) < VERDICT_TEXT_MAX - 1);
 	kept.releasable_bytes = kept.free_resident_bytes = 300 * MIB;

@@ -276,6 +276,8 @@ static void add_jvm(struct verdict_facts *facts, const struct heap_process *proc
 		return;
 	facts->code_malloc_bytes = jvm.code_malloc_bytes;
 	facts->jvm_version = jvm.version;
+	facts->direct_bytes = jvm.direct_bytes;
+	facts->direct_buffers = jvm.direct_buffers;
 	if (jvm.version < 16)
 		facts->kept_metaspace_bytes = process->around[CLASS_CLASS_SPACE].rss_bytes;
 }

@@ -28,6 +28,10 @@ static void write_facts(struct json *json, const struct hotspot_facts *facts)
 		write_bound(json, "max_direct_bytes", facts->max_direct_bytes);
 		json_end(json);
 	}
+	if (facts->has_direct) {
+		json_uint(json, "direct_bytes", facts->direct_bytes);
+		json_uint(json, "direct_buffers", facts->direct_buffers);
+	}
 	if (facts->has_counters) {
 		json_begin_object(json, "counters");
 		json_uint(json, "heap_used_bytes", facts->heap_used_bytes);

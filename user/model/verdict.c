@@ -415,6 +415,17 @@ static const struct hint {
 	  "-XX:TrimNativeHeapInterval=60000 (17.0.9, 21.0.1 and later, JDK-8293114)" },
 };
 
+/* Java's own count tells buffers from other blocks of that size. */
+static void add_direct(struct verdict *verdict, const struct verdict_facts *facts)
+{
+	size_t used = strlen(verdict->evidence);
+
+	if (HELD & 1 << verdict->kind && facts->direct_bytes > WORTH_BYTES)
+		snprintf(verdict->evidence + used, sizeof(verdict->evidence) - used,
+			 "; Java's direct buffers hold %s, %llu of them",
+			 size(facts->direct_bytes).text, (unsigned long long)facts->direct_buffers);
+}
+
 static void add_hints(struct verdict *verdict, const struct verdict_facts *facts)
 {
 	size_t used = strlen(verdict->remedy);
@@ -462,6 +473,7 @@ struct verdict verdict_of(const struct verdict_facts *facts)
 	};
 	rule->evidence(facts, verdict.evidence);
 	snprintf(verdict.remedy, sizeof(verdict.remedy), "%s", rule->remedy);
+	add_direct(&verdict, facts);
 	add_hints(&verdict, facts);
 	return verdict;
 }

@@ -25,6 +25,7 @@ struct verdict_facts {
 
 	/* What runs in it, for which there are remedies of its own. */
 	uint32_t jvm_version; /* 0: none */
+	uint64_t direct_bytes, direct_buffers; /* of Java, among the blocks in use */
 	bool has_rocksdb, has_netty;
 
 	/* The native heap: arenas, and blocks with a mapping of their own. */
