@@ -5,6 +5,7 @@ give back is what it does give back."""
 
 import glob
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -155,6 +156,21 @@ def a_trace_ends_with_the_verdict():
         arenas.go()
         expect_equal(round(rows[arenas.pid]["retained_bytes"] / (kept - arenas.rss()), 1), 1.0,
                      "retained, of what a trim gave back")
+
+
+@case("jemalloc.so.2", "tcmalloc.so.4", "mimalloc.so.2*")
+def an_allocator_that_is_not_walked(name):
+    """What it has resident is known, and whether that grows."""
+    library = glob.glob(f"/usr/lib/*/lib{name}")
+    if not library:
+        raise lib.Skip(f"no lib{name}")
+    with Heap("leak", LD_PRELOAD=library[0]) as heap:
+        verdict, rss = heap.verdict(), heap.rss()
+        expect_equal((verdict["kind"], verdict["rule"]), ("in use", "closed books"), "verdict")
+        resident = float(re.search(r"has ([\d.]+) MiB of", verdict["evidence"])[1]) * MIB
+        expect(0.7 * rss < resident <= rss, f"{verdict['evidence']}: RSS {rss}")
+        verdict = heap.verdict("-d", "3s")
+        expect_verdict(verdict, "leak", "growth", "unfreed trace")
 
 
 @case()

@@ -127,6 +127,30 @@ static void test_hints(void **state)
 	expect(&kept, "retention", VERDICT_RETENTION, 300 * MIB, "-XX:TrimNativeHeapInterval");
 }
 
+/* Only what is resident of an allocator is known. */
+static void test_closed_books(void **state)
+{
+	struct verdict_facts facts = { .rss_bytes = 100 * MIB,
+				       .heap_resident_bytes = 80 * MIB,
+				       .in_use_bytes = 80 * MIB,
+				       .closed = "jemalloc" };
+
+	expect(&facts, "closed books", VERDICT_IN_USE, 0, "unfreed trace");
+	assert_non_null(strstr(verdict_of(&facts).evidence, "jemalloc has 80.0 MiB of 100 MiB"));
+	facts.has_growth = true;
+	facts.seconds = 60;
+	facts.growth_bytes = -(int64_t)MIB;
+	expect(&facts, "closed books", VERDICT_IN_USE, 0, "unfreed trace");
+	assert_non_null(strstr(verdict_of(&facts).evidence, "from 81.0 MiB to 80.0 MiB"));
+	facts.growth_bytes = 20 * (int64_t)MIB;
+	expect(&facts, "growth", VERDICT_LEAK, 20 * MIB, "unfreed trace");
+	assert_non_null(strstr(verdict_of(&facts).evidence, "what jemalloc has resident grew"));
+	facts.java_heap_bytes = 70 * MIB;
+	facts.has_growth = false;
+	facts.growth_bytes = 0;
+	expect(&facts, "java heap", VERDICT_NOT_NATIVE, 0, "-Xmx");
+}
+
 /* Native, and not malloc's: each by its class of memory. */
 static void test_outside(void **state)
 {
@@ -232,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_leak),	      cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_page_cache),    cmocka_unit_test(test_java_heap),
 		cmocka_unit_test(test_outside),	      cmocka_unit_test(test_arenas),
+		cmocka_unit_test(test_closed_books),  cmocka_unit_test(test_arenas),
 		cmocka_unit_test(test_hints),	      cmocka_unit_test(test_arenas),
 		cmocka_unit_test(test_late_trim),     cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_fragmentation), cmocka_unit_test(test_plateau),

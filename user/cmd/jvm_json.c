@@ -131,7 +131,7 @@ static void write_process(struct json *json, const struct jvm_process *process,
 	if (process->nmt)
 		write_nmt(json, process->nmt, before ? before->nmt : NULL);
 	write_rows(json, process, before);
-	if (heap->walk.arenas.count)
+	if (heap->verdict.rule)
 		heap_json_verdict(json, &heap->verdict);
 	if (process->answer || process->answer_why) {
 		json_text(json, "answer", process->answer);

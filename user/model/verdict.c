@@ -217,8 +217,13 @@ static uint64_t growth_gain(const struct verdict_facts *facts)
 
 static void growth_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("in use grew by %s in %.0f s, in blocks of many sizes",
-	    size((uint64_t)facts->growth_bytes).text, facts->seconds);
+	if (facts->closed)
+		SAY("what %s has resident grew by %s in %.0f s, to %s", facts->closed,
+		    size((uint64_t)facts->growth_bytes).text, facts->seconds,
+		    size(facts->heap_resident_bytes).text);
+	else
+		SAY("in use grew by %s in %.0f s, in blocks of many sizes",
+		    size((uint64_t)facts->growth_bytes).text, facts->seconds);
 }
 
 /* -- retention -----------------------------------------------------------------------------------
@@ -295,6 +300,22 @@ static void fragmentation_evidence(const struct verdict_facts *facts, char *text
 /* -- what is in use ------------------------------------------------------------------------------
  */
 
+static bool is_closed(const struct verdict_facts *facts)
+{
+	return facts->closed;
+}
+
+static void closed_evidence(const struct verdict_facts *facts, char *text)
+{
+	if (facts->has_growth)
+		SAY("what %s has resident went from %s to %s in %.0f s", facts->closed,
+		    size(facts->heap_resident_bytes - (uint64_t)facts->growth_bytes).text,
+		    size(facts->heap_resident_bytes).text, facts->seconds);
+	else
+		SAY("%s has %s of %s resident", facts->closed,
+		    size(facts->heap_resident_bytes).text, size(facts->rss_bytes).text);
+}
+
 static bool is_steady(const struct verdict_facts *facts)
 {
 	return facts->has_growth;
@@ -357,6 +378,9 @@ static const struct rule rules[] = {
 	  fragmentation_evidence,
 	  "use jemalloc (LD_PRELOAD), which keeps sizes apart; or allocate what lives long "
 	  "together, before what is short-lived" },
+	{ "closed books", VERDICT_IN_USE, is_closed, no_gain, closed_evidence,
+	  "ask the allocator what of it is in use; what is not given back from now on, and by "
+	  "whom, tells unfreed trace" },
 	{ "plateau", VERDICT_POOL, is_steady, top_size_gain, steady_evidence,
 	  "no leak: what is held is a pool, a cache or what the program needs; if it is too much, "
 	  "bound the cache" },

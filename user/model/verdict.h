@@ -28,7 +28,9 @@ struct verdict_facts {
 	uint64_t direct_bytes, direct_buffers; /* of Java, among the blocks in use */
 	bool has_rocksdb, has_netty;
 
-	/* The native heap: arenas, and blocks with a mapping of their own. */
+	/* The native heap: arenas, and blocks with a mapping of their own. Of an allocator that
+	 * cannot be read, only what is resident: all of it is taken to be in use. */
+	const char *closed; /* its name, or NULL */
 	uint64_t heap_resident_bytes; /* all of it */
 	uint64_t in_use_bytes;
 	uint64_t free_resident_bytes; /* free, and still there */
