@@ -116,6 +116,7 @@ def direct_buffers(name):
         before = target.rss()
         target.drop(verdict["gain_bytes"])
         expect_verdict(verdict, "leak", "leak", "-XX:MaxDirectMemorySize")
+        expect("direct buffers hold 80.0 MiB, 8" in verdict["evidence"], verdict["evidence"])
         expect_gain(verdict, before - target.rss())
 
 
@@ -137,6 +138,19 @@ def arenas_of_threads(name):
         verdict = target.verdict()
         expect_verdict(verdict, "retention", "arenas", "MALLOC_ARENA_MAX=2")
         expect_gain(verdict, target.rss() - other.rss())
+
+
+def arenas_that_are_trimmed(name):
+    """The JVM's own remedy."""
+    if version_of(name) < 17:
+        raise lib.Skip("no JDK before 17 trims by itself")
+    with Jvm(name) as target, Jvm(name, "-XX:TrimNativeHeapInterval=500") as other:
+        target.say("churn 14")
+        other.say("churn 14")
+        verdict = target.verdict()
+        expect_verdict(verdict, "retention", "arenas", "-XX:TrimNativeHeapInterval")
+        lib.eventually(lambda: target.rss() - other.rss() < 0.8 * verdict["gain_bytes"] and
+                       f"{target.rss() - other.rss()} of {verdict['gain_bytes']}", "trimmed")
 
 
 def code_that_was_compiled(name):
@@ -164,7 +178,8 @@ def code_that_was_compiled(name):
 
 
 QUICK = (inflaters_that_nobody_ends, arenas_of_threads)
-ONLY_BY_NAME = (direct_buffers, class_loaders_that_stay, code_that_was_compiled)
+ONLY_BY_NAME = (direct_buffers, class_loaders_that_stay, code_that_was_compiled,
+                arenas_that_are_trimmed)
 
 
 def main():

@@ -42,6 +42,7 @@ PARTS = {
     "record": "200 traces that record are killed at random moments: all whole snapshots are there",
     "budget": "within the budget: leaks named, rates right; the slowdown; 1,000 attaches",
     "kills": "containers killed for their memory: 90 reports with all that was outstanding, 90 in the budget",
+    "sums": "the classes of unfreed map add up to the kernel's figures, on ten kinds of processes",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 

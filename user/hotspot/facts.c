@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hotspot/codecache.h"
+#include "hotspot/direct.h"
 
 enum { FLAGS_MAX = 4096, NAME_MAX = 64, COUNTERS_MAX = 4096, COUNTERS_MAX_BYTES = 1 << 20 };
 
@@ -205,6 +206,7 @@ void facts_read(struct hotspot_facts *facts, struct memory *memory, const struct
 	memory->failed = false;
 	if (!codecache_layout(&layout, memory, vm))
 		facts->code_malloc_bytes = codecache_malloc_bytes(&layout, memory, vm);
+	facts->has_direct = direct_read(memory, vm, &facts->direct_bytes, &facts->direct_buffers);
 	memory->failed = false;
 	if (vm->vm_release)
 		memory_text(memory, memory_u64(memory, vm->vm_release), facts->release,
