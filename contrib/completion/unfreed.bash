@@ -10,6 +10,7 @@ _unfreed() {
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
 	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --classes --fail-over --help' ;;
+	watch) options='--pid --container --pod --cgroup --comm --host-root --interval --min-age --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --record --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
 	diff) options='--before --after --format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --help' ;;
@@ -19,7 +20,7 @@ _unfreed() {
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace map heap jvm report diff check --help --version'
+		words='trace watch map heap jvm report diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
