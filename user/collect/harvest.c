@@ -335,6 +335,8 @@ static void correct_ledgers(struct collect *collect)
 	uint64_t lost =
 		collect_loss(collect, LOSS_MAPPING_RECORDS) + collect_missed_mapping_calls(collect);
 
+	if (!collect->options.mapping)
+		return;
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING &&
 		    (lost != collect->lost_mappings || ledger_doubtful((*watched)->ledger)))
