@@ -12,6 +12,7 @@
 static const struct command commands[] = {
 	{ "trace", "what a process or container allocates and does not give back, by stack",
 	  cmd_trace },
+	{ "watch", "the same live, on a terminal", cmd_watch },
 	{ "map", "all memory of a process or container, each mapping in a class", cmd_map },
 	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
 	{ "jvm", "what a JVM says of its memory, beside what is there", cmd_jvm },

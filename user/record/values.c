@@ -263,11 +263,29 @@ static void add_sites(struct snapshot *snapshot, const struct pool *pool, const 
 	}
 }
 
-/* What reports take for granted. */
+/* The sum over all sites is a number that has a difference to any other. */
+static bool adds_up(const struct snapshot *snapshot, const struct column *column)
+{
+	uint64_t sum = 0;
+
+	vec_for_each (site, &snapshot->sites) {
+		uint64_t value = *(const uint64_t *)((const char *)site + column->offset);
+
+		if (value > INT64_MAX - sum)
+			return false;
+		sum += value;
+	}
+	return true;
+}
+
+/* What reports take for granted: they sum up groups of sites, and tell how they have grown. */
 static bool is_sound(const struct snapshot *snapshot)
 {
 	vec_for_each (site, &snapshot->sites)
 		if (site->young_bytes > site->bytes || site->young_blocks > site->blocks)
+			return false;
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (columns[i].kind == COLUMN_WORD && !adds_up(snapshot, &columns[i]))
 			return false;
 	return true;
 }
