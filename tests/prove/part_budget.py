@@ -11,11 +11,14 @@ import functools
 import json
 import math
 import os
+import re
 import statistics
+import subprocess
 import threading
 import time
 
 import lib
+import loads
 import programs
 
 LEAKS = ("leak_hundredth", "leak_thousandth", "leak_rare")
@@ -41,11 +44,11 @@ def figures_of(figures):
 # -- leaks -----------------------------------------------------------------------------------------
 
 
-def by_function(report):
-    """The report's sites, by the target's function that they are in: (bytes, error, verdict)."""
+def by_name(report, name_of):
+    """The report's sites, by what they belong to: (bytes, error, verdict)."""
     found = {}
     for site in report["sites"]:
-        name = lib.site_function(site)
+        name = name_of(site)
         bytes_, error, verdict = found.get(name, (0, 0, None))
         found[name] = (bytes_ + site["bytes"], error + site["standard_error_bytes"],
                        "leak" if "leak" in (verdict, site["verdict"]) else site["verdict"])
@@ -74,14 +77,14 @@ def truth_rates(before, after):
     return {name: (held[1][name] - held[0][name]) / seconds for name in held[0]}
 
 
-def watch_leaks(target, options=OPTIONS, leaks=LEAKS):
+def watch_leaks(target, leaks=LEAKS, within=WITHIN, name_of=lib.site_function):
     """One run: (what went wrong, figures)."""
     named_after = None
-    with lib.Trace("-p", target.pid, "-d", f"{SECONDS}s", options=options) as trace:
+    with lib.Trace("-p", target.pid, "-d", f"{SECONDS}s", options=OPTIONS) as trace:
         before = target.say("count")
         for line in trace.process.stdout:
             report = json.loads(line)
-            found = by_function(report)
+            found = by_name(report, name_of)
             if named_after is None and not why_not_named(found, leaks):
                 named_after = report["window"]["seconds"]
         after = target.say("count")
@@ -97,7 +100,7 @@ def watch_leaks(target, options=OPTIONS, leaks=LEAKS):
                "windows": sum(epoch["windows"] for epoch in report["epochs"]),
                "tool_cpu_share": round(report["cost"]["tool_cpu_ns"] / 1e9 / seconds, 4)}
     wrong = why_not_named(found, leaks)
-    if not wrong and max(map(abs, off.values())) > WITHIN:
+    if not wrong and max(map(abs, off.values())) > within:
         wrong = f"rates are off: {off}"
     if not wrong and report["cost"]["worst_share"] > report["cost"]["budget_share"]:
         wrong = "over the budget"
@@ -119,6 +122,20 @@ def drizzle_runs(program, failed):
         failed += [wrong] if wrong else []
     with figures_of({"failed": len(failed), "runs": rows}) as figures:
         lib.expect(len(failed) <= MAY_FAIL, f"{len(failed)} of {RUNS} runs: {'; '.join(failed)}")
+    return figures
+
+
+# Where the heap cannot be walked, its growth is that of what is resident.
+LOADS = {"jemalloc": LEAKS[:2], "musl": LEAKS[:2], "java": ("leak_inflater",),
+         "redis": ("leak_script",)}
+
+
+def load_run(name):
+    with loads.STARTERS[name]() as target:
+        target.say("go")
+        wrong, figures = watch_leaks(target, LOADS[name], math.inf, target.site)
+    with figures_of(figures):
+        lib.expect(not wrong, wrong)
     return figures
 
 
@@ -248,6 +265,68 @@ def slowdown(begin, share, cpus):
     return figures
 
 
+# -- attach and detach -----------------------------------------------------------------------------
+
+ATTACHES, ATTACHES_AT_ONCE = 1000, 50
+GAP_SECONDS, GAP_US = 20, 5000
+SHORT = ("-d", "100ms", "--events", "heap", "-f", "json")
+
+
+def attach_once(pid):
+    """What one short trace takes of memory."""
+    with lib.Trace("-p", pid, options=SHORT) as trace:
+        return trace.report()["cost"]["tool_rss_bytes"]
+
+
+def kernel_warnings():
+    text = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [line for line in text.splitlines() if re.search(r"WARNING|BUG|Oops", line)]
+
+
+def attaches(memory):
+    """Some of them, on 16 busy threads; memory: what they all have taken until now."""
+    warnings = kernel_warnings()
+    with contextlib.closing(Spinning(16)) as work:
+        before = {kind: lib.ids(kind) for kind in ("prog", "link", "map")}
+        os.setpriority(os.PRIO_PROCESS, 0, -15)  # 16 threads leave nothing to a tool that waits
+        memory += [attach_once(work.pid) for _ in range(ATTACHES_AT_ONCE)]
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        changed = lib.changed_code(work.pid)
+        lib.expect(work.count() > 0, "it works no more")
+        after = {kind: lib.ids(kind) - before[kind] for kind in before}
+    with figures_of({"attaches": len(memory), "memory_bytes": [min(memory), max(memory)],
+                     "new_objects": {kind: len(new) for kind, new in after.items()}}) as figures:
+        lib.expect(not changed, f"code is changed: {changed}")
+        new = [line for line in kernel_warnings() if line not in warnings]
+        lib.expect(not new, f"the kernel says: {new[:3]}")
+        lib.expect(max(memory[-5:]) < 1.1 * max(memory[:5]), "it takes ever more memory")
+    return figures
+
+
+def gaps():
+    """A one-thread program alone, and under one trace after the other."""
+    differences, rows = [], []
+    with contextlib.closing(Spinning(1)) as work:
+        while len(differences) < PAIRS[0] or (
+                len(differences) < PAIRS[1] and upper_bound(differences) > GAP_US):
+            work.target.say("count")
+            time.sleep(GAP_SECONDS)
+            alone = work.target.say("count")
+            until, traces = time.monotonic() + GAP_SECONDS, 0
+            while time.monotonic() < until:
+                attach_once(work.pid)
+                traces += 1
+            traced = work.target.say("count")
+            differences.append(traced["gap_p999_us"] - alone["gap_p999_us"])
+            rows.append({"traces": traces,
+                         **{f"{name}_{key}": row[f"gap_{key}_us"] for key in ("p50", "p999", "most")
+                            for name, row in (("alone", alone), ("traced", traced))}})
+    with figures_of({"grows_by_us": round(statistics.mean(differences)),
+                     "bound_us": round(upper_bound(differences)), "runs": rows}) as figures:
+        lib.expect(upper_bound(differences) < GAP_US, f"by up to {upper_bound(differences):.0f} µs")
+    return figures
+
+
 # -- steps -----------------------------------------------------------------------------------------
 
 
@@ -258,6 +337,8 @@ def steps():
         for i in range(RUNS // AT_ONCE):
             yield (f"leaks: {program}, {i * AT_ONCE + 1} to {(i + 1) * AT_ONCE}",
                    functools.partial(drizzle_runs, program, failed))
+    for name in LOADS:
+        yield f"leak: {name}", functools.partial(load_run, name)
     for threads in (1, 2, 4, 16):
         yield f"slowdown: {threads} threads", functools.partial(
             slowdown, functools.partial(Spinning, threads), 0.05, threads)
@@ -267,3 +348,8 @@ def steps():
     for name in programs.STARTERS:
         yield f"slowdown: {name}", functools.partial(
             slowdown, functools.partial(Working, name), 0.05, 1)
+    yield "gaps", gaps
+    memory = []
+    for i in range(ATTACHES // ATTACHES_AT_ONCE):
+        yield (f"attaches {i * ATTACHES_AT_ONCE + 1} to {(i + 1) * ATTACHES_AT_ONCE}",
+               functools.partial(attaches, memory))

@@ -45,10 +45,14 @@ uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t l
 	struct unfreed__bss *bss = collect->skeleton->bss;
 	struct closing closing = { 0 };
 	uint64_t open_ns = collect_now_ns(), closed_ns;
+	int error;
 
 	window_epoch(collect, true);
 	window_hurry(true);
-	if (!collect_attach(collect, watched)) {
+	bss->held = true;
+	error = collect_attach(collect, watched);
+	__atomic_store_n(&bss->held, false, __ATOMIC_SEQ_CST);
+	if (!error) {
 		open_ns = collect_now_ns();
 		window_sleep_until(open_ns + length_ns * CALLS_PERCENT / 100);
 		watched_pause_calls(watched, &closing);
