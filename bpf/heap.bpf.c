@@ -61,7 +61,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 		return 1; /* the outer call counts */
 	around = throwing_top(thread);
 	drawn = around ? around->drawn : draw(bytes);
-	if (!drawn && !around && run_config.heap_only && (probe.flags & PROBE_INNERMOST))
+	if (!drawn && !around && !run_config.mapping && (probe.flags & PROBE_INNERMOST))
 		return 1;
 	if (thread->depth >= ABI_MAX_OPEN_CALLS) {
 		lose(LOSS_NESTED_CALLS, 1);
@@ -156,20 +156,17 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 
 /* Books a new block to its stack: function, and what called it. */
 static __always_inline void book(struct thread *thread, __u64 function,
-				 struct unwind_registers *caller, __u64 address, __u64 bytes,
+				 const struct walk_registers *caller, __u64 address, __u64 bytes,
 				 __u32 flags)
 {
 	struct abi_block block = {};
 	struct abi_site *site;
+	__u64 stack_id = 0;
 
-	stack_start(thread, KIND_HEAP);
-	stack_push(thread, function);
-	site = site_walk(thread, caller);
-	if (!site) {
-		lose(LOSS_SITES_FULL, 1);
+	site = site_walk(thread, KIND_HEAP, function, caller, &stack_id);
+	if (!site)
 		return;
-	}
-	block.stack_id = thread->stack_hash;
+	block.stack_id = stack_id;
 	block.bytes = bytes;
 	block.flags = flags | (is_sampling() ? BLOCK_SAMPLED : 0);
 	block.time_ns = bpf_ktime_get_ns();
@@ -181,7 +178,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 {
 	__u64 result = call_result(ctx, call);
 	struct throwing_call *around = throwing_top(thread);
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	__u32 flags = 0;
 
 	if (call->probe.role == ROLE_REALLOCATE)
@@ -259,7 +256,7 @@ static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe
 {
 	__u64 slot = PT_REGS_SP(ctx), result = PT_REGS_RC(ctx);
 	struct thread *thread = thread_find();
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	struct throwing_call *call;
 	struct open_call *open;
 

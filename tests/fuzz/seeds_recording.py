@@ -121,6 +121,8 @@ def recording():
     changed("sites-beside-none", _4=b"\0" + whole[4][1:])
     changed("no-sites-known", _4=b"\1\0")
     changed("more-young-than-all", _12=b"\1\2" + bytes(4) + b"\2\2" + bytes(14))
+    huge = number((2**63 - 2) * 2)  # a difference
+    changed("more-than-64-bits-in-all", _12=b"\2\2\2" + bytes(4) + huge + huge + bytes(34))
     changed("end-that-is-none", _12=b"\1\2" + bytes(19) + b"\x20")
     put("end-alone", (b"DONE", b"\0"))
     put("facts-without-end", (b"ABOU", number(2**50) + b"\1a\1b"), (b"SNAP", snapshot))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
@@ -42,6 +43,7 @@ void collect_defaults(struct collect_options *options)
 		.max_stacks = 1 << 16,
 		.budget_share = 0.05,
 		.min_age_ns = 5ULL * 1000000000,
+		.also_fd = -1,
 	};
 }
 
@@ -97,7 +99,7 @@ static int attach_counting(struct collect *collect)
 {
 	int error = 0;
 
-	if (collect->options.mapping)
+	if (collect_traces_mapping(collect))
 		error = collect_attach_mapping(collect);
 	if (!error && collect->options.heap)
 		error = collect_attach_heap(collect);
@@ -162,6 +164,8 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	if (!error)
 		error = attach_process_events(collect);
 	if (!error)
+		error = collect_attach_deaths(collect);
+	if (!error)
 		error = collect_find_spaces(collect);
 	if (!error)
 		error = attach_counting(collect);
@@ -207,12 +211,15 @@ static int count_running(struct collect *collect)
 
 int collect_poll(struct collect *collect, int timeout_ms)
 {
-	struct pollfd ring = { .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN },
+		{ .fd = collect->options.also_fd, .events = POLLIN },
+	};
 
 	if (governor_wait_ms(collect) < timeout_ms)
 		timeout_ms = governor_wait_ms(collect);
 	/* Most records come without a wakeup: they are looked for whether there was one or not. */
-	if (poll(&ring, 1, timeout_ms) < 0)
+	if (poll(fds, 2, timeout_ms) < 0)
 		return errno == EINTR ? -EINTR
 				      : error_set(-errno, "cannot wait for the ring buffer: %s",
 						  strerror(errno));
@@ -245,6 +252,7 @@ static void freeze(struct collect *collect)
 {
 	if (collect->frozen)
 		return;
+	faults_count(collect, true);
 	__atomic_store_n(&collect->skeleton->bss->frozen, FROZEN_CLOSED, __ATOMIC_SEQ_CST);
 	if (count_running(collect) || collect->end_ns < collect->opened_ns)
 		collect->end_ns = collect_now_ns();
@@ -253,24 +261,23 @@ static void freeze(struct collect *collect)
 	governor_end(collect);
 }
 
-int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
-		     struct snapshot **out)
+static int take_snapshot(struct collect *collect, uint64_t since_ns, const char *ended_by,
+			 struct snapshot **out)
 {
 	struct snapshot *snapshot = snapshot_new();
 	int error;
 
-	if (last)
-		freeze(collect);
+	if (!collect->frozen)
+		faults_count(collect, false);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->start_unix_ns = collect->start_unix_ns;
-	snapshot->window_ns = collect_window_ns(collect);
 	snapshot->min_age_ns = collect->options.min_age_ns;
 	snapshot->heap = collect->options.heap;
 	snapshot->mapping = collect->options.mapping;
 	snapshot->fault = collect->options.fault;
 	snapshot->ended_by = ended_by;
 	snapshot->command_status = -1;
-	error = collect_harvest(collect, snapshot);
+	error = collect_harvest(collect, snapshot, since_ns);
 	if (error) {
 		snapshot_free(snapshot);
 		return error;
@@ -282,9 +289,24 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	if (collect->notes_left_out)
 		snapshot_note(snapshot, "%llu times more there was something to note",
 			      (unsigned long long)collect->notes_left_out);
+	snapshot_round_ages(snapshot);
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;
+}
+
+int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
+		     struct snapshot **snapshot)
+{
+	if (last)
+		freeze(collect);
+	return take_snapshot(collect, 0, ended_by, snapshot);
+}
+
+int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char *ended_by,
+			   struct snapshot **snapshot)
+{
+	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
 void collect_free(struct collect *collect)
@@ -301,6 +323,9 @@ void collect_free(struct collect *collect)
 	vec_for_each (fd, &collect->links)
 		close(*fd);
 	vec_free(&collect->links);
+	vec_for_each (fd, &collect->fault_events)
+		close(*fd);
+	vec_free(&collect->fault_events);
 	vec_free(&collect->governor.epochs);
 	survivors_free(collect->survivors);
 	if (collect->stats_fd >= 0)
@@ -317,6 +342,7 @@ void collect_free(struct collect *collect)
 	vec_for_each (note, &collect->notes)
 		mem_free(*note);
 	vec_free(&collect->notes);
+	vec_free(&collect->deaths);
 	vec_for_each (path, &collect->paths)
 		mem_free(*path);
 	vec_free(&collect->paths);

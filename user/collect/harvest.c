@@ -13,12 +13,14 @@
 #include "collect/serving.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
+#include "model/merge.h"
 
 struct harvest {
 	struct collect *collect;
 	struct snapshot *snapshot;
 	struct moment moment;
 	uint64_t exact_since_ns; /* no block that is older is known to live */
+	uint64_t since_ns; /* what ran then is asked for; 0: what runs, or all that have ended */
 };
 
 /* -- the kernel's sums ------------------------------------------------------------------------- */
@@ -118,7 +120,7 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 {
 	struct snapshot *snapshot = harvest->snapshot;
 	struct stack *stack = collect_stack(watched, sums->stack_id);
-	struct site site = { .pid = watched->pid };
+	struct site site = { .pid = watched->pid, .id = sums->stack_id };
 
 	if (!collect_fill_site(&site, sums, stack, now_ns))
 		return;
@@ -151,16 +153,36 @@ static bool all_ended(const struct collect *collect)
 	return !collect->watched.count;
 }
 
+/* Is it to be told what that one held, which has ended? */
+static bool is_wanted(const struct harvest *harvest, const struct watched *ended)
+{
+	return harvest->since_ns ? ended->end_ns >= harvest->since_ns : all_ended(harvest->collect);
+}
+
+static void want_stack(struct names *names, const struct stack *stack)
+{
+	for (size_t i = 0; stack && i < stack->count; i++) {
+		if (stack->frames[i].image)
+			names_want(names, stack->frames[i].image, stack->frames[i].address);
+	}
+}
+
 static void want_names(struct names *names, struct watched *watched)
 {
-	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next) {
-		struct stack *stack = collect_stack(watched, sums->stack_id);
+	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
+		want_stack(names, collect_stack(watched, sums->stack_id));
+}
 
-		for (size_t i = 0; stack && i < stack->count; i++) {
-			if (stack->frames[i].image)
-				names_want(names, stack->frames[i].image, stack->frames[i].address);
+void collect_prepare(struct collect *collect)
+{
+	vec_for_each (watched, &collect->watched) {
+		for (struct stack *stack = (*watched)->stacks; stack; stack = stack->hh.next) {
+			if (!stack->prepared)
+				want_stack(collect->names, stack);
+			stack->prepared = true;
 		}
 	}
+	names_resolve(collect->names);
 }
 
 /* While a window is open, the ring must be emptied: there is no time to wait for a server. */
@@ -173,8 +195,12 @@ static void resolve_names(struct collect *collect)
 
 static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
 {
+	size_t first = harvest->snapshot->sites.count;
+
 	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
 		add_site(harvest, watched, sums, now_ns);
+	if (watched->java || watched->jit) /* the same method, compiled anew */
+		snapshot_merge(harvest->snapshot, first);
 }
 
 static void add_faults(struct harvest *harvest, struct watched *watched)
@@ -185,7 +211,7 @@ static void add_faults(struct harvest *harvest, struct watched *watched)
 	faults_sum(watched->faults, &watched->sums, &harvest->moment);
 }
 
-static void add_running(struct harvest *harvest)
+static void prepare_running(struct harvest *harvest)
 {
 	struct collect *collect = harvest->collect;
 
@@ -198,28 +224,41 @@ static void add_running(struct harvest *harvest)
 		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
 		want_names(collect->names, watched);
 	}
+}
+
+static void prepare_ended(struct harvest *harvest)
+{
+	struct collect *collect = harvest->collect;
+	struct snapshot *snapshot = harvest->snapshot;
+
+	if (!harvest->since_ns && all_ended(collect)) {
+		snapshot->heap_totals = collect->forgotten.heap;
+		snapshot->mapping_totals = collect->forgotten.mapping;
+		snapshot->fault_totals = collect->forgotten.fault;
+	}
+	vec_for_each (watched, &collect->ended) {
+		if (!is_wanted(harvest, *watched))
+			continue;
+		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
+		want_names(collect->names, *watched);
+	}
+}
+
+static void add_all_sites(struct harvest *harvest)
+{
+	struct collect *collect = harvest->collect;
+
+	prepare_running(harvest);
+	prepare_ended(harvest);
 	resolve_names(collect);
 	vec_for_each (watched, &collect->watched) {
 		serving_reset(*watched);
 		add_sites(harvest, *watched, harvest->moment.now_ns);
 	}
-}
-
-static void add_ended(struct harvest *harvest)
-{
-	struct collect *collect = harvest->collect;
-	struct snapshot *snapshot = harvest->snapshot;
-
-	snapshot->heap_totals = collect->forgotten.heap;
-	snapshot->mapping_totals = collect->forgotten.mapping;
-	snapshot->fault_totals = collect->forgotten.fault;
 	vec_for_each (watched, &collect->ended) {
-		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
-		want_names(collect->names, *watched);
+		if (is_wanted(harvest, *watched))
+			add_sites(harvest, *watched, (*watched)->end_ns);
 	}
-	resolve_names(collect);
-	vec_for_each (watched, &collect->ended)
-		add_sites(harvest, *watched, (*watched)->end_ns);
 }
 
 static const char *exit_text(struct snapshot *snapshot, const struct watched *watched)
@@ -303,9 +342,11 @@ static void add_processes(struct harvest *harvest)
 	}
 	for (int begun = 0; begun < 2; begun++) {
 		vec_for_each (watched, &collect->ended) {
+			if (harvest->since_ns && !is_wanted(harvest, *watched))
+				continue;
 			if (!(*watched)->began_ns == !begun)
 				add_process(harvest->snapshot, *watched, (*watched)->allocators);
-			if (begun && all_ended(collect))
+			if (begun && is_wanted(harvest, *watched))
 				add_untraced(&untraced, *watched);
 		}
 	}
@@ -316,9 +357,13 @@ static void add_processes(struct harvest *harvest)
 static void note_ended(struct harvest *harvest)
 {
 	const struct collect *collect = harvest->collect;
-	uint64_t ended = collect->ended.count + collect->forgotten.processes;
+	uint64_t ended = collect->forgotten.processes;
 
-	if (ended && !all_ended(collect))
+	if (!harvest->since_ns && all_ended(collect))
+		return;
+	vec_for_each (watched, &collect->ended)
+		ended += !is_wanted(harvest, *watched);
+	if (ended)
 		snapshot_note(harvest->snapshot,
 			      "%llu process%s ended in the window: what %s held is given back, and "
 			      "not in the sums",
@@ -332,6 +377,8 @@ static void correct_ledgers(struct collect *collect)
 	uint64_t lost =
 		collect_loss(collect, LOSS_MAPPING_RECORDS) + collect_missed_mapping_calls(collect);
 
+	if (!collect->options.mapping)
+		return;
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING &&
 		    (lost != collect->lost_mappings || ledger_doubtful((*watched)->ledger)))
@@ -386,14 +433,15 @@ static void add_module(struct image *image, void *context)
 				image->info.build_id_bytes);
 }
 
-int collect_harvest(struct collect *collect, struct snapshot *snapshot)
+int collect_harvest(struct collect *collect, struct snapshot *snapshot, uint64_t since_ns)
 {
-	struct harvest harvest = { .collect = collect, .snapshot = snapshot };
+	struct harvest harvest = { .collect = collect, .snapshot = snapshot, .since_ns = since_ns };
 	int error;
 
 	collect_look(collect);
 	collect_bury(collect, true);
-	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
+	snapshot->window_ns = collect_window_ns(collect);
+	harvest.moment.now_ns = collect->opened_ns + snapshot->window_ns;
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
 	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
 	harvest.exact_since_ns =
@@ -407,10 +455,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	if (collect->survivors)
 		survivors_estimate(collect, take_estimate, &harvest);
 	collect->lost_stacks = 0;
-	if (all_ended(collect))
-		add_ended(&harvest);
-	else
-		add_running(&harvest);
+	add_all_sites(&harvest);
 	add_processes(&harvest);
 	images_each(collect->images, add_module, &harvest);
 	note_ended(&harvest);

@@ -156,6 +156,12 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 	if (!watched || !record->call ||
 	    record->call >= sizeof(ledger_calls) / sizeof(ledger_calls[0]))
 		return;
+	if (watched->faults)
+		faults_remap(watched->faults, record);
+	if (is_new_code(watched, record))
+		collect_refresh_code(collect, watched);
+	if (!collect->options.mapping)
+		return;
 	event.call = ledger_calls[record->call];
 	memcpy(event.args, record->args, sizeof(event.args));
 	mapped_bytes = ledger_apply(watched->ledger, &event);
@@ -166,8 +172,6 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
 			stack->owner = class_name(CLASS_THREAD_STACK);
 	}
-	if (is_new_code(watched, record))
-		collect_refresh_code(collect, watched);
 }
 
 /* -- page faults ------------------------------------------------------------------------------- */
@@ -220,6 +224,10 @@ int collect_record(void *context, void *data, size_t bytes)
 		record_fault(collect, data);
 	else if (header->type == RECORD_PROCESS && bytes >= sizeof(struct abi_process))
 		record_process(collect, data);
+	else if (header->type == RECORD_VICTIM && bytes >= sizeof(struct abi_victim))
+		collect_victim(collect, data);
+	else if (header->type == RECORD_SIGNAL && bytes >= sizeof(struct abi_signal))
+		collect_signal(collect, data);
 	return collect->look_bytes < RING_BYTES ? 0 : -EAGAIN;
 }
 

@@ -35,6 +35,8 @@ void collect_end(struct collect *collect, struct watched *watched, enum watched_
 		HASH_DEL(collect->by_mm, watched);
 	watched->state = state;
 	watched->end_ns = collect->end_ns = end_ns;
+	if (state == WATCHED_EXITED)
+		collect_died(collect, watched);
 }
 
 /* Its key is known now. Whose it was before has ended unheard. */
@@ -399,7 +401,8 @@ static void look_for_code(struct collect *collect)
 	uint64_t begun_ns = collect_now_ns();
 	struct watched *watched;
 
-	if (collect->options.mapping || begun_ns < collect->code_due_ns || !collect->watched.count)
+	if (collect_traces_mapping(collect) || begun_ns < collect->code_due_ns ||
+	    !collect->watched.count)
 		return;
 	watched = collect->watched.items[collect->code_next++ % collect->watched.count];
 	if (watched->state == WATCHED_RUNNING)

@@ -54,6 +54,9 @@ struct watched {
 	int pidfd; /* -1: not needed any more */
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
+	int signal; /* the last that was sent to it, of those that ask for its end; 0: none */
+	pid_t sender; /* of that; 0: not known */
+	char sender_comm[16];
 	struct stack *stacks; /* all that it has sent */
 	struct sums *sums; /* of the last harvest; of one that has ended, for good */
 	struct ledger_sums mapped; /* of one that has ended */

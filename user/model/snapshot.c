@@ -29,6 +29,8 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
 	vec_free(&snapshot->verdicts);
+	vec_free(&snapshot->incidents);
+	vec_free(&snapshot->readings);
 	vec_free(&snapshot->notes);
 	snapshot_free(snapshot->whole);
 	strings_free(snapshot->strings);
@@ -58,6 +60,8 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	vec_own(&copy->epochs);
 	vec_own(&copy->losses);
 	vec_own(&copy->verdicts);
+	vec_own(&copy->incidents);
+	vec_own(&copy->readings);
 	vec_own(&copy->sites);
 	vec_own(&copy->notes);
 	return copy;
@@ -220,6 +224,23 @@ const char *frame_type_name(enum frame_type type)
 	};
 
 	return names[type];
+}
+
+/* Up to the age of a birth at a whole unit: one from before the window has a negative time. */
+static void round_age(uint64_t window_ns, uint64_t *age_ns)
+{
+	int64_t past = ((int64_t)window_ns - (int64_t)*age_ns) % BIRTH_UNIT_NS;
+
+	if (*age_ns)
+		*age_ns += (uint64_t)(past < 0 ? past + BIRTH_UNIT_NS : past);
+}
+
+void snapshot_round_ages(struct snapshot *snapshot)
+{
+	vec_for_each (site, &snapshot->sites) {
+		round_age(snapshot->window_ns, &site->min_age_ns);
+		round_age(snapshot->window_ns, &site->max_age_ns);
+	}
 }
 
 double snapshot_stacks_complete(const struct snapshot *snapshot)

@@ -8,7 +8,7 @@
 
 enum column_kind {
 	COLUMN_WORD, /* uint64_t */
-	COLUMN_AGE, /* the same, kept as the time since the window opened: that stands still */
+	COLUMN_AGE, /* the same, kept as when the block was born: that stands still */
 	COLUMN_FLAG, /* bool */
 	COLUMN_END, /* enum site_end */
 	COLUMN_TEXT,
@@ -72,10 +72,10 @@ static const struct column {
 
 _Static_assert((int)COLUMNS == (int)SITE_VALUES, "a known site keeps each column's value");
 
-_Static_assert(sizeof(struct site) == 200, "everything in a site is recorded");
+_Static_assert(sizeof(struct site) == 208, "everything in a site but its id is recorded");
 
-/* Tells a block as old as the window from none: ages are shorter. */
-#define AGE_BASE (1ull << 62)
+/* Added to a birth, in units since the window opened: tells that moment from none. */
+#define BIRTH_BASE (1ull << 42)
 
 /* -- one value --------------------------------------------------------------------------------- */
 
@@ -90,7 +90,7 @@ static uint64_t get_value(const struct site *site, const struct column *column, 
 		return *(const uint64_t *)field;
 	case COLUMN_AGE:
 		age = *(const uint64_t *)field;
-		return age ? window_ns - age + AGE_BASE : 0;
+		return age ? (window_ns - age + BIRTH_BASE * BIRTH_UNIT_NS) / BIRTH_UNIT_NS : 0;
 	case COLUMN_FLAG:
 		return *(const bool *)field;
 	case COLUMN_END:
@@ -112,7 +112,7 @@ static bool set_value(struct site *site, const struct column *column, uint64_t v
 		*(uint64_t *)field = value;
 		return true;
 	case COLUMN_AGE:
-		*(uint64_t *)field = value ? window_ns - value + AGE_BASE : 0;
+		*(uint64_t *)field = window_ns - (value - BIRTH_BASE) * BIRTH_UNIT_NS;
 		return true;
 	case COLUMN_FLAG:
 		*(bool *)field = value;
@@ -263,11 +263,29 @@ static void add_sites(struct snapshot *snapshot, const struct pool *pool, const 
 	}
 }
 
-/* What reports take for granted. */
+/* The sum over all sites is a number that has a difference to any other. */
+static bool adds_up(const struct snapshot *snapshot, const struct column *column)
+{
+	uint64_t sum = 0;
+
+	vec_for_each (site, &snapshot->sites) {
+		uint64_t value = *(const uint64_t *)((const char *)site + column->offset);
+
+		if (value > INT64_MAX - sum)
+			return false;
+		sum += value;
+	}
+	return true;
+}
+
+/* What reports take for granted: they sum up groups of sites, and tell how they have grown. */
 static bool is_sound(const struct snapshot *snapshot)
 {
 	vec_for_each (site, &snapshot->sites)
 		if (site->young_bytes > site->bytes || site->young_blocks > site->blocks)
+			return false;
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (columns[i].kind == COLUMN_WORD && !adds_up(snapshot, &columns[i]))
 			return false;
 	return true;
 }
