@@ -83,11 +83,14 @@ def watch_leaks(target, leaks=LEAKS, within=WITHIN, name_of=lib.site_function):
     with lib.Trace("-p", target.pid, "-d", f"{SECONDS}s", options=OPTIONS) as trace:
         before = target.say("count")
         for line in trace.process.stdout:
-            report = json.loads(line)
+            latest = json.loads(line)
+            if latest["window"]["seconds"] >= SECONDS:
+                break  # comes later: until then the heap was walked
+            after, report = target.say("count"), latest
             found = by_name(report, name_of)
             if named_after is None and not why_not_named(found, leaks):
                 named_after = report["window"]["seconds"]
-        after = target.say("count")
+        trace.process.communicate()
     truth = truth_rates(before, after)
     seconds = report["window"]["seconds"]
     off = {name: round(found.get(name, (0,))[0] / seconds / truth[name] - 1, 3) for name in leaks}
