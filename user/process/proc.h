@@ -91,6 +91,9 @@ int proc_open_perf_map(pid_t pid);
 /* CPU time that it has used, of all its threads; 0 where it is gone. */
 uint64_t proc_cpu_ns(pid_t pid);
 
+/* How long its threads have waited for a CPU; 0 where the kernel does not say. */
+uint64_t proc_delay_ns(pid_t pid);
+
 /* Reads bytes of its memory (/proc/PID/mem); 0, or -errno where any of it is unreadable. */
 int proc_read_memory(pid_t pid, uint64_t address, void *buffer, size_t bytes);
 
