@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from xml.etree import ElementTree
 
 import lib
 import runtimes
@@ -493,6 +494,11 @@ def several_processes_and_ends():
             expect_equal(sum(row[key] for row in found["processes"]), found[key], key)
         expect_equal(len(unfreed("-p", one, "-i", "100ms", "-d", "350ms", "--json").splitlines()),
                      4, "reports of 350 ms, each 100 ms")
+        plot = unfreed("-p", one, "-i", "100ms", "-d", "350ms", "-f", "svg")
+        svg = "{http://www.w3.org/2000/svg}"
+        areas = [path.find(f"{svg}title").text for path in ElementTree.fromstring(plot).iter(f"{svg}path")
+                 if path.get("class") == "area"]
+        expect(any(area.startswith("library text: ") for area in areas), areas)
         table = unfreed("-p", f"{one},{two}", "--by", "process")
         expect(re.search(rf"^{one} python", table, re.M), table)
 
@@ -507,6 +513,7 @@ def refused(status, *arguments, command="map"):
 
 @case()
 def what_cannot_be():
+    refused(2, "-p", os.getpid(), "-f", "svg")
     broken = source("broken.json", '{"unfreed":1,"classes":[')
     other = source("other.json", '{"unfreed":1}')
     for arguments in ((), ("-p", "x"), ("-p", 1, "--by", "x"), ("-p", 1, "-i", 0),

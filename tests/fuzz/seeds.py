@@ -685,9 +685,13 @@ def images(folder):
 def main():
     import seeds_direct  # which import this
     import seeds_heap
+    import seeds_message
+    import seeds_minidebug
     import seeds_recording
 
-    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs, seeds_direct.direct, seeds_heap.heap, seeds_recording.recording:
+    for make in (cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs,
+                 seeds_direct.direct, seeds_heap.heap, seeds_message.message,
+                 seeds_minidebug.minidebug, seeds_recording.recording):
         make()
     with tempfile.TemporaryDirectory() as folder:
         dwarf(folder)

@@ -32,6 +32,14 @@ struct cell cell_growth(int64_t bytes)
 	return cell;
 }
 
+struct cell cell_time(uint64_t time_ns)
+{
+	struct cell cell;
+
+	units_format_time(cell.text, time_ns);
+	return cell;
+}
+
 void cells_paragraph(FILE *stream, const char *label, const char *text)
 {
 	size_t column = INDENT;
