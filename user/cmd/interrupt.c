@@ -8,6 +8,7 @@
 #include "base/output.h"
 
 static volatile sig_atomic_t signals; /* one came: global, as a handler is */
+static volatile sig_atomic_t requests; /* the same of SIGUSR1 */
 static void (*abandon)(void);
 
 /* The kernel detaches whatever is attached. */
@@ -41,4 +42,25 @@ void interrupt_abandon_by(void (*function)(void))
 bool interrupted(void)
 {
 	return signals;
+}
+
+static void on_request(int number)
+{
+	requests = 1;
+}
+
+void interrupt_catch_request(void)
+{
+	struct sigaction action = { .sa_handler = on_request };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+bool interrupt_requested(void)
+{
+	bool requested = requests;
+
+	if (requested)
+		requests = 0;
+	return requested;
 }

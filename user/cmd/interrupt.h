@@ -14,4 +14,10 @@ void interrupt_abandon_by(void (*function)(void));
 /* Whether a first signal came. */
 bool interrupted(void);
 
+/* Catches SIGUSR1 from now on. */
+void interrupt_catch_request(void);
+
+/* Whether one came since the last call. */
+bool interrupt_requested(void);
+
 #endif

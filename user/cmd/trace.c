@@ -264,8 +264,8 @@ int cmd_trace(int argc, char **argv)
 	if (trace_options(&trace, argc, argv, &status)) {
 		trace.report.kinds = trace.view.kinds;
 		terminal_look(trace.output, &trace.report.columns, &trace.report.color);
-		status = run_trace(&trace);
+		status = flight_wanted(&trace.flight) ? flight_run(&trace) : run_trace(&trace);
 	}
-	view_free(&trace.view);
+	trace_free(&trace);
 	return status;
 }

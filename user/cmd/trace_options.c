@@ -11,6 +11,13 @@
 #include "cmd/trace.h"
 #include "cmd/view_options.h"
 
+static int parse_when(const char *argument, void *value)
+{
+	struct flight_options *flight = value;
+
+	return trigger_parse(vec_add(&flight->triggers), argument);
+}
+
 /* One target, and nothing else. rest: the words behind the options. */
 static int take_target(struct trace *trace, char **rest)
 {
@@ -53,6 +60,18 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  OPTION_FLAG, &trace->classes, NULL, NULL },
 		{ "fail-over", 0, "SIZE", "exit with 3 if more than SIZE is outstanding",
 		  OPTION_BYTES, &trace->fail_over_bytes, NULL, &trace->fail_over },
+		{ "on-oom", 0, NULL, "wait until the kernel kills a process for its memory, report",
+		  OPTION_FLAG, &trace->flight.on_oom, NULL, NULL },
+		{ "on-exit", 0, NULL, "the same when a process ends, however that is", OPTION_FLAG,
+		  &trace->flight.on_exit, NULL, NULL },
+		{ "when", 0, "EXPR", "the same at rss>2G, cgroup>90%, growth>100M/min, live>1G ...",
+		  OPTION_CALL, &trace->flight, parse_when, NULL },
+		{ "follow-restarts", 0, NULL, "attach again when the target is there again",
+		  OPTION_FLAG, &trace->flight.follow_restarts, NULL, NULL },
+		{ "max-reports", 0, "N", "of these, end after N (100)", OPTION_COUNT,
+		  &trace->flight.max_reports, NULL, NULL },
+		{ "exec", 0, "COMMAND", "run COMMAND after each of these reports", OPTION_STRING,
+		  &trace->flight.exec, NULL, NULL },
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &trace->help, NULL, NULL },
 		{ 0 },
 	};
@@ -79,6 +98,45 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 	return 0;
 }
 
+/* Of a heap that is looked at through windows, what is live is not known from second to second. */
+static bool is_exact(const struct collect_options *collect)
+{
+	return collect->heap && (!collect->budget_share || collect->sample_bytes);
+}
+
+static int check_flight(const struct trace *trace)
+{
+	const struct flight_options *flight = &trace->flight;
+
+	if (!flight_wanted(flight)) {
+		if (flight->follow_restarts || flight->exec)
+			return error_set(-EINVAL,
+					 "--follow-restarts and --exec: only with --on-oom, "
+					 "--on-exit or --when");
+		return 0;
+	}
+	if (trace->command || trace->interval || trace->record)
+		return error_set(-EINVAL,
+				 "--on-oom, --on-exit and --when: not with a COMMAND, -i or -w: "
+				 "each report has a recording beside it");
+	if (!flight->max_reports)
+		return error_set(-EINVAL, "--max-reports: from 1");
+	if (flight->follow_restarts && trace->spec.pids)
+		return error_set(-EINVAL,
+				 "--follow-restarts: a pid does not come again: name a "
+				 "container (-c), a pod or a command (-n)");
+	vec_for_each (trigger, &flight->triggers) {
+		if ((trigger->gauge == TRIGGER_LIVE || trigger->gauge == TRIGGER_BLOCKS) &&
+		    !is_exact(&trace->collect))
+			return error_set(
+				-EINVAL,
+				"--when %s: only with --max-overhead off or --sample: else "
+				"what is live is an estimate",
+				trigger->text);
+	}
+	return 0;
+}
+
 static int check_limits(const struct trace *trace)
 {
 	if (collect_options_check(&trace->collect))
@@ -92,6 +150,8 @@ static int check_limits(const struct trace *trace)
 				 "--interval: a file in %s holds one report: record them with -w, "
 				 "and draw that",
 				 trace->format->name);
+	if (check_flight(trace))
+		return -EINVAL;
 	return target_options_check(&trace->spec);
 }
 
@@ -116,12 +176,28 @@ static void follow_command(struct trace *trace)
 		trace->collect.min_age_ns = 0;
 }
 
+/* It waits for as long as it takes, and what has just been allocated counts. */
+static void wait_for_incidents(struct trace *trace)
+{
+	if (!trace->duration_given)
+		trace->duration_ns = UINT64_MAX;
+	if (!trace->min_age_given)
+		trace->collect.min_age_ns = 0;
+}
+
+void trace_free(struct trace *trace)
+{
+	vec_free(&trace->flight.triggers);
+	view_free(&trace->view);
+}
+
 bool trace_options(struct trace *trace, int argc, char **argv, int *status)
 {
 	*trace = (struct trace){
 		.words = argv,
 		.duration_ns = 30ULL * 1000000000,
 		.report.top = 20,
+		.flight.max_reports = 100,
 	};
 	collect_defaults(&trace->collect);
 	view_init(&trace->view);
@@ -133,6 +209,8 @@ bool trace_options(struct trace *trace, int argc, char **argv, int *status)
 	}
 	if (trace->command)
 		follow_command(trace);
+	if (flight_wanted(&trace->flight))
+		wait_for_incidents(trace);
 	shape(trace);
 	return true;
 }

@@ -164,6 +164,8 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	if (!error)
 		error = attach_process_events(collect);
 	if (!error)
+		error = collect_attach_deaths(collect);
+	if (!error)
 		error = collect_find_spaces(collect);
 	if (!error)
 		error = attach_counting(collect);
@@ -259,15 +261,13 @@ static void freeze(struct collect *collect)
 	governor_end(collect);
 }
 
-int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
-		     struct snapshot **out)
+static int take_snapshot(struct collect *collect, uint64_t since_ns, const char *ended_by,
+			 struct snapshot **out)
 {
 	struct snapshot *snapshot = snapshot_new();
 	int error;
 
-	if (last)
-		freeze(collect);
-	else
+	if (!collect->frozen)
 		faults_count(collect, false);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->start_unix_ns = collect->start_unix_ns;
@@ -277,7 +277,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	snapshot->fault = collect->options.fault;
 	snapshot->ended_by = ended_by;
 	snapshot->command_status = -1;
-	error = collect_harvest(collect, snapshot);
+	error = collect_harvest(collect, snapshot, since_ns);
 	if (error) {
 		snapshot_free(snapshot);
 		return error;
@@ -293,6 +293,20 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;
+}
+
+int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
+		     struct snapshot **snapshot)
+{
+	if (last)
+		freeze(collect);
+	return take_snapshot(collect, 0, ended_by, snapshot);
+}
+
+int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char *ended_by,
+			   struct snapshot **snapshot)
+{
+	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
 void collect_free(struct collect *collect)
@@ -328,6 +342,7 @@ void collect_free(struct collect *collect)
 	vec_for_each (note, &collect->notes)
 		mem_free(*note);
 	vec_free(&collect->notes);
+	vec_free(&collect->deaths);
 	vec_for_each (path, &collect->paths)
 		mem_free(*path);
 	vec_free(&collect->paths);

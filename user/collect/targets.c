@@ -35,6 +35,8 @@ void collect_end(struct collect *collect, struct watched *watched, enum watched_
 		HASH_DEL(collect->by_mm, watched);
 	watched->state = state;
 	watched->end_ns = collect->end_ns = end_ns;
+	if (state == WATCHED_EXITED)
+		collect_died(collect, watched);
 }
 
 /* Its key is known now. Whose it was before has ended unheard. */

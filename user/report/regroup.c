@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/merge.h"
 #include "model/strings.h"
 #include "report/label.h"
 
@@ -121,42 +122,6 @@ struct group {
 	UT_hash_handle hh;
 };
 
-static void merge_ages(struct site *into, const struct site *site)
-{
-	if (!site->max_age_ns)
-		return;
-	if (!into->max_age_ns || site->min_age_ns < into->min_age_ns)
-		into->min_age_ns = site->min_age_ns;
-	if (site->max_age_ns > into->max_age_ns)
-		into->max_age_ns = site->max_age_ns;
-}
-
-static void merge(struct site *into, const struct site *site)
-{
-	merge_ages(into, site);
-	into->bytes += site->bytes;
-	into->blocks += site->blocks;
-	into->allocated_bytes += site->allocated_bytes;
-	into->allocated_blocks += site->allocated_blocks;
-	into->committed_bytes += site->committed_bytes;
-	into->resident_bytes += site->resident_bytes;
-	into->resident_known &= site->resident_known;
-	into->young_bytes += site->young_bytes;
-	into->young_blocks += site->young_blocks;
-	into->preexisting_bytes += site->preexisting_bytes;
-	into->standard_error_bytes += site->standard_error_bytes; /* at most that */
-	into->sampled_blocks += site->sampled_blocks;
-	into->sampled_live_blocks += site->sampled_live_blocks;
-	into->unverified_bytes += site->unverified_bytes;
-	into->unverified_blocks += site->unverified_blocks;
-	into->before_bytes += site->before_bytes;
-	into->before_blocks += site->before_blocks;
-	if (into->owner != site->owner)
-		into->owner = NULL;
-	if (into->verdict != site->verdict)
-		into->verdict = NULL;
-}
-
 static const struct frame *frames_of_group(struct regroup *regroup, struct frame group)
 {
 	char *key = mem_printf("%s\n%s", group.module ? group.module : "", group.name);
@@ -186,7 +151,7 @@ void regroup_by(struct regroup *regroup, struct snapshot *snapshot, enum view_by
 
 		HASH_FIND(hh, groups, &key, sizeof(key), group);
 		if (group) {
-			merge(&snapshot->sites.items[group->site], site);
+			site_merge(&snapshot->sites.items[group->site], site);
 			continue;
 		}
 		group = mem_alloc(sizeof(*group));
