@@ -304,6 +304,7 @@ bench:
 	$(Q)python3 bench/walks.py $(O)
 	$(Q)python3 bench/latency.py $(O)
 	$(Q)python3 bench/record.py $(O)
+	$(Q)python3 bench/watching.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
