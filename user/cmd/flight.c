@@ -20,7 +20,7 @@
 enum {
 	POLL_MS = 100,
 	DYING_POLL_MS = 5, /* while processes are expected to end */
-	RESTART_POLL_MS = 200,
+	RESTART_POLL_MS = 500,
 	INCIDENTS_MAX = 64, /* of one report */
 };
 

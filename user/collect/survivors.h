@@ -16,6 +16,9 @@
 struct collect;
 struct survivors;
 
+/* Samples that are younger tell nothing. */
+#define SURVIVORS_AGE_NS 3000000000ULL
+
 /* Sampling begins, or goes on: what is in the live set already is not of it. */
 void survivors_begin(struct collect *collect);
 
