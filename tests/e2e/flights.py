@@ -152,6 +152,9 @@ def limited_group(limit_bytes):
     os.mkdir(folder)
     try:
         write(f"{folder}/{file}", limit_bytes)
+        for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", limit_bytes)):
+            if os.path.exists(f"{folder}/{swap}"):
+                write(f"{folder}/{swap}", most)
         yield folder
     finally:
         lib.eventually(lambda: not emptied(folder) and "not empty", "the group")
