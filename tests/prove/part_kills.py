@@ -8,6 +8,7 @@ is the right one.
 """
 
 import contextlib
+import dataclasses
 import functools
 import glob
 import os
@@ -119,8 +120,11 @@ class Step:
                                          *(flights.EXACT if self.exact else ()))
         flights.wait_probed(container)
 
+    def start(self):
+        return self.rig.run("unfreed-kills", command(self.line(), self.first), self.memory)
+
     def life(self):
-        container = self.rig.run("unfreed-kills", command(self.line(), self.first), self.memory)
+        container = self.start()
         with flights.Greedy(container) as program:
             self.watch(container)
             self.figures["kills"] += 1
@@ -133,6 +137,9 @@ class Step:
         self.figures["reports"] += 1
         self.figures["least_share"] = min(self.figures["least_share"], round(share, 5))
         self.figures["most_seconds"] = max(self.figures["most_seconds"], round(seconds, 2))
+        self.clear()
+
+    def clear(self):
         self.rig.clear()
 
     def __enter__(self):
@@ -143,13 +150,33 @@ class Step:
             self.flight.__exit__()
 
 
-def kill_many(runtime, kind, exact):
+class Restarted(Step):
+    """Docker itself starts the container again."""
+
+    def start(self):
+        if not self.flight:
+            return self.rig.run("unfreed-kills", command(self.line(), self.first), self.memory,
+                                options=("--restart", "always"))
+        before = self.rig.containers[-1]
+        pid = runtimes.wait_for(lambda: self.next_pid(before.pid), "restart")
+        self.rig.containers[-1] = dataclasses.replace(before, pid=pid)
+        return self.rig.containers[-1]
+
+    def next_pid(self, before):
+        pid = int(self.rig.tool("inspect", "-f", "{{.State.Pid}}", "unfreed-kills"))
+        return pid if pid not in (0, before) else None
+
+    def clear(self):
+        pass
+
+
+def kill_many(runtime, kind, exact, kind_of_step=Step):
     with runtimes.workshop() as shop, contextlib.ExitStack() as stack:
         try:
             rig = stack.enter_context(shop.rig(runtime, rootfs(shop)))
         except runtimes.Unavailable as reason:
             raise lib.Skip(reason) from reason
-        step = stack.enter_context(Step(rig, kind, exact))
+        step = stack.enter_context(kind_of_step(rig, kind, exact))
         try:
             for _ in range(KILLS):
                 step.life()
@@ -161,6 +188,8 @@ def kill_many(runtime, kind, exact):
 
 
 def steps():
+    yield ("docker that restarts it, every call traced: C, four threads", functools.partial(
+        kill_many, "docker", "C, four threads", True, Restarted))
     for exact in (True, False):
         for runtime in RUNTIMES:
             for kind in KINDS:
