@@ -38,6 +38,7 @@ PARTS = {
     "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, maps, NMT, verdicts",
     "limit": "a container like Flink's on its way to the limit: which class grows, and when it is full",
     "record": "200 traces that record are killed at random moments: all whole snapshots are there",
+    "soak": "a busy JVM, and threads and forks, for SOAK_MINUTES=30: memory flat, counters exact",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 
