@@ -181,6 +181,7 @@ enum abi_counter {
 	COUNTER_HITS, /* probe hits in targets, entries and returns */
 	COUNTER_SYSCALLS, /* mapping system calls in targets */
 	COUNTER_FAULTS, /* minor page faults in targets */
+	COUNTER_FAULT_RUNS, /* of the program at page faults, counted in the window or not */
 	COUNTER_MAX,
 };
 
@@ -427,7 +428,7 @@ struct abi_config {
 	__u8 frame_pointers_only; /* --stack fp */
 	__u8 session; /* return probes may be skipped: session links */
 	__u8 never; /* always 0: what hangs on it is seen, but not run */
-	__u8 heap_only; /* nobody asks which allocator call a mapping call is in */
+	__u8 mapping; /* mapping calls have sites, and the allocator call that they are in */
 	__u32 sample_bytes; /* 0: every block */
 	__u64 fault_seed; /* decides which pages are looked at */
 };

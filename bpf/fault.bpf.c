@@ -21,6 +21,7 @@ int fault_book(struct bpf_perf_event_data *ctx)
 	struct thread *thread;
 
 	stay_on_stack(ctx, &no_fault_programs);
+	count(COUNTER_FAULT_RUNS);
 	if (frozen || !bpf_map_lookup_elem(&targets, &mm))
 		return 0;
 	count(COUNTER_FAULTS);

@@ -60,7 +60,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 mm, struct abi_
 		return 1; /* the outer call counts */
 	around = throwing_top(thread);
 	drawn = around ? around->drawn : draw(bytes);
-	if (!drawn && !around && run_config.heap_only && (probe.flags & PROBE_INNERMOST))
+	if (!drawn && !around && !run_config.mapping && (probe.flags & PROBE_INNERMOST))
 		return 1;
 	if (thread->depth >= ABI_MAX_OPEN_CALLS) {
 		lose(LOSS_NESTED_CALLS, 1);

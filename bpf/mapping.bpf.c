@@ -72,7 +72,7 @@ int mapping_book(struct trace_event_raw_sys_exit *ctx)
 	if (!thread)
 		return 0;
 	/* Who gives back is not asked: only what is held has a stack. */
-	if (call != CALL_MUNMAP && call != CALL_MADVISE)
+	if (run_config.mapping && call != CALL_MUNMAP && call != CALL_MADVISE)
 		stack_id = user_stack(thread, KIND_MAPPING, 0);
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {

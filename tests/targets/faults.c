@@ -57,6 +57,38 @@ SITE static void churn_unmapped(void)
 	munmap(start, pages * PAGE_BYTES);
 }
 
+/* One fault for two megabytes, where the kernel has such pages. */
+SITE static void leak_seldom(volatile char *start, long bytes)
+{
+	for (long i = 0; i < bytes; i += HUGE_BYTES)
+		start[i] = 1;
+}
+
+/* Most pages in its place are there again without a fault. */
+SITE static void churn_replaced(void)
+{
+	long bytes = pages * PAGE_BYTES;
+	char *start = map(bytes, MADV_NOHUGEPAGE);
+
+	touch(start, bytes);
+	if (mmap(start, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) != start)
+		die("faults: not in its place\n");
+	madvise(start, bytes, MADV_HUGEPAGE);
+	leak_seldom(start, bytes);
+	NO_TAIL_CALL();
+}
+
+SITE static void leak_moved(void)
+{
+	long bytes = pages * PAGE_BYTES;
+	char *start = map(bytes, MADV_NOHUGEPAGE), *to = map(bytes, MADV_NOHUGEPAGE);
+
+	touch(start, bytes);
+	if (mremap(start, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		die("faults: not moved\n");
+}
+
 SITE static void *leak_in_thread(void *unused)
 {
 	touch(map(pages * PAGE_BYTES, MADV_NOHUGEPAGE), pages * PAGE_BYTES);
@@ -132,6 +164,8 @@ int main(int argc, char **argv)
 	leak_touched();
 	churn_advised();
 	churn_unmapped();
+	churn_replaced();
+	leak_moved();
 	pthread_create(&thread, NULL, leak_in_thread, NULL);
 	pthread_join(thread, NULL);
 	child = begin_child();
@@ -141,9 +175,11 @@ int main(int argc, char **argv)
 	say_site("leak_touched", bytes, pages);
 	say_site("churn_advised", 0, 0);
 	say_site("churn_unmapped", 0, 0);
+	say_site("churn_replaced", 0, 0);
+	say_site("leak_moved", bytes, pages);
 	say_site("leak_in_thread", bytes, pages);
 	say_site("leak_in_child", bytes, pages);
-	say("],\"child\":%d,\"huge\":%ld,\"faults\":%ld}\n", (int)child, in_huge, 5 * pages);
+	say("],\"child\":%d,\"huge\":%ld,\"faults\":%ld}\n", (int)child, in_huge, 7 * pages);
 	wait_for_quit();
 	_exit(0);
 }

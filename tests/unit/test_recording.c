@@ -113,6 +113,7 @@ static struct snapshot *make_snapshot(uint64_t number)
 		if ((i + number) % 7)
 			add_site(snapshot, i + number / 10);
 	add_site(snapshot, 7);
+	snapshot_round_ages(snapshot);
 	snapshot_sort(snapshot);
 	return snapshot;
 }

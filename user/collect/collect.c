@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
@@ -97,7 +98,7 @@ static int attach_counting(struct collect *collect)
 {
 	int error = 0;
 
-	if (collect->options.mapping)
+	if (collect_traces_mapping(collect))
 		error = collect_attach_mapping(collect);
 	if (!error && collect->options.heap)
 		error = collect_attach_heap(collect);
@@ -245,6 +246,7 @@ static void freeze(struct collect *collect)
 {
 	if (collect->frozen)
 		return;
+	faults_count(collect, true);
 	__atomic_store_n(&collect->skeleton->bss->frozen, FROZEN_CLOSED, __ATOMIC_SEQ_CST);
 	if (count_running(collect) || collect->end_ns < collect->opened_ns)
 		collect->end_ns = collect_now_ns();
@@ -261,9 +263,10 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 
 	if (last)
 		freeze(collect);
+	else
+		faults_count(collect, false);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->start_unix_ns = collect->start_unix_ns;
-	snapshot->window_ns = collect_window_ns(collect);
 	snapshot->min_age_ns = collect->options.min_age_ns;
 	snapshot->heap = collect->options.heap;
 	snapshot->mapping = collect->options.mapping;
@@ -282,6 +285,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	if (collect->notes_left_out)
 		snapshot_note(snapshot, "%llu times more there was something to note",
 			      (unsigned long long)collect->notes_left_out);
+	snapshot_round_ages(snapshot);
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;
@@ -301,6 +305,9 @@ void collect_free(struct collect *collect)
 	vec_for_each (fd, &collect->links)
 		close(*fd);
 	vec_free(&collect->links);
+	vec_for_each (fd, &collect->fault_events)
+		close(*fd);
+	vec_free(&collect->fault_events);
 	vec_free(&collect->governor.epochs);
 	survivors_free(collect->survivors);
 	if (collect->stats_fd >= 0)

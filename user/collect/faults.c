@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/error.h"
 #include "collect/internal.h"
@@ -17,6 +18,10 @@ struct touched {
 	uint64_t address, bytes;
 	uint64_t stack_id, time_ns;
 	UT_hash_handle hh;
+};
+
+struct found {
+	VEC(struct touched *) pages;
 };
 
 struct faults {
@@ -68,13 +73,15 @@ static int attach_new(struct collect *collect, pid_t pid, struct threads *thread
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	folder = opendir(path);
 	while (folder && (entry = readdir(folder)) && count >= 0) {
-		int id = atoi(entry->d_name), error;
+		int id = atoi(entry->d_name), fd;
 
 		if (id <= 0 || has(threads, id))
 			continue;
-		error = collect_keep_link(collect, link_page_faults(program_fd, id));
+		fd = link_page_faults(program_fd, id);
+		if (fd >= 0)
+			*vec_add(&collect->fault_events) = fd;
 		*vec_add(&threads->ids) = id;
-		count = error && error != -ESRCH ? error : count + 1;
+		count = fd < 0 && fd != -ESRCH ? fd : count + 1;
 	}
 	if (folder)
 		closedir(folder);
@@ -115,6 +122,13 @@ int faults_begin(struct collect *collect, struct watched *watched, bool inherits
 	return inherits ? 0 : attach(collect, watched->pid);
 }
 
+void faults_count(struct collect *collect, bool stop)
+{
+	collect->fault_count = 0;
+	vec_for_each (fd, &collect->fault_events)
+		collect->fault_count += link_event_count(*fd, stop);
+}
+
 /* -- pages ------------------------------------------------------------------------------------- */
 
 uint64_t faults_take(struct faults *faults, const struct abi_fault *record, uint64_t max)
@@ -138,6 +152,99 @@ uint64_t faults_take(struct faults *faults, const struct abi_fault *record, uint
 	touched->stack_id = record->stack_id;
 	touched->time_ns = record->header.time_ns;
 	return bytes * ABI_FAULTS;
+}
+
+/* Those that begin in a range, of before a moment: a page of after it may be new in its place. */
+static void find(const struct faults *faults, uint64_t start, uint64_t end, uint64_t before_ns,
+		 struct found *found)
+{
+	struct touched *touched;
+
+	if ((end - start) / RESIDENT_PAGE_BYTES > HASH_COUNT(faults->pages)) {
+		for (touched = faults->pages; touched; touched = touched->hh.next) {
+			if (touched->address >= start && touched->address < end &&
+			    touched->time_ns < before_ns)
+				*vec_add(&found->pages) = touched;
+		}
+		return;
+	}
+	for (uint64_t page = start; page < end; page += RESIDENT_PAGE_BYTES) {
+		HASH_FIND(hh, faults->pages, &page, sizeof(page), touched);
+		if (touched && touched->time_ns < before_ns)
+			*vec_add(&found->pages) = touched;
+	}
+}
+
+static void give_back(struct faults *faults, uint64_t start, uint64_t bytes, uint64_t before_ns)
+{
+	struct found found = { 0 };
+
+	find(faults, start, start + bytes, before_ns, &found);
+	vec_for_each (touched, &found.pages)
+		forget(faults, *touched);
+	vec_free(&found.pages);
+}
+
+/* At an address; a page that is known there is younger. */
+static void keep(struct faults *faults, struct touched *touched, uint64_t address)
+{
+	struct touched *younger;
+
+	HASH_FIND(hh, faults->pages, &address, sizeof(address), younger);
+	if (younger) {
+		mem_free(touched);
+		return;
+	}
+	touched->address = address;
+	HASH_ADD(hh, faults->pages, address, sizeof(address), touched);
+}
+
+static void move(struct faults *faults, uint64_t start, uint64_t bytes, uint64_t to,
+		 uint64_t before_ns)
+{
+	struct found found = { 0 };
+
+	find(faults, start, start + bytes, before_ns, &found);
+	vec_for_each (touched, &found.pages)
+		HASH_DEL(faults->pages, *touched);
+	vec_for_each (touched, &found.pages)
+		keep(faults, *touched, (*touched)->address + to - start);
+	vec_free(&found.pages);
+}
+
+/* mremap(old, old_bytes, new_bytes, …); of 0 old bytes, the pages are shared. */
+static void remap(struct faults *faults, const struct abi_mapping *record)
+{
+	uint64_t old = record->args[0], to = record->result;
+	uint64_t old_bytes = record->args[1], new_bytes = record->args[2];
+	uint64_t kept = old_bytes < new_bytes ? old_bytes : new_bytes;
+
+	if (!old_bytes)
+		return;
+	give_back(faults, old + kept, old_bytes - kept, record->enter_ns);
+	if (to == old)
+		return;
+	give_back(faults, to, new_bytes, record->enter_ns);
+	move(faults, old, kept, to, record->enter_ns);
+}
+
+void faults_remap(struct faults *faults, const struct abi_mapping *record)
+{
+	switch (record->call) {
+	case CALL_MMAP: /* of a fixed place, or what was there has gone unseen */
+		give_back(faults, record->result, record->args[1], record->enter_ns);
+		break;
+	case CALL_MUNMAP:
+		give_back(faults, record->args[0], record->args[1], record->enter_ns);
+		break;
+	case CALL_MREMAP:
+		remap(faults, record);
+		break;
+	case CALL_MADVISE:
+		if (record->args[2] == MADV_DONTNEED || record->args[2] == MADV_DONTNEED_LOCKED)
+			give_back(faults, record->args[0], record->args[1], record->enter_ns);
+		break;
+	}
 }
 
 static int compare(struct touched *a, struct touched *b)

@@ -335,6 +335,8 @@ static void correct_ledgers(struct collect *collect)
 	uint64_t lost =
 		collect_loss(collect, LOSS_MAPPING_RECORDS) + collect_missed_mapping_calls(collect);
 
+	if (!collect->options.mapping)
+		return;
 	vec_for_each (watched, &collect->watched) {
 		if ((*watched)->state == WATCHED_RUNNING &&
 		    (lost != collect->lost_mappings || ledger_doubtful((*watched)->ledger)))
@@ -398,7 +400,8 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 
 	collect_look(collect);
 	collect_bury(collect, true);
-	harvest.moment.now_ns = collect->opened_ns + collect_window_ns(collect);
+	snapshot->window_ns = collect_window_ns(collect);
+	harvest.moment.now_ns = collect->opened_ns + snapshot->window_ns;
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
 	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
 	harvest.exact_since_ns =

@@ -73,6 +73,8 @@ struct collect {
 	uint64_t lost_mappings; /* calls, by the time that the ledgers were corrected */
 	uint64_t code_due_ns; /* when maps are to be read that nobody told of */
 	size_t code_next; /* whose */
+	VEC(int) fault_events; /* of threads */
+	uint64_t fault_count; /* by the kernel's count, when last asked */
 	uint64_t lost_pages; /* page faults not kept: too many */
 	uint64_t java_gone; /* frames whose code was another's before they were named */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
@@ -164,6 +166,7 @@ bool collect_fill_site(struct site *site, const struct sums *sums, const struct 
 int collect_keep_link(struct collect *collect, int fd);
 
 /* mapping.c: chooses the programs before they are loaded; attaches them. */
+bool collect_traces_mapping(const struct collect *collect);
 void collect_configure_mapping(struct collect *collect);
 int collect_attach_mapping(struct collect *collect);
 

@@ -144,9 +144,24 @@ int link_page_faults(int program_fd, pid_t thread)
 		.sample_period = 1,
 		.inherit = 1,
 	};
-	int fd = perf_open(&attr, thread, -1);
+	int fd = perf_open(&attr, thread, -1), error;
 
-	return fd < 0 ? fd : perf_attach(fd, program_fd, 0);
+	if (fd < 0)
+		return fd;
+	if (!ioctl(fd, PERF_EVENT_IOC_SET_BPF, program_fd) && !ioctl(fd, PERF_EVENT_IOC_ENABLE, 0))
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+uint64_t link_event_count(int event_fd, bool stop)
+{
+	uint64_t count;
+
+	if (stop)
+		ioctl(event_fd, PERF_EVENT_IOC_DISABLE, 0);
+	return read(event_fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
 /* -- tracepoints ------------------------------------------------------------------------------- */

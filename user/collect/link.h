@@ -59,9 +59,12 @@ int link_uprobes(const struct link_request *request);
  */
 int link_tracepoint(int program_fd, const char *category, const char *name);
 
-/* Minor page faults of a thread, and of all that it begins: an fd whose closing detaches, or
+/* Minor page faults of a thread, and of all that it begins: a perf event whose closing detaches, or
  * -errno. */
 int link_page_faults(int program_fd, pid_t thread);
+
+/* How often it has come to pass; stop: it does not from now on. */
+uint64_t link_event_count(int event_fd, bool stop);
 
 /* Runs an iterator program to its end. Returns 0 or -errno. */
 int link_iterate(int program_fd);

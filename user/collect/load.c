@@ -146,7 +146,7 @@ static void configure(struct collect *collect)
 	bpf_map__set_max_entries(skeleton->maps.code_table, TABLES_CODE_ENTRIES);
 	skeleton->rodata->run_config.frame_pointers_only = options->frame_pointers_only;
 	skeleton->rodata->run_config.session = session;
-	skeleton->rodata->run_config.heap_only = !options->mapping;
+	skeleton->rodata->run_config.mapping = options->mapping;
 	skeleton->rodata->run_config.sample_bytes = (uint32_t)options->sample_bytes;
 	getentropy((void *)&skeleton->rodata->run_config.fault_seed, sizeof(uint64_t));
 	skeleton->bss->frozen = FROZEN_OPENING;

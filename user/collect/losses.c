@@ -63,6 +63,7 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
 	uint64_t overlaps = collect->forgotten.overlaps, gone = 0;
 	const char *last_death;
+	uint64_t fault_runs = per_cpu_sum(counters, COUNTER_FAULT_RUNS);
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
 		struct counted *loss = vec_add(&snapshot->losses);
@@ -87,6 +88,10 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 		(struct counted){ "short_lived",
 				  "processes that came and went too fast to be watched",
 				  collect->short_lived };
+	*vec_add(&snapshot->losses) = (struct counted){
+		"missed_faults", "page faults that the kernel counted, but did not show",
+		collect->fault_count > fault_runs ? collect->fault_count - fault_runs : 0
+	};
 	*vec_add(&snapshot->losses) =
 		(struct counted){ "pages_full",
 				  "recorded page faults not kept: too many, raise --max-blocks",

@@ -42,10 +42,18 @@ static struct bpf_program *find(const struct collect *collect, const char *name)
 	return bpf_object__find_program_by_name(collect->skeleton->obj, name);
 }
 
+/* Page faults do not tell what is given back. */
+bool collect_traces_mapping(const struct collect *collect)
+{
+	return collect->options.mapping || collect->options.fault;
+}
+
 void collect_configure_mapping(struct collect *collect)
 {
-	collect->pairs = !collect->options.mapping ? 0 : programs_are_preempted() ? PAIRS : 1;
-	bpf_program__set_autoload(collect->skeleton->progs.mapping_book, collect->options.mapping);
+	bool traced = collect_traces_mapping(collect);
+
+	collect->pairs = !traced ? 0 : programs_are_preempted() ? PAIRS : 1;
+	bpf_program__set_autoload(collect->skeleton->progs.mapping_book, traced);
 	for (unsigned int i = 0; i < PAIRS; i++) {
 		bpf_program__set_autoload(find(collect, pairs[i].enter), i < collect->pairs);
 		bpf_program__set_autoload(find(collect, pairs[i].exit), i < collect->pairs);

@@ -156,6 +156,12 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 	if (!watched || !record->call ||
 	    record->call >= sizeof(ledger_calls) / sizeof(ledger_calls[0]))
 		return;
+	if (watched->faults)
+		faults_remap(watched->faults, record);
+	if (is_new_code(watched, record))
+		collect_refresh_code(collect, watched);
+	if (!collect->options.mapping)
+		return;
 	event.call = ledger_calls[record->call];
 	memcpy(event.args, record->args, sizeof(event.args));
 	mapped_bytes = ledger_apply(watched->ledger, &event);
@@ -166,8 +172,6 @@ static void record_mapping(struct collect *collect, const struct abi_mapping *re
 		if (record->call == CALL_MMAP && (record->args[3] & MAP_STACK_BIT))
 			stack->owner = class_name(CLASS_THREAD_STACK);
 	}
-	if (is_new_code(watched, record))
-		collect_refresh_code(collect, watched);
 }
 
 /* -- page faults ------------------------------------------------------------------------------- */

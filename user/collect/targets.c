@@ -398,7 +398,8 @@ static void look_for_code(struct collect *collect)
 	uint64_t begun_ns = collect_now_ns();
 	struct watched *watched;
 
-	if (collect->options.mapping || begun_ns < collect->code_due_ns || !collect->watched.count)
+	if (collect_traces_mapping(collect) || begun_ns < collect->code_due_ns ||
+	    !collect->watched.count)
 		return;
 	watched = collect->watched.items[collect->code_next++ % collect->watched.count];
 	if (watched->state == WATCHED_RUNNING)

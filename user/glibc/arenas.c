@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "glibc/mmapped.h"
@@ -148,6 +149,7 @@ static uint64_t scan_map(struct scan *scan, uint64_t *at)
 		if (pages > SCAN_PAGES)
 			pages = SCAN_PAGES;
 		scan->reader->fetch(scan->reader->context, address, pages, scan->buffer, states);
+		scan->reader->met_swapped |= memchr(states, PAGE_SWAPPED, pages) != NULL;
 		bins = scan_pages(scan, address, pages, at);
 		scan->left_bytes -= scan->left_bytes < pages * READER_PAGE ? scan->left_bytes
 									   : pages * READER_PAGE;
@@ -415,6 +417,18 @@ static bool may_hold_arena(const struct map *map)
 	return map->readable && map->writable && !map->shared && map->inode && map->path;
 }
 
+/* Why none is known, error being that of the last one that was met. */
+static int none_found(const struct reader *reader, int error)
+{
+	if (reader->met_swapped)
+		return error_set(-ENODATA,
+				 "no arena of glibc is to be found in memory; some pages "
+				 "are swapped out, and reading would bring them back");
+	if (error)
+		return error_set(-EINVAL, "its arenas are broken, or change all the time");
+	return error_set(-ENOENT, "no arena of glibc is to be found");
+}
+
 int arenas_find(struct arenas *arenas, struct reader *reader, const struct maps *maps,
 		uint64_t start_brk)
 {
@@ -422,6 +436,7 @@ int arenas_find(struct arenas *arenas, struct reader *reader, const struct maps 
 	int error = 0;
 
 	*arenas = (struct arenas){ 0 };
+	reader->met_swapped = false;
 	scan.buffer = mem_alloc(SCAN_PAGES * READER_PAGE);
 	vec_for_each (map, &maps->rows) {
 		uint64_t at = map->start, bins;
@@ -437,11 +452,7 @@ int arenas_find(struct arenas *arenas, struct reader *reader, const struct maps 
 	}
 	mem_free(scan.buffer);
 	sort_spans(arenas);
-	if (error && !arenas->rows.count)
-		return error_set(-EINVAL, "its arenas are broken, or change all the time");
-	if (!arenas->rows.count)
-		return error_set(-ENOENT, "no arena of glibc is to be found");
-	return 0;
+	return arenas->rows.count ? 0 : none_found(reader, error);
 }
 
 bool arenas_update(struct arenas *arenas, struct reader *reader, size_t row)

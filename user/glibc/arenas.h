@@ -53,7 +53,8 @@ struct arenas {
 /*
  * Finds all arenas. start_brk: where the main heap begins, 0: not known. maps must outlive arenas,
  * which is the caller's, also after an error. Returns 0, -ENOENT (there is no glibc heap; or it is
- * still unused) or -EINVAL (broken, or changing all the time), with a sentence.
+ * still unused), -ENODATA (swapped out) or -EINVAL (broken, or changing all the time), with a
+ * sentence.
  */
 int arenas_find(struct arenas *arenas, struct reader *reader, const struct maps *maps,
 		uint64_t start_brk);

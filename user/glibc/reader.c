@@ -32,6 +32,8 @@ static const struct reader_page *page_of(struct reader *reader, uint64_t number)
 		return page;
 	page->number = 0;
 	reader->fetch(reader->context, number * READER_PAGE, 1, page->bytes, &state);
+	if (state == PAGE_SWAPPED)
+		reader->met_swapped = true;
 	if (state != PAGE_PRESENT)
 		return NULL;
 	page->number = number;

@@ -31,6 +31,7 @@ struct reader {
 	reader_fetch_fn fetch;
 	void *context;
 	bool (*is_over)(void *context); /* NULL: there is time without end */
+	bool met_swapped; /* something could not be read because it is swapped out */
 	struct reader_page pages[READER_CACHED]; /* for reads of single words */
 };
 

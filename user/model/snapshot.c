@@ -222,6 +222,23 @@ const char *frame_type_name(enum frame_type type)
 	return names[type];
 }
 
+/* Up to the age of a birth at a whole unit: one from before the window has a negative time. */
+static void round_age(uint64_t window_ns, uint64_t *age_ns)
+{
+	int64_t past = ((int64_t)window_ns - (int64_t)*age_ns) % BIRTH_UNIT_NS;
+
+	if (*age_ns)
+		*age_ns += (uint64_t)(past < 0 ? past + BIRTH_UNIT_NS : past);
+}
+
+void snapshot_round_ages(struct snapshot *snapshot)
+{
+	vec_for_each (site, &snapshot->sites) {
+		round_age(snapshot->window_ns, &site->min_age_ns);
+		round_age(snapshot->window_ns, &site->max_age_ns);
+	}
+}
+
 double snapshot_stacks_complete(const struct snapshot *snapshot)
 {
 	double bytes = 0, complete_bytes = 0;

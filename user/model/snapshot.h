@@ -194,6 +194,14 @@ void snapshot_note(struct snapshot *snapshot, const char *format, ...)
  * input gives equal output. */
 void snapshot_sort(struct snapshot *snapshot);
 
+/*
+ * Ages are told to the millisecond: births as whole ones since the window opened, so that they
+ * stand still from snapshot to snapshot. Their nanoseconds are of no use, and would be most of a
+ * recording.
+ */
+enum { BIRTH_UNIT_NS = 1000000 };
+void snapshot_round_ages(struct snapshot *snapshot);
+
 /* -- reading ------------------------------------------------------------------------------------
  */
 

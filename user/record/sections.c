@@ -195,9 +195,14 @@ static void code_known(struct code *code, struct transfer *transfer)
 static void code_values(struct code *code, struct transfer *transfer)
 {
 	if (code->reads)
-		values_read(code, transfer->pool, transfer->snapshot);
+		values_read(code, transfer->pool, transfer->snapshot, false);
 	else
 		values_write(code, transfer->pool, transfer->snapshot);
+}
+
+static void code_old_values(struct code *code, struct transfer *transfer)
+{
+	values_read(code, transfer->pool, transfer->snapshot, true);
 }
 
 /* -- the table --------------------------------------------------------------------------------- */
@@ -216,8 +221,8 @@ static const struct section {
 	{ 5, SECTION_HEAD, code_head },	     { 6, SECTION_HEAD, code_epochs },
 	{ 7, SECTION_HEAD, code_processes }, { 8, SECTION_HEAD, code_modules },
 	{ 9, SECTION_HEAD, code_losses },    { 10, SECTION_HEAD, code_notes },
-	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_VALUES, code_values },
-	{ 13, SECTION_HEAD, code_verdicts },
+	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_OLD, code_old_values },
+	{ 13, SECTION_HEAD, code_verdicts }, { 14, SECTION_VALUES, code_values },
 };
 
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };

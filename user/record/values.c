@@ -8,7 +8,7 @@
 
 enum column_kind {
 	COLUMN_WORD, /* uint64_t */
-	COLUMN_AGE, /* the same, kept as the time since the window opened: that stands still */
+	COLUMN_AGE, /* the same, kept as when the block was born: that stands still */
 	COLUMN_FLAG, /* bool */
 	COLUMN_END, /* enum site_end */
 	COLUMN_TEXT,
@@ -74,8 +74,11 @@ _Static_assert((int)COLUMNS == (int)SITE_VALUES, "a known site keeps each column
 
 _Static_assert(sizeof(struct site) == 200, "everything in a site is recorded");
 
-/* Tells a block as old as the window from none: ages are shorter. */
-#define AGE_BASE (1ull << 62)
+/* How a birth is written: in units since the window opened, plus what tells that moment from none.
+ */
+static const struct births {
+	uint64_t unit_ns, base;
+} births = { BIRTH_UNIT_NS, 1ull << 42 }, old_births = { 1, 1ull << 62 };
 
 /* -- one value --------------------------------------------------------------------------------- */
 
@@ -90,7 +93,7 @@ static uint64_t get_value(const struct site *site, const struct column *column, 
 		return *(const uint64_t *)field;
 	case COLUMN_AGE:
 		age = *(const uint64_t *)field;
-		return age ? window_ns - age + AGE_BASE : 0;
+		return age ? (window_ns - age + births.base * births.unit_ns) / births.unit_ns : 0;
 	case COLUMN_FLAG:
 		return *(const bool *)field;
 	case COLUMN_END:
@@ -103,16 +106,14 @@ static uint64_t get_value(const struct site *site, const struct column *column, 
 
 /* Of what is not 0: that is there already. false: it cannot be. */
 static bool set_value(struct site *site, const struct column *column, uint64_t value,
-		      uint64_t window_ns, const struct texts *texts)
+		      const struct texts *texts)
 {
 	void *field = (char *)site + column->offset;
 
 	switch (column->kind) {
 	case COLUMN_WORD:
+	case COLUMN_AGE: /* until set_ages */
 		*(uint64_t *)field = value;
-		return true;
-	case COLUMN_AGE:
-		*(uint64_t *)field = value ? window_ns - value + AGE_BASE : 0;
 		return true;
 	case COLUMN_FLAG:
 		*(bool *)field = value;
@@ -241,8 +242,7 @@ static void read_column(struct code *code, const struct column *column, struct p
 		known->values[j] = value;
 		before[i] = latest;
 		if (value && snapshot &&
-		    !set_value(&snapshot->sites.items[i], column, value, snapshot->window_ns,
-			       pool->texts))
+		    !set_value(&snapshot->sites.items[i], column, value, pool->texts))
 			code_break(code);
 	}
 }
@@ -272,7 +272,21 @@ static bool is_sound(const struct snapshot *snapshot)
 	return true;
 }
 
-void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot)
+static void set_age(const struct births *as, uint64_t window_ns, uint64_t *age_ns)
+{
+	if (*age_ns)
+		*age_ns = window_ns - (*age_ns - as->base) * as->unit_ns;
+}
+
+static void set_ages(const struct births *as, struct snapshot *snapshot)
+{
+	vec_for_each (site, &snapshot->sites) {
+		set_age(as, snapshot->window_ns, &site->min_age_ns);
+		set_age(as, snapshot->window_ns, &site->max_age_ns);
+	}
+}
+
+void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool old)
 {
 	uint64_t count = 0, *numbers, *before;
 
@@ -287,4 +301,6 @@ void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot
 	mem_free(numbers);
 	if (snapshot && !code->broken && !is_sound(snapshot))
 		code_break(code);
+	if (snapshot)
+		set_ages(old ? &old_births : &births, snapshot);
 }
