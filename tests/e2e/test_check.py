@@ -54,9 +54,9 @@ WITHOUT = {
 # The same of another user, who has these.
 USER = ("bpf", "perfmon", "sys_ptrace", "checkpoint_restore", "dac_read_search", "setuid", "setgid")
 USER_WITHOUT = {
-    "bpf": ("bpf", "ring_buffer", "process_events", "syscall_tracepoints", "page_faults",
+    "bpf": ("bpf", "ring_buffer", "process_events", "deaths", "syscall_tracepoints", "page_faults",
             "uprobe_multi", "uprobe_session"),
-    "perfmon": ("bpf", "process_events", "syscall_tracepoints", "page_faults", "uprobe_multi",
+    "perfmon": ("bpf", "process_events", "deaths", "syscall_tracepoints", "page_faults", "uprobe_multi",
                 "uprobe_session"),
     "sys_ptrace": ("processes",), "checkpoint_restore": ("map_files",),
     "dac_read_search": ("files",), "setuid": (),
