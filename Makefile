@@ -10,6 +10,7 @@
 ## make bench       measures the cost in the target, of a walk, of an attach, and the walk of a heap (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
 ## make prove       lists the long proofs; PART=NAME runs one, or goes on with it (as root)
+## make soak        traces a busy JVM and a program of threads and forks for MINUTES=30 (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
 ## make install     copies the program, its man pages and its completion below prefix
@@ -62,7 +63,7 @@ all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnin
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
 all_ldflags := $(LDFLAGS) $(sanitize)
 libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
-	-ldw -lelf -ldeflate -llzma -lz -lZydis -liberty -ljansson -lm
+	-ldw -lelf -ldeflate -llzma -lz -lZydis -liberty -ljansson -lncursesw -ltinfo -lm
 
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-declarations -fdebug-prefix-map=$(CURDIR)=.
@@ -136,6 +137,8 @@ $(O)/%.sum: %
 	$(sum)
 
 $(O)/user/report/svg.o: $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+$(O)/user/report/plot_svg.o: $(O)/user/report/plot.css.inc
+$(O)/user/report/plot_html.o: $(patsubst %,$(O)/user/report/%,plot_page.css.inc plot_page.css.sum plot.css.sum plot.js.inc plot.js.sum)
 $(O)/user/report/html.o: $(patsubst %,$(O)/user/report/html/%,page.html.inc page.css.inc page.css.sum all.js.inc all.js.sum)
 
 $(O)/flags:
@@ -180,7 +183,7 @@ $(O)/dist/unfreed: $(objects) $(O)/contrib/libeu.o $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
-		$$(pkg-config --static --libs libbpf libdw libelf) -ldeflate -ljansson -lm -lc -liberty
+		$$(pkg-config --static --libs libbpf libdw libelf) -ldeflate -ljansson -lncursesw -ltinfo -lm -lc -liberty
 
 $(packages) &: $(O)/dist/unfreed $(man_pages) $(format_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))
@@ -269,7 +272,7 @@ $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
 .PHONY: fuzzers
 fuzzers: $(fuzz_programs)
 
-.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
+.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove soak check-fresh \
 	check-vm
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
@@ -302,6 +305,7 @@ bench:
 	$(Q)python3 bench/walks.py $(O)
 	$(Q)python3 bench/latency.py $(O)
 	$(Q)python3 bench/record.py $(O)
+	$(Q)python3 bench/watching.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
@@ -325,6 +329,10 @@ ifdef PART
 else
 	$(Q)tests/prove/prove.py
 endif
+
+MINUTES ?= 30
+soak:
+	$(Q)+SOAK_MINUTES=$(MINUTES) $(MAKE) prove PART=soak
 
 check-fresh:
 	$(Q)contrib/deps.sh fresh

@@ -20,7 +20,9 @@
 #include "collect/debuginfod.h"
 #include "collect/link.h"
 #include "process/proc.h"
+#include "process/lockdown.h"
 #include "process/rights.h"
+#include "sandbox/sandbox.h"
 
 enum { SYSLOG_ACTION_READ_ALL = 3, KERNEL_LOG_BYTES = 64 << 10 };
 
@@ -103,15 +105,27 @@ static int try_page_faults(void)
 	return fd < 0 ? error_set(fd, "cannot count page faults: %s", strerror(-fd)) : 0;
 }
 
-static int try_process_events(void)
+static int try_raw_tracepoint(const char *name)
 {
 	cleanup_close int program_fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT);
 	cleanup_close int fd = -1;
 
 	if (program_fd < 0)
 		return program_fd;
-	fd = link_raw_tracepoint(program_fd, "sched_process_exit");
+	fd = link_raw_tracepoint(program_fd, name);
 	return fd < 0 ? fd : 0;
+}
+
+static int try_process_events(void)
+{
+	return try_raw_tracepoint("sched_process_exit");
+}
+
+static int try_deaths(void)
+{
+	int error = try_raw_tracepoint("mark_victim");
+
+	return error ? error : try_raw_tracepoint("signal_generate");
 }
 
 /* Our own first mapping, by the way that a target's are opened. */
@@ -224,6 +238,21 @@ static int try_lockdown(void)
 		       : 0;
 }
 
+static int try_sandbox(void)
+{
+	struct sandbox *sandbox = sandbox_new();
+	char missing[LOCKDOWN_TEXT_MAX];
+	unsigned int walls;
+	int error = sandbox_walls(sandbox, &walls);
+
+	sandbox_free(sandbox);
+	lockdown_missing(walls, missing);
+	if (error || walls == LOCKDOWN_ALL)
+		return error;
+	return error_set(walls == (LOCKDOWN_ALL & ~LOCKDOWN_USER) ? -EPERM : -ENOTSUP,
+			 "what reads them goes without: %s", missing);
+}
+
 #define BPF_RIGHTS (RIGHT(BPF) | RIGHT(PERFMON))
 
 const struct feature features[] = {
@@ -249,6 +278,8 @@ const struct feature features[] = {
 	  try_map_files, "", RIGHT(CHECKPOINT_RESTORE), RIGHT(SYS_ADMIN) },
 	{ "process_events", "seeing targets exec and exit", NEED_IT, try_process_events,
 	  "use a kernel with CONFIG_TRACEPOINTS", BPF_RIGHTS, RIGHT(SYS_ADMIN) },
+	{ "deaths", "--on-oom, --on-exit, --when: why a process ends", NEED_NOT, try_deaths,
+	  "use a kernel with CONFIG_TRACEPOINTS", BPF_RIGHTS, RIGHT(SYS_ADMIN) },
 	{ "syscall_tracepoints", "mapping events: mmap, brk, mprotect", NEED_NOT, try_tracepoint,
 	  "use a kernel with CONFIG_FTRACE_SYSCALLS, or --events heap", BPF_RIGHTS,
 	  RIGHT(SYS_ADMIN) },
@@ -262,6 +293,10 @@ const struct feature features[] = {
 	  try_session,
 	  "nothing: entries and returns are probed one by one, each call costs a little more",
 	  BPF_RIGHTS, RIGHT(SYS_ADMIN) },
+	{ "sandbox", "reading the target's files in a child without privileges", NEED_NOT,
+	  try_sandbox,
+	  "use a kernel with CONFIG_SECCOMP_FILTER and CONFIG_SECURITY_LANDLOCK (5.13)",
+	  RIGHT(SETUID) | RIGHT(SETGID), 0 },
 	{ "debuginfod", "names from debug files that are not installed", NEED_NOT, debuginfod_check,
 	  "set DEBUGINFOD_URLS, and install libdebuginfod1; a static unfreed does without", 0, 0 },
 };

@@ -2,6 +2,7 @@
 /* What is known to have been missed, by name, and the plain counters. */
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "process/jail.h"
 
 static uint64_t per_cpu_sum(int fd, uint32_t key)
 {
@@ -62,6 +63,7 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 {
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
 	uint64_t overlaps = collect->forgotten.overlaps, gone = 0;
+	const char *last_death;
 	uint64_t fault_runs = per_cpu_sum(counters, COUNTER_FAULT_RUNS);
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
@@ -101,6 +103,11 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) = (struct counted){
 		"java_names", "Java frames without a name: their code was gone before it was read",
 		collect->java_gone
+	};
+	*vec_add(&snapshot->losses) = (struct counted){
+		"parser_deaths",
+		"files of the target whose names are missing: what read them died of it",
+		jail_deaths(&last_death)
 	};
 	*vec_add(&snapshot->losses) = (struct counted){
 		"probes_gone", "probes that a debugger took away: calls are missed since", gone

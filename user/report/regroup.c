@@ -74,39 +74,6 @@ void regroup_forget(struct regroup *regroup)
 /* -- which frame stands for a site --------------------------------------------------------------
  */
 
-static bool begins(const char *text, const char *const *prefixes)
-{
-	for (; *prefixes; prefixes++)
-		if (text && !strncmp(text, *prefixes, strlen(*prefixes)))
-			return true;
-	return false;
-}
-
-/* What every thread begins with. */
-static bool is_start(const struct frame *frame)
-{
-	static const char *const modules[] = { "libjvm.so", NULL };
-	static const char *const names[] = { "_start",
-					     "java.lang.Thread.",
-					     "std::thread::",
-					     "void std::__invoke",
-					     "std::__invoke",
-					     "std::invoke",
-					     NULL };
-
-	return label_class(frame) == LABEL_LIBC || begins(frame->name, names) ||
-	       (frame->module && begins(label_basename(frame->module), modules)) ||
-	       (frame->module && !strncmp(label_basename(frame->module), "libstdc++.so", 12));
-}
-
-static const struct frame *thread_of(const struct site *site)
-{
-	for (size_t i = site->frame_count; i-- > 0;)
-		if (!is_start(&site->frames[i]))
-			return &site->frames[i];
-	return site->frame_count ? &site->frames[site->frame_count - 1] : NULL;
-}
-
 static struct frame module_frame(const struct frame *frame)
 {
 	if (frame && frame->module)
@@ -120,7 +87,7 @@ static struct frame module_frame(const struct frame *frame)
 static struct frame group_frame(const struct snapshot *snapshot, const struct site *site,
 				enum view_by by, char *buffer)
 {
-	const struct frame *frame = by == VIEW_BY_THREAD ? thread_of(site) : label_site(site);
+	const struct frame *frame = by == VIEW_BY_THREAD ? label_thread(site) : label_site(site);
 	struct frame group;
 
 	if (by == VIEW_BY_MODULE)
