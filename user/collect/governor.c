@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -298,6 +299,26 @@ void governor_step(struct collect *collect)
 bool governor_holds(const struct collect *collect)
 {
 	return collect->governor.windowed || collect->governor.stopped;
+}
+
+uint64_t governor_exact_since(const struct collect *collect, uint64_t time_ns, uint64_t *gap_ns)
+{
+	const struct governor *governor = &collect->governor;
+
+	*gap_ns = 0;
+	for (size_t i = governor->epochs.count; i--;) {
+		const struct epoch *epoch = &governor->epochs.items[i];
+		uint64_t begin_ns = collect->opened_ns + epoch->begin_ns;
+
+		if (begin_ns > time_ns && i)
+			continue;
+		if (!strcmp(epoch->mode, "exact"))
+			return i ? begin_ns : 0;
+		*gap_ns = time_ns - begin_ns;
+		if (*gap_ns > SURVIVORS_AGE_NS)
+			return UINT64_MAX;
+	}
+	return 0;
 }
 
 int governor_wait_ms(const struct collect *collect)

@@ -49,6 +49,13 @@ int governor_wait_ms(const struct collect *collect);
 /* Are probes to be off, but for windows? */
 bool governor_holds(const struct collect *collect);
 
+/*
+ * Since when every call was traced at time_ns, or until a moment before, in which windows cannot
+ * tell anything yet: blocks of that time on count as live then. 0: from the start; UINT64_MAX: not
+ * every call was traced. *gap_ns is how long not every call was traced before time_ns.
+ */
+uint64_t governor_exact_since(const struct collect *collect, uint64_t time_ns, uint64_t *gap_ns);
+
 /* Nothing is traced any more. */
 void governor_end(struct collect *collect);
 

@@ -154,6 +154,20 @@ int proc_check(struct proc *proc, pid_t pid)
 	return 0;
 }
 
+void proc_peak(pid_t pid, uint64_t *peak_bytes, uint64_t *file_bytes)
+{
+	cleanup_free char *text = NULL;
+	const char *line;
+
+	*peak_bytes = *file_bytes = 0;
+	if (proc_file(pid, "status", FILE_MAX_PROC, &text))
+		return;
+	line = strstr(text, "\nVmHWM:");
+	*peak_bytes = line ? strtoull(line + 7, NULL, 10) * 1024 : 0;
+	line = strstr(text, "\nRssFile:");
+	*file_bytes = line ? strtoull(line + 9, NULL, 10) * 1024 : 0;
+}
+
 int proc_read_memory(pid_t pid, uint64_t address, void *buffer, size_t bytes)
 {
 	cleanup_close int fd = -1;
