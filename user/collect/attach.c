@@ -110,7 +110,7 @@ static void sort_probes(const struct watched *watched, const struct image *image
 }
 
 /*
- * Frees first, but for a window, in which nothing counts until all are on: they are hit most.
+ * Frees first; but last where nothing counts until all are on: they are hit most.
  * Without session links the returns go on before the entries: an entry whose return is not seen
  * would stay open, a return without an entry is ignored. Returns the number of functions probed, or
  * -errno with a sentence.
