@@ -6,6 +6,7 @@ Those in corpus/*/found-* came from a fuzzer and stay. How each must end stands 
 run --ends writes what is so now; read the difference before you commit it. What is compiled here
 (dwarf, image) differs from compiler to compiler: the corpus is what counts.
 """
+import importlib
 import os
 import struct
 import subprocess
@@ -678,16 +679,10 @@ def images(folder):
 
 
 def main():
-    import seeds_direct  # which import this
-    import seeds_heap
-    import seeds_message
-    import seeds_minidebug
-    import seeds_recording
-
-    for make in (cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs,
-                 seeds_direct.direct, seeds_heap.heap, seeds_message.message,
-                 seeds_minidebug.minidebug, seeds_recording.recording):
+    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs:
         make()
+    for name in "direct", "heap", "message", "minidebug", "recording":  # which import this
+        getattr(importlib.import_module(f"seeds_{name}"), name)()
     with tempfile.TemporaryDirectory() as folder:
         dwarf(folder)
         images(folder)
