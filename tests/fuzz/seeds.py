@@ -448,11 +448,6 @@ def hotspot():
     apart.put(BLOB + 268, 0, 4)
     apart.text(PCS + 0x44, bytes((1, 2, 11, 0, 5, 3, 7)))
     sample("hotspot", "jdk-25", b"\3" + apart.encode(*PLACES))
-    apart.put(HEAP, (BLOB - 16 - HEAP) >> LOG2, 4)
-    apart.put(BLOB - 16 + 8, 1, 1)
-    apart.put(BLOB + 120, 0x26010)
-    apart.put(0x26008, 0x155)
-    sample("hotspot", "jdk-25-data-in-malloc", b"\3" + apart.encode(*PLACES))
 
 
 # The members of HotSpot 17's structures, where jvm() has them.

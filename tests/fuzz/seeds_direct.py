@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What seeds.py writes of a JVM's direct buffers: a loader, three classes, a mirror, and counters."""
-from seeds import BIG, PLACES, STATICS, jvm, sample
+"""What seeds.py writes of a JVM's direct buffers (a loader, three classes, a mirror, and counters),
+and of what malloc holds with its code."""
+
+from seeds import BIG, BLOB, HEAP, LOG2, PLACES, STATICS, jvm, sample
 
 
 def direct():
@@ -35,3 +37,9 @@ def direct():
     sample("hotspot", "direct-buffers-mirror-outside", forged((klasses + 0x100 + 32, BIG)))
     sample("hotspot", "classes-that-go-round", forged((klasses + 0x208, klasses), (klasses + 0x250, BIG)))
     sample("hotspot", "loaders-that-go-round", forged((loader + 8, loader), (klasses + 0x250, BIG)))
+    code = jvm()
+    code.put(HEAP, (BLOB - 16 - HEAP) >> LOG2, 4)
+    code.put(BLOB - 16 + 8, 1, 1)
+    code.put(BLOB + 120, 0x26010)
+    code.put(0x26008, 0x155)
+    sample("hotspot", "jdk-25-data-in-malloc", b"\3" + code.encode(*PLACES))

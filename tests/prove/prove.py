@@ -37,7 +37,7 @@ PARTS = {
     "truth": "at least 200 stacks in each of five programs, frame by frame against gdb",
     "fuzz": "10 million hostile inputs for each parser of outside data",
     "sample": "sampling is unbiased over 50 runs, and its intervals hold what they say",
-    "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, maps, NMT, verdicts",
+    "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks",
     "limit": "a container like Flink's on its way to the limit: which class grows, and when it is full",
     "record": "200 traces that record are killed at random moments: all whole snapshots are there",
     "budget": "within the budget: leaks named, rates right; the slowdown; 1,000 attaches",
@@ -46,6 +46,7 @@ PARTS = {
     "bounds": "10 million live blocks and 100,000 stacks within 1.5 GB, a small target within 60 MB",
     "fault": "tracers killed at 200 random moments, 10,000 forks: the rest of tests/e2e/test_faulty.py",
     "soak": "a busy JVM, and threads and forks, for SOAK_MINUTES=30: memory flat, counters exact",
+    "jvm": "the same JDKs: classes of memory, NMT, direct buffers, verdicts and what their remedies gave",
 }
 NOT_RESULTS = (".", ":!tests/prove/results")
 

@@ -130,6 +130,10 @@ void message_facts(struct parcel *parcel, struct hotspot_facts *facts)
 	parcel_number(parcel, &facts->max_metaspace_bytes);
 	parcel_number(parcel, &facts->max_code_bytes);
 	parcel_number(parcel, &facts->max_direct_bytes);
+	parcel_flag(parcel, &facts->has_direct);
+	parcel_number(parcel, &facts->direct_bytes);
+	parcel_number(parcel, &facts->direct_buffers);
+	parcel_number(parcel, &facts->code_malloc_bytes);
 	parcel_flag(parcel, &facts->has_counters);
 	parcel_number(parcel, &facts->heap_used_bytes);
 	parcel_number(parcel, &facts->heap_committed_bytes);

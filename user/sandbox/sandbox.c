@@ -338,6 +338,7 @@ int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts
 
 	if (error)
 		return error;
+	*facts = (struct hotspot_facts){ 0 };
 	message_facts(&sandbox->reply, facts);
 	return end(sandbox, held);
 }
