@@ -108,6 +108,30 @@ int screen_check(void)
 			 "one, use 'unfreed trace -i 5s'");
 }
 
+/*
+ * Containers and small systems describe no terminal: most are like xterm, whose description, by
+ * infocmp, is in here for those.
+ */
+static SCREEN *open_curses(const char *name)
+{
+	static const char xterm[] =
+#include "user/cmd/xterm.inc"
+		;
+	static const char *const alike[] = {
+		"xterm",     "screen", "tmux",	"rxvt", "linux",   "vte",   "gnome",
+		"alacritty", "foot",   "kitty", "st",	"konsole", "putty", "wezterm",
+	};
+	SCREEN *opened = newterm(NULL, stdout, stdin);
+
+	for (size_t i = 0; i < sizeof(alike) / sizeof(*alike) && !opened && name; i++) {
+		if (strncmp(name, alike[i], strlen(alike[i])) != 0)
+			continue;
+		setenv("TERMINFO", xterm, 1); /* term(7): a description instead of a folder */
+		opened = newterm("xterm", stdout, stdin);
+	}
+	return opened;
+}
+
 int screen_open(void)
 {
 	const char *name = getenv("TERM");
@@ -116,7 +140,7 @@ int screen_open(void)
 		return error_set(-errno, "cannot read the terminal's settings: %s",
 				 strerror(errno));
 	choose_locale();
-	screen.curses = newterm(NULL, stdout, stdin);
+	screen.curses = open_curses(name);
 	if (!screen.curses)
 		return error_set(-ENOTTY,
 				 "cannot draw on a terminal of type '%s': set TERM to one that "
