@@ -108,6 +108,17 @@ int screen_check(void)
 			 "one, use 'unfreed trace -i 5s'");
 }
 
+/* newterm would say so, too, but leaks where it fails. */
+static bool is_described(const char *name)
+{
+	int status;
+
+	if (!name || setupterm(name, STDOUT_FILENO, &status) != OK)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
 /*
  * Containers and small systems describe no terminal: most are like xterm, whose description, by
  * infocmp, is in here for those.
@@ -121,15 +132,15 @@ static SCREEN *open_curses(const char *name)
 		"xterm",     "screen", "tmux",	"rxvt", "linux",   "vte",   "gnome",
 		"alacritty", "foot",   "kitty", "st",	"konsole", "putty", "wezterm",
 	};
-	SCREEN *opened = newterm(NULL, stdout, stdin);
-
-	for (size_t i = 0; i < sizeof(alike) / sizeof(*alike) && !opened && name; i++) {
+	if (is_described(name))
+		return newterm(name, stdout, stdin);
+	for (size_t i = 0; i < sizeof(alike) / sizeof(*alike) && name; i++) {
 		if (strncmp(name, alike[i], strlen(alike[i])) != 0)
 			continue;
 		setenv("TERMINFO", xterm, 1); /* term(7): a description instead of a folder */
-		opened = newterm("xterm", stdout, stdin);
+		return newterm("xterm", stdout, stdin);
 	}
-	return opened;
+	return NULL;
 }
 
 int screen_open(void)
