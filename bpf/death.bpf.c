@@ -38,10 +38,14 @@ static __always_inline __u64 victim_mm(__u64 argument)
 	return thread ? thread->mm : 0;
 }
 
-/* The lowest group around the current thread that can give no more. */
+/*
+ * The lowest group around the victim that can give no more. Who asked may be in another one:
+ * whoever reads or probes the victim's memory has that group charged.
+ */
 static __always_inline void find_limit(struct abi_victim *victim)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct *mm = (struct mm_struct *)victim->header.mm;
+	struct task_struct *task = BPF_CORE_READ(mm, owner);
 	int controller = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 	struct mem_cgroup *group =
 		(struct mem_cgroup *)BPF_CORE_READ(task, cgroups, subsys[controller]);

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import threading
 
 import lib
 import runtimes
@@ -31,14 +32,23 @@ class Flight:
             within(group, lib.UNFREED, "trace", *map(str, arguments), "-f", "json", "-o",
                    self.folder.name), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.errors = []
-        self.wait_for("tracing ")
+        try:
+            self.wait_for("tracing ")
+        except AssertionError:
+            self.folder.cleanup()
+            raise
 
     def wait_for(self, words):
         """Reads what it says until a line has these words; the line."""
-        for line in self.process.stderr:
-            self.errors.append(line)
-            if words in line:
-                return line
+        timer = threading.Timer(SECONDS, self.process.kill)
+        timer.start()
+        try:
+            for line in self.process.stderr:
+                self.errors.append(line)
+                if words in line:
+                    return line
+        finally:
+            timer.cancel()
         raise AssertionError(f"no line '{words}', status {self.process.wait()}: "
                              f"{''.join(self.errors)}")
 
@@ -104,6 +114,27 @@ class Greedy(runtimes.Program):
         return Counts(f"/proc/{container.pid}/root/tmp/count{number}")
 
 
+def groups_of(pid):
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as groups:
+        return groups.read()
+
+
+def unprobed(container, names):
+    """Those of these names in the container whose code has no probes yet."""
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+            if comm.read().strip() in names and groups_of(pid) == groups_of(container.pid) and \
+                    not lib.changed_code(pid):
+                found.append(pid)
+    return found
+
+
+def wait_probed(container, names=("greedy", "java")):
+    """Who attaches to a container that has just begun follows what that starts."""
+    lib.eventually(lambda: unprobed(container, names), "processes without probes")
+
+
 # The limit's file, by the memory hierarchy's place: version 1, then version 2.
 LIMITS = {"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"}
 
@@ -121,6 +152,9 @@ def limited_group(limit_bytes):
     os.mkdir(folder)
     try:
         write(f"{folder}/{file}", limit_bytes)
+        for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", limit_bytes)):
+            if os.path.exists(f"{folder}/{swap}"):
+                write(f"{folder}/{swap}", most)
         yield folder
     finally:
         lib.eventually(lambda: not emptied(folder) and "not empty", "the group")

@@ -12,7 +12,7 @@ import tempfile
 import lib
 import runtimes
 from flights import EXACT, GREEDY, Flight, Greedy, Holder, expect_leak, expect_named, \
-    expect_oom, leak_of, limited_group
+    expect_oom, leak_of, limited_group, wait_probed
 from lib import case, expect, expect_equal
 
 MEMORY = 64 << 20
@@ -68,6 +68,17 @@ def a_container_dies_and_its_last_moment_is_reported():
 
 
 @case()
+def within_the_budget_the_first_site_is_the_right_one():
+    container = rig().run("unfreed-oom", Greedy.command("--threads", 4, "--size", 1500), LIMIT)
+    with Greedy(container) as greedy, Flight("-c", "unfreed-oom", "--on-oom") as flight:
+        greedy.tell("go")
+        report = flight.next_report()
+        flight.end()
+    expect_named(report)
+    expect_oom(report, MEMORY)
+
+
+@case()
 def a_child_is_killed_and_the_next_one_too_while_the_container_goes_on():
     command = Greedy.command("--size", 3000, first=False, again=1)
     container = rig().run("unfreed-oom", command, LIMIT)
@@ -79,7 +90,7 @@ def a_child_is_killed_and_the_next_one_too_while_the_container_goes_on():
         for life in range(2):
             if life:
                 expect(greedy.hear().startswith("ready "), "the next one is not ready")
-                lib.eventually(lambda: not is_probed("greedy") and "not probed", "the next one")
+            wait_probed(container)
             greedy.tell("go")
             expect_equal(greedy.hear(), "{}", "answer")
             report = flight.next_report()
@@ -90,18 +101,6 @@ def a_child_is_killed_and_the_next_one_too_while_the_container_goes_on():
         expect(victims[0] != victims[1], "the same victim twice")
         flight.end()
         expect(runtimes.alive(container.pid), "the container is gone")
-
-
-def is_probed(name):
-    """Whether a process of this name runs code with breakpoints of ours."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
-                if comm.read().strip() == name and lib.changed_code(int(pid)):
-                    return True
-        except OSError:
-            continue
-    return False
 
 
 @case()
@@ -134,6 +133,7 @@ def it_attaches_again_to_what_comes_by_the_same_name():
                 greedy = Greedy(container)
                 flight.wait_for("tracing ")
             with greedy:
+                wait_probed(container)
                 greedy.tell("go")
                 report = flight.next_report()
                 expect_leak(report, next(iter(greedy.counts.rows().values())))

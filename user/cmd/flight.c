@@ -16,11 +16,13 @@
 #include "cmd/interrupt.h"
 #include "cmd/trace.h"
 #include "model/strings.h"
+#include "process/rights.h"
 
 enum {
 	POLL_MS = 100,
 	DYING_POLL_MS = 5, /* while processes are expected to end */
-	RESTART_POLL_MS = 200,
+	RESTART_POLL_MS = 500,
+	RETRY_SECONDS = 10,
 	INCIDENTS_MAX = 64, /* of one report */
 };
 
@@ -32,9 +34,11 @@ struct flight {
 	struct trace *trace;
 	struct flight_files *files;
 	struct target target;
+	struct target_init last; /* the first process of its life before */
 	struct collect *collect;
 	struct flight_memory memory;
 	uint64_t begun_ns; /* of the whole, restarts included */
+	uint64_t lives; /* of the target, that it was attached to */
 	/* What the next report is about. */
 	VEC(struct incident) incidents;
 	struct strings *texts; /* of them */
@@ -236,6 +240,9 @@ static int watch(struct flight *flight)
 			error = report(flight, running);
 		flight_files_reap(flight->files);
 	}
+	/* It was not due yet, and there is no later. */
+	if (!error && flight->incidents.count && !is_full(flight))
+		error = report(flight, running);
 	return error;
 }
 
@@ -270,6 +277,7 @@ static int follow(struct flight *flight)
 	if (error)
 		return error;
 	flight_memory_begin(&flight->memory, flight->collect, &flight->target);
+	flight->lives++;
 	announce(flight);
 	return watch(flight);
 }
@@ -285,14 +293,26 @@ static void let_go(struct flight *flight)
 
 /* -- restarts ---------------------------------------------------------------------------------- */
 
+/* Whose end was seen, and is not yet to be seen by others. */
+static bool is_last(const struct flight *flight)
+{
+	const struct target_init *init = flight->target.inits.items;
+
+	return flight->target.inits.count && init->pid == flight->last.pid &&
+	       init->start_ticks == flight->last.start_ticks;
+}
+
 /* Until the target is there again. False: all is over. */
 static bool wait_for_target(struct flight *flight)
 {
 	const struct timespec pause = { .tv_nsec = RESTART_POLL_MS * 1000000L };
 
 	while (!interrupted() && !is_late(flight)) {
-		if (!target_resolve(&flight->target, &flight->trace->spec))
-			return true;
+		if (!target_resolve(&flight->target, &flight->trace->spec)) {
+			if (!is_last(flight))
+				return true;
+			target_free(&flight->target);
+		}
 		nanosleep(&pause, NULL);
 		flight_files_reap(flight->files);
 	}
@@ -305,6 +325,20 @@ static bool is_gone(int error)
 	return error == -ESRCH || error == -ENOENT;
 }
 
+/* Nor is another failure to attach, where it has worked before, the end of the watch. */
+static int forgive(const struct flight *flight, int error)
+{
+	const struct timespec pause = { .tv_sec = RETRY_SECONDS };
+
+	if (is_gone(error))
+		return 0;
+	if (!flight->lives)
+		return error;
+	cmd_fail(EXIT_FAILED);
+	nanosleep(&pause, NULL);
+	return 0;
+}
+
 static int live(struct flight *flight)
 {
 	const bool again = flight->trace->flight.follow_restarts;
@@ -312,9 +346,11 @@ static int live(struct flight *flight)
 
 	while (!error) {
 		error = follow(flight);
+		if (!error && flight->target.inits.count)
+			flight->last = flight->target.inits.items[0];
 		let_go(flight);
-		if (again && is_gone(error))
-			error = 0;
+		if (again && error)
+			error = forgive(flight, error);
 		if (error || !again || is_full(flight) || is_late(flight) || interrupted())
 			break;
 		if (!wait_for_target(flight))
@@ -328,6 +364,8 @@ int flight_run(struct trace *trace)
 	struct flight flight = { .trace = trace, .begun_ns = now_ns(), .texts = strings_new() };
 	int error = flight_files_new(&flight.files, trace);
 
+	if (!trace->flight.exec) /* it has all that we were given */
+		rights_keep(RIGHTS_TRACE);
 	if (!error) {
 		interrupt_catch();
 		interrupt_catch_request();

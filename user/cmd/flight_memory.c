@@ -56,14 +56,18 @@ static void take_reading(struct flight_memory *memory)
 
 static void take_past(struct flight_memory *memory)
 {
+	struct past past = { 0 };
+
+	if (collect_past(memory->collect, &past)) {
+		past_clear(&past);
+		return;
+	}
 	if (memory->past_count == FLIGHT_PASTS) {
 		past_clear(&memory->pasts[0]);
-		memmove(memory->pasts, memory->pasts + 1,
-			(FLIGHT_PASTS - 1) * sizeof(memory->pasts[0]));
+		memmove(memory->pasts, memory->pasts + 1, (FLIGHT_PASTS - 1) * sizeof(past));
 		memory->past_count--;
 	}
-	memory->pasts[memory->past_count] = (struct past){ 0 };
-	collect_past(memory->collect, &memory->pasts[memory->past_count++]);
+	memory->pasts[memory->past_count++] = past;
 }
 
 static void forget_pasts(struct flight_memory *memory)

@@ -63,7 +63,7 @@ bool collect_death(struct collect *collect, struct incident *incident);
 /* The target in short, now: what of it runs. The control group's are left to others. */
 void collect_reading(struct collect *collect, struct reading *reading);
 
-/* The same stack by stack; past is emptied before. Nothing while there are windows. 0 or -errno. */
+/* The same stack by stack, into an empty past. 0 or -errno; -EAGAIN: windows do not show it. */
 int collect_past(struct collect *collect, struct past *past);
 
 /* Looks up the names of what has come since the last call: at the end there may be no time. */

@@ -19,7 +19,6 @@ struct harvest {
 	struct collect *collect;
 	struct snapshot *snapshot;
 	struct moment moment;
-	uint64_t exact_since_ns; /* no block that is older is known to live */
 	uint64_t since_ns; /* what ran then is asked for; 0: what runs, or all that have ended */
 };
 
@@ -42,16 +41,8 @@ static void take_block(void *context, const void *key, const void *value)
 	const struct abi_block *block = value;
 	struct watched *watched = collect_watched_mm(harvest->collect, at->mm);
 
-	struct sums *sums;
-
-	if (!watched || watched->space != at->address >> 48)
-		return;
-	sums = sums_get(&watched->sums, block->stack_id);
-	sums_block(sums, block, &harvest->moment);
-	if (block->time_ns < harvest->exact_since_ns)
-		return;
-	sums->verified_bytes += abi_weight_bytes(block, harvest->moment.sample_bytes);
-	sums->verified_units += abi_weight_units(block, harvest->moment.sample_bytes);
+	if (watched && watched->space == at->address >> 48)
+		sums_block(sums_get(&watched->sums, block->stack_id), block, &harvest->moment);
 }
 
 int collect_read_sites(struct collect *collect, sums_take_fn take, void *context)
@@ -444,7 +435,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot, uint64_t
 	harvest.moment.now_ns = collect->opened_ns + snapshot->window_ns;
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
 	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
-	harvest.exact_since_ns =
+	harvest.moment.exact_since_ns =
 		governor_holds(collect) ? UINT64_MAX : collect->skeleton->bss->epoch_ns;
 	error = read_sums(&harvest);
 	if (error)

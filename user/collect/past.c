@@ -2,6 +2,8 @@
 /* What the target is and holds from minute to minute, at little cost: numbers without names. */
 #include "model/past.h"
 
+#include <errno.h>
+
 #include "collect/internal.h"
 
 static void add_live(void *context, const void *key, const void *value)
@@ -72,11 +74,10 @@ int collect_past(struct collect *collect, struct past *past)
 {
 	struct taking taking = { collect, past };
 
-	past_clear(past);
 	past->time_ns = collect_window_ns(collect);
 	/* Through windows, what is live is not known by the kernel's sums. */
 	if (collect->survivors)
-		return 0;
+		return -EAGAIN;
 	vec_for_each (watched, &collect->watched) {
 		if (collect->options.mapping && (*watched)->state == WATCHED_RUNNING)
 			take_mappings(past, *watched);

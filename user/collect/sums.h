@@ -31,6 +31,7 @@ struct sums {
 struct moment {
 	uint64_t now_ns, min_age_ns;
 	uint32_t sample_bytes;
+	uint64_t exact_since_ns; /* older blocks are not known to live */
 };
 
 /* While the target runs, one sum is read after another, and a later one may be ahead. */

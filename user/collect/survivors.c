@@ -19,7 +19,7 @@ enum {
 };
 
 static const uint64_t bin_first_ns = 1000000000;
-static const uint64_t ages_ns[AGES] = { 3000000000, 10000000000 };
+static const uint64_t ages_ns[AGES] = { SURVIVORS_AGE_NS, 10000000000 };
 
 /* The samples of one site in one bin. */
 struct bin {

@@ -49,6 +49,7 @@ struct watched {
 	bool forked; /* from a target, while watched */
 	uint64_t began_ns; /* while watched; 0: it was there before */
 	uint64_t end_ns; /* of its end */
+	uint64_t exact_since_ns; /* of one that has ended: governor_exact_since */
 	bool late_counted;
 	char comm[64];
 	int pidfd; /* -1: not needed any more */
@@ -116,6 +117,7 @@ struct watched_programs {
 	enum link_method method;
 	int enter_fd, return_fd, session_fd;
 	int places_fd; /* the map of what is probed where, -1: probes carry cookies */
+	bool held; /* their hits do not count yet */
 };
 
 /*
