@@ -137,6 +137,12 @@ $(O)/%.sum: %
 	$(sum)
 
 $(O)/user/report/svg.o: $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+$(O)/user/cmd/xterm.inc:
+	$(call say,EMBED,$@)
+	@mkdir -p $(@D)
+	$(Q)printf '"%s"\n' "$$(infocmp -Q1 xterm | sed '/^\#/d' | tr -d '\n')" >$@
+
+$(O)/user/cmd/screen.o: $(O)/user/cmd/xterm.inc
 $(O)/user/report/plot_svg.o: $(O)/user/report/plot.css.inc
 $(O)/user/report/plot_html.o: $(patsubst %,$(O)/user/report/%,plot_page.css.inc plot_page.css.sum plot.css.sum plot.js.inc plot.js.sum)
 $(O)/user/report/html.o: $(patsubst %,$(O)/user/report/html/%,page.html.inc page.css.inc page.css.sum all.js.inc all.js.sum)

@@ -6,7 +6,7 @@
 set -eu
 
 build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev libdeflate-dev liblzma-dev
-	libzydis-dev libiberty-dev libjansson-dev libncurses-dev uthash-dev pkg-config|pkgconf'
+	libzydis-dev libiberty-dev libjansson-dev libncurses-dev ncurses-bin uthash-dev pkg-config|pkgconf'
 demo='runc busybox-static'
 test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format

@@ -284,6 +284,23 @@ def without_a_terminal_it_says_so():
 
 
 @case()
+def a_system_that_describes_no_terminal():
+    hide = "for folder in /etc/terminfo /lib/terminfo /usr/share/terminfo; do " \
+           "[ ! -d $folder ] || mount -t tmpfs none $folder; done; "
+    with lib.Target("grow") as target, Terminal() as terminal:
+        terminal.type(f"TERM=screen-256color unshare -m sh -c '{hide} exec {lib.UNFREED} watch -p {target.pid} "
+                      f"--events heap --min-age 0s -i 200ms'; echo status $?")
+        terminal.keys("Enter")
+        terminal.wait("heap .* outstanding")
+        target.go()
+        terminal.wait(r"34\.2 KiB\s.*leak_once")
+        terminal.keys("Down", "Enter")
+        terminal.wait("4,800 B|4.7 KiB outstanding in 100 blocks")
+        terminal.keys("Escape", "q")
+        terminal.wait("status 0")
+
+
+@case()
 def a_terminal_that_nobody_knows():
     with lib.Target("grow") as target, Terminal() as terminal:
         terminal.type(f"TERM=nobody {lib.UNFREED} watch -p {target.pid} --events heap; echo status $?")

@@ -108,6 +108,41 @@ int screen_check(void)
 			 "one, use 'unfreed trace -i 5s'");
 }
 
+/* newterm would say so, too, but leaks where it fails. */
+static bool is_described(const char *name)
+{
+	int status;
+
+	if (!name || setupterm(name, STDOUT_FILENO, &status) != OK)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
+/*
+ * Containers and small systems describe no terminal: most are like xterm, whose description, by
+ * infocmp, is in here for those.
+ */
+static SCREEN *open_curses(const char *name)
+{
+	static const char xterm[] =
+#include "user/cmd/xterm.inc"
+		;
+	static const char *const alike[] = {
+		"xterm",     "screen", "tmux",	"rxvt", "linux",   "vte",   "gnome",
+		"alacritty", "foot",   "kitty", "st",	"konsole", "putty", "wezterm",
+	};
+	if (is_described(name))
+		return newterm(name, stdout, stdin);
+	for (size_t i = 0; i < sizeof(alike) / sizeof(*alike) && name; i++) {
+		if (strncmp(name, alike[i], strlen(alike[i])) != 0)
+			continue;
+		setenv("TERMINFO", xterm, 1); /* term(7): a description instead of a folder */
+		return newterm("xterm", stdout, stdin);
+	}
+	return NULL;
+}
+
 int screen_open(void)
 {
 	const char *name = getenv("TERM");
@@ -116,7 +151,7 @@ int screen_open(void)
 		return error_set(-errno, "cannot read the terminal's settings: %s",
 				 strerror(errno));
 	choose_locale();
-	screen.curses = newterm(NULL, stdout, stdin);
+	screen.curses = open_curses(name);
 	if (!screen.curses)
 		return error_set(-ENOTTY,
 				 "cannot draw on a terminal of type '%s': set TERM to one that "

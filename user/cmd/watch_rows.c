@@ -118,8 +118,9 @@ static void list_sites(struct watch_rows *rows, const uint64_t *numbers)
 			row->blocks = selected->blocks;
 			fill_trend(rows->trend, row);
 		}
-		qsort_r(rows->rows.items, rows->rows.count, sizeof(*rows->rows.items), compare_rows,
-			&rows->sort);
+		if (rows->rows.count)
+			qsort_r(rows->rows.items, rows->rows.count, sizeof(*rows->rows.items),
+				compare_rows, &rows->sort);
 	}
 	selection_free(&selection);
 }
