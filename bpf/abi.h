@@ -200,7 +200,7 @@ enum abi_loss {
 	LOSS_FAULT_RECORDS, /* page faults that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
-	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
+	LOSS_SCRATCH_BUSY, /* walks not done: too many are preempted on one CPU */
 	LOSS_MAX,
 };
 

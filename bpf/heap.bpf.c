@@ -155,20 +155,17 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 
 /* Books a new block to its stack: function, and what called it. */
 static __always_inline void book(struct thread *thread, __u64 function,
-				 struct unwind_registers *caller, __u64 address, __u64 bytes,
+				 const struct walk_registers *caller, __u64 address, __u64 bytes,
 				 __u32 flags)
 {
 	struct abi_block block = {};
 	struct abi_site *site;
+	__u64 stack_id = 0;
 
-	stack_start(thread, KIND_HEAP);
-	stack_push(thread, function);
-	site = site_walk(thread, caller);
-	if (!site) {
-		lose(LOSS_SITES_FULL, 1);
+	site = site_walk(thread, KIND_HEAP, function, caller, &stack_id);
+	if (!site)
 		return;
-	}
-	block.stack_id = thread->stack_hash;
+	block.stack_id = stack_id;
 	block.bytes = bytes;
 	block.flags = flags | (is_sampling() ? BLOCK_SAMPLED : 0);
 	block.time_ns = bpf_ktime_get_ns();
@@ -180,7 +177,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 {
 	__u64 result = call_result(ctx, call);
 	struct throwing_call *around = throwing_top(thread);
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	__u32 flags = 0;
 
 	if (call->probe.role == ROLE_REALLOCATE)
@@ -258,7 +255,7 @@ static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe
 {
 	__u64 slot = PT_REGS_SP(ctx), result = PT_REGS_RC(ctx);
 	struct thread *thread = thread_find();
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	struct throwing_call *call;
 	struct open_call *open;
 

@@ -17,6 +17,7 @@ struct ring_map ring SEC(".maps");
 struct tails_map tails SEC(".maps");
 struct code_map code_table SEC(".maps");
 struct rows_map rows SEC(".maps");
+struct walks_map walks SEC(".maps");
 
 const volatile struct abi_config run_config = {};
 const struct thread thread_zero = {};

@@ -10,6 +10,7 @@ _unfreed() {
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
 	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --classes --fail-over --on-oom --on-exit --when --follow-restarts --max-reports --exec --help' ;;
+	watch) options='--pid --container --pod --cgroup --comm --host-root --interval --min-age --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --record --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
 	diff) options='--before --after --format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --help' ;;
@@ -19,13 +20,14 @@ _unfreed() {
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace map heap jvm report diff check --help --version'
+		words='trace watch map heap jvm report diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
 			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
 			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
 			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
+			[[ ${COMP_WORDS[1]} != map ]] || words='table json svg html'
 			;;
 		--events) words='heap mapping fault heap,mapping heap,mapping,fault' ;;
 		--by)

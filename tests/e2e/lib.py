@@ -23,6 +23,7 @@ BUILD = os.path.join(TOP, os.environ.get("O", "build"))
 UNFREED = os.environ.get("UNFREED", os.path.join(BUILD, "unfreed"))
 TARGETS = os.path.join(BUILD, "tests/targets")
 DEADLINE_SECONDS = 120
+os.environ.setdefault("UNFREED_STRICT", "1")  # what reads a target's files must not die of them
 EXACT = ("-d", "600s", "--max-overhead", "off", "--min-age", "0s", "-f", "json")
 SITE = re.compile(r"(?:leak|churn|preexisting)_\w+")
 
@@ -169,11 +170,15 @@ class Target:
         return [os.path.join(TARGETS, self.program), *map(str, arguments)]
 
     def _hear(self):
-        timer = threading.Timer(DEADLINE_SECONDS, self.process.kill)
+        late = threading.Event()
+        timer = threading.Timer(DEADLINE_SECONDS, lambda: (late.set(), self.process.kill()))
         timer.start()
         line = self.process.stdout.readline()
         timer.cancel()
-        expect(line, f"{self.program} ended instead of an answer")
+        expect(line or not late.is_set(), f"{self.program}: no answer in {DEADLINE_SECONDS} s")
+        if not line:
+            status = self.process.wait(DEADLINE_SECONDS)
+            raise AssertionError(f"{self.program} ended with {status} instead of an answer")
         return line.rstrip("\n")
 
     def tell(self, word):

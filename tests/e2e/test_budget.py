@@ -25,14 +25,13 @@ def names_the_leak(report):
 @case("drizzle", "drizzle-nofp")
 def leaks_are_found_in_windows(program):
     """However busy the machine: it takes as many windows as it takes."""
-    with lib.Target(program, "--seconds", 2 * LATEST_SECONDS) as target:
-        target.tell("go")
+    with lib.Target(program) as target:
+        target.go()
         with lib.Trace("-p", target.pid, "-i", "2s", options=HEAP) as trace:
             report = trace.report_that(names_the_leak, LATEST_SECONDS)
             objects = trace.objects
     lib.expect_gone(objects)
-    modes = [epoch["mode"] for epoch in report["epochs"]]
-    expect_equal(modes[:2], ["exact", "windowed"], "epochs")
+    expect_equal(modes(report)[:2], ["exact", "windowed"], "epochs")
     expect(report["epochs"][1]["windows"] > 1, f"windows: {report['epochs']}")
     expect(0 < report["cost"]["used_share"] < 1, f"cost: {report['cost']}")
     leak = report["sites"][0]
@@ -42,6 +41,47 @@ def leaks_are_found_in_windows(program):
         expect_equal(site["bytes"], 0, "held by plain churn")
 
 
+def calm(report):
+    """What is shown of the blocks that are leaked one by one: (live, not known to live)."""
+    sites = of_function(report, "leak_calm")
+    return (sum(site["blocks"] for site in sites), sum(site["unverified_blocks"] for site in sites))
+
+
+def modes(report):
+    return [epoch["mode"] for epoch in report["epochs"]]
+
+
+@case()
+def a_load_rises_and_falls_and_rises():
+    """What a window found stays found, and what was seen before a gap is never shown as exact."""
+    with lib.Target("drizzle") as target:
+        with lib.Trace("-p", target.pid, "-i", "1s", options=HEAP) as trace:
+            for _ in range(10):
+                target.say("leak")
+            first = trace.report_that(lambda report: report["sites"], LATEST_SECONDS)
+            target.go()
+            trace.report_that(names_the_leak, LATEST_SECONDS)
+            target.say("rest")
+            trace.report_that(lambda report: modes(report)[2:] == ["exact"], LATEST_SECONDS)
+            for _ in range(5):
+                target.say("leak")
+            calm_again = trace.report_that(lambda report: calm(report)[0], LATEST_SECONDS)
+            target.go()
+            last = trace.report_that(lambda report: modes(report)[3:] == ["windowed"],
+                                     LATEST_SECONDS)
+    [exact] = of_function(first, "leak_calm")
+    expect_equal((first["mode"], exact["blocks"], exact["bytes"]), ("exact", 10, 1000), "at first")
+    expect_equal(modes(last), ["exact", "windowed"] * 2, "epochs")
+    found = 1
+    for report, known in ((calm_again, (5, 10)), (last, (0, 15))):
+        expect_equal(report["mode"], "windowed", "mode")
+        expect_equal(calm(report), known, "blocks, and those that are not known to live")
+        [leak] = of_function(report, "leak_hundredth")
+        expect(leak["verdict"] == "leak" and leak["standard_error_bytes"] > 0, f"leak: {leak}")
+        expect(leak["bytes"] >= found, f"{leak['bytes']} bytes, and {found} before")
+        found = leak["bytes"]
+
+
 @case()
 def what_is_calm_is_traced_exactly():
     with lib.Target("heap_truth", "--operations", 200) as target:
@@ -49,7 +89,7 @@ def what_is_calm_is_traced_exactly():
                        options=("-d", "600s", "--min-age", "0s", "-f", "json")) as trace:
             truth = target.go()
             report = trace.stop()
-    expect_equal([epoch["mode"] for epoch in report["epochs"]], ["exact"], "epochs")
+    expect_equal(modes(report), ["exact"], "epochs")
     expect_equal(report["mode"], "exact", "mode")
     lib.compare(report, truth["sites"])
 
@@ -57,13 +97,13 @@ def what_is_calm_is_traced_exactly():
 @case()
 def without_windows_the_probes_come_off():
     """Perf-event uprobes cannot be opened and closed in time."""
-    with lib.Target("drizzle", "--seconds", 600) as target:
-        target.tell("go")
+    with lib.Target("drizzle") as target:
+        target.go()
         with lib.Trace("-p", target.pid,
                        options=(*HEAP, "--probe", "perf")) as trace:
             lib.eventually(lambda: lib.changed_code(target.pid), "the probes do not come off")
             report = trace.stop()
-    expect_equal([epoch["mode"] for epoch in report["epochs"]], ["exact", "stopped"], "epochs")
+    expect_equal(modes(report), ["exact", "stopped"], "epochs")
     expect(any("uprobe_multi" in note for note in report["notes"]), f"notes: {report['notes']}")
 
 

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "fuzz.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/parser.h"
 
 enum { PROBES = 3, ADDRESSES = 16, NOBODY = 77 };
 
@@ -20,7 +20,7 @@ static void count_frame(size_t i, const struct sandbox_frame *frame, void *conte
 	*(size_t *)context += !frame->inlined;
 }
 
-static void ask_names(struct sandbox *sandbox, const struct sandbox_image *image)
+static void ask_names(struct parser *parser, const struct sandbox_image *image)
 {
 	uint64_t addresses[ADDRESSES],
 		first = image->segment_count ? image->segments[0].address : 0;
@@ -28,26 +28,26 @@ static void ask_names(struct sandbox *sandbox, const struct sandbox_image *image
 
 	for (size_t i = 0; i < ADDRESSES; i++)
 		addresses[i] = first + 0x1000 + 0x10 * i;
-	fuzz_expect(!sandbox_symbolise(sandbox, image->id, addresses, ADDRESSES, count_frame,
-				       &answers));
+	fuzz_expect(
+		!parser_symbolise(parser, image->id, addresses, ADDRESSES, count_frame, &answers));
 	fuzz_expect(answers == ADDRESSES);
-	fuzz_expect(sandbox_symbolise(sandbox, NOBODY, addresses, 1, count_frame, &answers) < 0);
+	fuzz_expect(parser_symbolise(parser, NOBODY, addresses, 1, count_frame, &answers) < 0);
 }
 
-static void ask_exits(struct sandbox *sandbox, const struct sandbox_image *image,
+static void ask_exits(struct parser *parser, const struct sandbox_image *image,
 		      const struct sandbox_probe *probe)
 {
 	struct sandbox_leaver leaver = { .function_address = probe->function_address };
 	struct sandbox_exits exits;
 
-	fuzz_expect(!sandbox_exits(sandbox, image->id, &leaver, 1, &exits));
+	fuzz_expect(!parser_exits(parser, image->id, &leaver, 1, &exits));
 	fuzz_expect(memchr(leaver.why, 0, sizeof(leaver.why)));
 	for (size_t i = 1; i < exits.count; i++)
 		fuzz_expect(exits.items[i - 1].address < exits.items[i].address);
 	mem_free(exits.items);
 }
 
-static size_t ask_probes(struct sandbox *sandbox, const struct sandbox_image *image)
+static size_t ask_probes(struct parser *parser, const struct sandbox_image *image)
 {
 	static const struct sandbox_probe_request requests[PROBES] = { { "malloc", true, 1 },
 								       { "free", false, 1 },
@@ -55,22 +55,22 @@ static size_t ask_probes(struct sandbox *sandbox, const struct sandbox_image *im
 	struct sandbox_probe probes[PROBES];
 	size_t placed = 0;
 
-	fuzz_expect(!sandbox_probes(sandbox, image->id, requests, PROBES, probes));
+	fuzz_expect(!parser_probes(parser, image->id, requests, PROBES, probes));
 	for (int i = 0; i < PROBES; i++) {
 		fuzz_expect(probes[i].found || !probes[i].placed);
 		fuzz_expect(!probes[i].found || probes[i].placed || *probes[i].why);
 		fuzz_expect(memchr(probes[i].why, 0, sizeof(probes[i].why)));
 		placed += probes[i].placed;
-		ask_exits(sandbox, image, &probes[i]);
+		ask_exits(parser, image, &probes[i]);
 	}
 	return placed;
 }
 
-static size_t ask_rows(struct sandbox *sandbox, const struct sandbox_image *image)
+static size_t ask_rows(struct parser *parser, const struct sandbox_image *image)
 {
 	struct sandbox_rows rows = { 0 };
 
-	if (sandbox_rows(sandbox, image->id, &rows))
+	if (parser_rows(parser, image->id, &rows))
 		return 0;
 	for (size_t i = 1; i < rows.count; i++)
 		fuzz_expect(rows.rows[i - 1].pc < rows.rows[i].pc);
@@ -80,30 +80,30 @@ static size_t ask_rows(struct sandbox *sandbox, const struct sandbox_image *imag
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sandbox *sandbox = sandbox_new();
+	struct parser *parser = parser_new();
 	struct sandbox_image image, again;
 	int fd = fuzz_file(data, size);
 	uint32_t jvm;
 	size_t placed, rows;
 
-	if (sandbox_open(sandbox, fd, &image)) {
+	if (parser_open(parser, fd, &image)) {
 		fuzz_end("%s", error_message());
-		sandbox_free(sandbox);
+		parser_free(parser);
 		return 0;
 	}
-	placed = ask_probes(sandbox, &image);
-	rows = ask_rows(sandbox, &image);
-	ask_names(sandbox, &image);
-	sandbox_debug(sandbox, image.id, fd, -1); /* it may well be its own debug file */
-	ask_names(sandbox, &image);
-	if (!sandbox_jvm_open(sandbox, image.id, 0, fd, -1, &jvm))
-		sandbox_jvm_close(sandbox, jvm);
-	if (!sandbox_open_bytes(sandbox, data, size, &again))
+	placed = ask_probes(parser, &image);
+	rows = ask_rows(parser, &image);
+	ask_names(parser, &image);
+	parser_debug(parser, image.id, fd, -1); /* it may well be its own debug file */
+	ask_names(parser, &image);
+	if (!parser_jvm_open(parser, image.id, 0, fd, -1, &jvm))
+		parser_jvm_close(parser, jvm);
+	if (!parser_open_bytes(parser, data, size, &again))
 		fuzz_expect(again.id != image.id);
-	sandbox_close(sandbox, image.id);
-	fuzz_expect(sandbox_rows(sandbox, image.id, &(struct sandbox_rows){ 0 }) < 0);
+	parser_close(parser, image.id);
+	fuzz_expect(parser_rows(parser, image.id, &(struct sandbox_rows){ 0 }) < 0);
 	fuzz_end("%zu probes, %zu rows%s%s", placed, rows, image.has_symtab ? ", symbols" : "",
 		 image.has_dwarf ? ", DWARF" : "");
-	sandbox_free(sandbox);
+	parser_free(parser);
 	return 0;
 }

@@ -4,13 +4,15 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "process/runtime.h"
+#include "process/state.h"
 
 enum { FOUND_MAX = 8 };
 
+static const char *const runtimes[RUNTIMES] = { "docker", "podman", "containerd", "crun", "runc" };
+
 static void check(const struct container *row)
 {
-	fuzz_expect(row->runtime && row->id && row->bundle_state);
+	fuzz_expect(row->id && row->bundle_state && !(row->pid && row->pid_file));
 	fuzz_expect(row->pid >= -1 && row->pid <= 1 << 22);
 	free(container_label(row));
 	fuzz_end("%s %s, pid %d, name %s", row->runtime, row->id, row->pid, row->name ?: "none");
@@ -26,10 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t bytes;
 	char *text = (char *)input_bytes(&input, SIZE_MAX, &bytes);
 
-	/* No root: what a state file leads to is not to be had. */
-	runtime_parse(&containers, &place, -1, "/run/states/overlay-containers/x/state.json", text,
-		      bytes);
+	state_parse(&containers, &place, "/run/states/overlay-containers/x/state.json", text,
+		    bytes);
 	for (size_t i = 0; i < containers.rows.count; i++) {
+		containers.rows.items[i].runtime = runtimes[place.runtime];
 		check(&containers.rows.items[i]);
 		if (i < FOUND_MAX)
 			containers_find(&containers, containers.rows.items[i].id, &found);

@@ -679,9 +679,13 @@ def images(folder):
 
 def main():
     import seeds_heap  # which import this
+    import seeds_message
+    import seeds_minidebug
     import seeds_recording
 
-    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs, seeds_heap.heap, seeds_recording.recording:
+    for make in (cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs,
+                 seeds_heap.heap, seeds_message.message, seeds_minidebug.minidebug,
+                 seeds_recording.recording):
         make()
     with tempfile.TemporaryDirectory() as folder:
         dwarf(folder)

@@ -63,6 +63,30 @@ def layers():
             yield f'{name}: {folder} must not include {include}"'
 
 
+# What may be used of the parsers' folders beside the sandbox: constants and structs, what reads no
+# file and no name, and what asks a JVM. The rest lives in the sandbox's child.
+PARSERS = {"elf", "symbol", "unwind", "hotspot"}
+OUTSIDE = {"elf/place.h", "unwind/stubs.h", "hotspot/hotspot.h", "hotspot/nmt.h", "hotspot/attach.h"}
+INSIDE = re.compile(r"\b(hotspot_(open|names|facts|areas)|nmt_parse|place_probe|state_parse)\(")
+# Who parses JSON: what runs in a child, and what reads one's own files.
+JSON = {"user/process/state.c", "user/record/footprint_file.c"}
+
+
+def parsers_live_in_the_child():
+    """what parses the target's files is called by the sandbox's child alone"""
+    for name, include in includes("user/"):
+        path = include[1:]
+        if include == "<jansson.h" and name not in JSON:
+            yield f"{name}: JSON is parsed in {', '.join(sorted(JSON))}"
+        if not name.startswith(("user/collect/", "user/cmd/")):
+            continue
+        if path.split("/")[0] in PARSERS | {"sandbox"} and path not in OUTSIDE | {"sandbox/sandbox.h"}:
+            yield f"{name}: ask the sandbox, instead of {path}"
+    for name in tap.files():
+        if name.startswith(("user/collect/", "user/cmd/")) and INSIDE.search(tap.text(name)):
+            yield f"{name}: calls {INSIDE.search(tap.text(name))[0]}"
+
+
 def kernel_side():
     """bpf/ includes nothing of user/"""
     for name, include in includes("bpf/"):
@@ -70,4 +94,4 @@ def kernel_side():
             yield f'{name}: includes {include}"'
 
 
-tap.run(layers, kernel_side)
+tap.run(layers, parsers_live_in_the_child, kernel_side)

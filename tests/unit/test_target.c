@@ -23,17 +23,17 @@
 /* -- pods -------------------------------------------------------------------------------------- */
 
 static struct container rows[] = {
-	{ "containerd", "1", "shop/web/POD", "k8s.io", 11, 0, NULL },
-	{ "containerd", "2", "shop/web/app", "k8s.io", 12, 0, NULL },
-	{ "containerd", "3", "shop/web/proxy", "k8s.io", 13, 0, NULL },
-	{ "containerd", "4", "test/web/app", "k8s.io", 14, 0, NULL },
-	{ "containerd", "5", "test/old/app", "k8s.io", 0, 0, NULL },
-	{ "docker", "6", "k8s_main_db_test_1-2-3_0", NULL, 16, 0, NULL },
-	{ "docker", "7", "k8s_POD_db_test_1-2-3_0", NULL, 17, 0, NULL },
-	{ "containerd", "8", "shop/web/app", "k8s.io", 0, 0, NULL },
-	{ "docker", "9", "web", NULL, 19, 0, NULL },
-	{ "runc", "10", NULL, NULL, 20, 0, NULL },
-	{ "containerd", "11", "db/web/main", "k8s.io", 21, 0, NULL },
+	{ "containerd", "1", "shop/web/POD", "k8s.io", 11, 0, NULL, NULL },
+	{ "containerd", "2", "shop/web/app", "k8s.io", 12, 0, NULL, NULL },
+	{ "containerd", "3", "shop/web/proxy", "k8s.io", 13, 0, NULL, NULL },
+	{ "containerd", "4", "test/web/app", "k8s.io", 14, 0, NULL, NULL },
+	{ "containerd", "5", "test/old/app", "k8s.io", 0, 0, NULL, NULL },
+	{ "docker", "6", "k8s_main_db_test_1-2-3_0", NULL, 16, 0, NULL, NULL },
+	{ "docker", "7", "k8s_POD_db_test_1-2-3_0", NULL, 17, 0, NULL, NULL },
+	{ "containerd", "8", "shop/web/app", "k8s.io", 0, 0, NULL, NULL },
+	{ "docker", "9", "web", NULL, 19, 0, NULL, NULL },
+	{ "runc", "10", NULL, NULL, 20, 0, NULL, NULL },
+	{ "containerd", "11", "db/web/main", "k8s.io", 21, 0, NULL, NULL },
 };
 
 static int find(struct pod_members *members, const char *key)

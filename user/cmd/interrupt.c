@@ -9,12 +9,15 @@
 
 static volatile sig_atomic_t signals; /* one came: global, as a handler is */
 static volatile sig_atomic_t requests; /* the same of SIGUSR1 */
+static void (*abandon)(void);
 
 /* The kernel detaches whatever is attached. */
 static void on_signal(int number)
 {
 	if (signals) {
 		output_abandon();
+		if (abandon)
+			abandon();
 		signal(number, SIG_DFL);
 		raise(number);
 	}
@@ -29,6 +32,11 @@ void interrupt_catch(void)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sigaction(numbers[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+void interrupt_abandon_by(void (*function)(void))
+{
+	abandon = function;
 }
 
 bool interrupted(void)

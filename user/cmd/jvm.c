@@ -15,6 +15,7 @@
 #include "cmd/target_options.h"
 #include "collect/jvm.h"
 #include "hotspot/attach.h"
+#include "sandbox/sandbox.h"
 
 enum { POLL_MS = 100 };
 
@@ -111,8 +112,10 @@ static const char *question(const struct jvm_process *process, const struct jvm_
 static void read_nmt(struct jvm_process *process, const struct jvm_options *options)
 {
 	const char *why = why_no_nmt(process, options);
+	struct sandbox *sandbox;
 	struct nmt *nmt;
 	char *text;
+	int error;
 
 	if (why) {
 		process->nmt_why = mem_string(why);
@@ -123,10 +126,15 @@ static void read_nmt(struct jvm_process *process, const struct jvm_options *opti
 		return;
 	}
 	nmt = mem_alloc(sizeof(*nmt));
-	if (nmt_parse(nmt, text)) {
+	sandbox = sandbox_new();
+	error = sandbox_nmt(sandbox, text, nmt);
+	sandbox_free(sandbox);
+	if (!error) {
 		process->nmt = nmt;
 	} else {
-		process->nmt_why = mem_printf("its JVM says: %.*s", (int)strcspn(text, "\n"), text);
+		process->nmt_why = error == -EINVAL ? mem_printf("its JVM says: %.*s",
+								 (int)strcspn(text, "\n"), text)
+						    : mem_string(error_message());
 		mem_free(nmt);
 	}
 	mem_free(text);

@@ -6,11 +6,13 @@
 
 #include "base/error.h"
 #include "cmd/cmd.h"
+#include "process/jail.h"
 #include "report/report.h"
 
 static const struct command commands[] = {
 	{ "trace", "what a process or container allocates and does not give back, by stack",
 	  cmd_trace },
+	{ "watch", "the same live, on a terminal", cmd_watch },
 	{ "map", "all memory of a process or container, each mapping in a class", cmd_map },
 	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
 	{ "jvm", "what a JVM says of its memory, beside what is there", cmd_jvm },
@@ -87,13 +89,27 @@ static void print_help(FILE *stream)
 	      stream);
 }
 
+/* Whatever was shown, something is missing in it. */
+static int tell_deaths(int status)
+{
+	const char *last;
+	uint32_t deaths = jail_deaths(&last);
+
+	if (deaths)
+		fprintf(stderr,
+			"unfreed: what reads the target's files died of them %u time%s (%s): some "
+			"names or figures are missing\n",
+			deaths, deaths == 1 ? "" : "s", last);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (!strcmp(name, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return tell_deaths(commands[i].run(argc - 1, argv + 1));
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		puts("unfreed " UNFREED_VERSION);

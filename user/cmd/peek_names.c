@@ -13,7 +13,6 @@
 
 #include "base/vec.h"
 #include "sandbox/sandbox.h"
-#include "symbol/demangle.h"
 
 enum { NAME_MAX_BYTES = 512, FOUND_MAX = 4096, TEXT_LEAST = 6, TEXT_MAX_BYTES = 64 };
 #define OFFSET_TO_TOP_MAX (1 << 20)
@@ -105,9 +104,8 @@ static bool read_name(struct peek_names *names, uint64_t address, char text[NAME
 /* The class whose vtable word points into; NULL: none. */
 static char *class_of(struct peek_names *names, uint64_t word)
 {
-	char name[NAME_MAX_BYTES], mangled[NAME_MAX_BYTES + 4], text[DEMANGLE_MAX];
+	char name[NAME_MAX_BYTES], mangled[NAME_MAX_BYTES + 4], text[SANDBOX_TEXT_MAX];
 	uint64_t head[2], type[2];
-	const char *plain;
 	int64_t top;
 
 	if (!reader_read(names->reader, word - 16, head, sizeof(head)) || head[1] % 8 ||
@@ -119,10 +117,10 @@ static char *class_of(struct peek_names *names, uint64_t word)
 		return NULL;
 	/* A '*' stands before names that are compared by address. */
 	snprintf(mangled, sizeof(mangled), "_ZTS%s", name + (name[0] == '*'));
-	plain = demangle(mangled, text);
-	if (strncmp(plain, "typeinfo name for ", 18))
+	if (sandbox_demangle(names->sandbox, mangled, text) ||
+	    strncmp(text, "typeinfo name for ", 18))
 		return NULL;
-	return mem_string(plain + 18);
+	return mem_string(text + 18);
 }
 
 struct answer {

@@ -6,66 +6,10 @@
 
 #include "base/error.h"
 #include "cmd/cmd.h"
+#include "cmd/collect_options.h"
 #include "cmd/target_options.h"
 #include "cmd/trace.h"
 #include "cmd/view_options.h"
-
-static int parse_events(const char *argument, void *value)
-{
-	struct collect_options *collect = value;
-	char *text = mem_string(argument), *rest = NULL;
-	int error = 0;
-
-	collect->heap = collect->mapping = collect->fault = false;
-	for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (!strcmp(word, "heap"))
-			collect->heap = true;
-		else if (!strcmp(word, "mapping"))
-			collect->mapping = true;
-		else if (!strcmp(word, "fault"))
-			collect->fault = true;
-		else
-			error = error_set(-EINVAL, "no events '%s': heap, mapping, fault", word);
-	}
-	mem_free(text);
-	if (!error && !collect->heap && !collect->mapping && !collect->fault)
-		error = error_set(-EINVAL, "none given: heap, mapping, fault");
-	return error;
-}
-
-static int parse_stack(const char *argument, void *value)
-{
-	bool *frame_pointers_only = value;
-
-	*frame_pointers_only = !strcmp(argument, "fp");
-	if (*frame_pointers_only || !strcmp(argument, "auto") || !strcmp(argument, "table"))
-		return 0;
-	return error_set(-EINVAL, "no way to walk '%s': auto, table, fp", argument);
-}
-
-static int parse_overhead(const char *argument, void *value)
-{
-	double *share = value;
-	char *end;
-	double percent;
-
-	*share = 0;
-	if (!strcmp(argument, "off"))
-		return 0;
-	percent = strtod(argument, &end);
-	if (end == argument || (strcmp(end, "%") && *end) || !(percent >= 0.1 && percent <= 100))
-		return error_set(-EINVAL, "from 0.1%% to 100%%, or off: '%s' is not", argument);
-	*share = percent / 100;
-	return 0;
-}
-
-static int parse_method(const char *argument, void *value)
-{
-	struct collect_options *collect = value;
-
-	collect->method_given = true;
-	return link_method_find(argument, &collect->method);
-}
 
 static int parse_when(const char *argument, void *value)
 {
@@ -103,21 +47,7 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect.min_age_ns, NULL, &trace->min_age_given },
 		{ "top", 't', "N", "stacks in the table (20)", OPTION_COUNT, &trace->report.top,
 		  NULL, &trace->top_given },
-		{ "events", 0, "LIST", "what to trace: heap, mapping, fault (heap,mapping)",
-		  OPTION_CALL, &trace->collect, parse_events, NULL },
-		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
-		  &trace->collect.frame_pointers_only, parse_stack, NULL },
-		{ "max-overhead", 0, "PCT",
-		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
-		  &trace->collect.budget_share, parse_overhead, NULL },
-		{ "sample", 0, "SIZE", "trace one block in SIZE of what is allocated (each)",
-		  OPTION_BYTES, &trace->collect.sample_bytes, NULL, NULL },
-		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
-		  &trace->collect.max_blocks, NULL, NULL },
-		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
-		  &trace->collect.max_stacks, NULL, NULL },
-		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
-		  OPTION_CALL, &trace->collect, parse_method, NULL },
+		COLLECT_OPTION_ROWS(&trace->collect),
 		VIEW_OPTION_ROWS(&trace->view),
 		{ "format", 'f', "FORMAT", REPORT_FORMATS " (table)", OPTION_CALL, &trace->format,
 		  cmd_parse_report_format, NULL },
@@ -209,14 +139,8 @@ static int check_flight(const struct trace *trace)
 
 static int check_limits(const struct trace *trace)
 {
-	const uint64_t most = 1U << 30;
-
-	if (!trace->collect.max_blocks || trace->collect.max_blocks > most)
-		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
-	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
-		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
-	if (trace->collect.sample_bytes > UINT32_MAX)
-		return error_set(-EINVAL, "--sample: less than 4G");
+	if (collect_options_check(&trace->collect))
+		return -EINVAL;
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	if (trace->classes && !trace->record)

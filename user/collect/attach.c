@@ -287,14 +287,14 @@ bool watched_has_allocator(const struct watched *watched)
 	return false;
 }
 
-void watched_pause_calls(struct watched *watched)
+void watched_pause_calls(struct watched *watched, struct closing *closing)
 {
 	size_t kept = 0;
 
 	/* What was put on last is hit most. */
 	for (size_t i = watched->links.count; i; i--) {
 		if (!watched->links.items[i - 1].frees)
-			close(watched->links.items[i - 1].fd);
+			closing_add(closing, watched->links.items[i - 1].fd);
 	}
 	vec_for_each (link, &watched->links) {
 		if (link->frees)
@@ -303,10 +303,10 @@ void watched_pause_calls(struct watched *watched)
 	watched->links.count = kept;
 }
 
-void watched_pause(struct watched *watched)
+void watched_pause(struct watched *watched, struct closing *closing)
 {
 	vec_for_each (link, &watched->links)
-		close(link->fd);
+		closing_add(closing, link->fd);
 	watched->links.count = 0;
 	vec_for_each (attached, &watched->attached)
 		attached->on = false;
@@ -314,7 +314,10 @@ void watched_pause(struct watched *watched)
 
 void watched_detach(struct watched *watched)
 {
-	watched_pause(watched);
+	struct closing closing = { 0 };
+
+	watched_pause(watched, &closing);
+	closing_wait(&closing);
 	watched_forget_places(watched);
 }
 

@@ -43,6 +43,7 @@ void collect_defaults(struct collect_options *options)
 		.max_stacks = 1 << 16,
 		.budget_share = 0.05,
 		.min_age_ns = 5ULL * 1000000000,
+		.also_fd = -1,
 	};
 }
 
@@ -210,12 +211,15 @@ static int count_running(struct collect *collect)
 
 int collect_poll(struct collect *collect, int timeout_ms)
 {
-	struct pollfd ring = { .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN },
+		{ .fd = collect->options.also_fd, .events = POLLIN },
+	};
 
 	if (governor_wait_ms(collect) < timeout_ms)
 		timeout_ms = governor_wait_ms(collect);
 	/* Most records come without a wakeup: they are looked for whether there was one or not. */
-	if (poll(&ring, 1, timeout_ms) < 0)
+	if (poll(fds, 2, timeout_ms) < 0)
 		return errno == EINTR ? -EINTR
 				      : error_set(-errno, "cannot wait for the ring buffer: %s",
 						  strerror(errno));
@@ -263,6 +267,8 @@ static int take_snapshot(struct collect *collect, uint64_t since_ns, const char 
 	struct snapshot *snapshot = snapshot_new();
 	int error;
 
+	if (!collect->frozen)
+		faults_count(collect, false);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->start_unix_ns = collect->start_unix_ns;
 	snapshot->min_age_ns = collect->options.min_age_ns;
@@ -294,15 +300,12 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 {
 	if (last)
 		freeze(collect);
-	else
-		faults_count(collect, false);
 	return take_snapshot(collect, 0, ended_by, snapshot);
 }
 
 int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char *ended_by,
 			   struct snapshot **snapshot)
 {
-	faults_count(collect, false);
 	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 

@@ -30,6 +30,7 @@ struct collect_options {
 	uint64_t sample_bytes; /* one block in so many bytes is traced; 0: each */
 	uint64_t min_age_ns; /* what counts as young in snapshots */
 	bool frame_pointers_only; /* no unwind tables */
+	int also_fd; /* collect_poll returns when it can be read, too; -1: there is none */
 	void (*fetching)(
 		const char *name); /* a debug file is waited for; NULL: no more. May be NULL */
 	bool method_given; /* else the best that works */

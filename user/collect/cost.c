@@ -79,6 +79,7 @@ double collect_program_ns(struct collect *collect)
 
 void collect_cost(struct collect *collect, struct cost *cost)
 {
+	uint64_t child_cpu_ns, child_bytes;
 	struct rusage usage;
 	struct bpf_map *map;
 
@@ -88,7 +89,9 @@ void collect_cost(struct collect *collect, struct cost *cost)
 	cost->attach_ns = collect->opened_ns - collect->start_ns;
 	if (getrusage(RUSAGE_SELF, &usage))
 		return;
-	cost->tool_cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+	sandbox_cost(collect->sandbox, &child_cpu_ns, &child_bytes);
+	cost->tool_cpu_ns = child_cpu_ns +
+			    (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
 			    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-	cost->tool_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	cost->tool_rss_bytes = child_bytes + (uint64_t)usage.ru_maxrss * 1024;
 }

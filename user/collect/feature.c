@@ -20,7 +20,9 @@
 #include "collect/debuginfod.h"
 #include "collect/link.h"
 #include "process/proc.h"
+#include "process/lockdown.h"
 #include "process/rights.h"
+#include "sandbox/sandbox.h"
 
 enum { SYSLOG_ACTION_READ_ALL = 3, KERNEL_LOG_BYTES = 64 << 10 };
 
@@ -236,6 +238,21 @@ static int try_lockdown(void)
 		       : 0;
 }
 
+static int try_sandbox(void)
+{
+	struct sandbox *sandbox = sandbox_new();
+	char missing[LOCKDOWN_TEXT_MAX];
+	unsigned int walls;
+	int error = sandbox_walls(sandbox, &walls);
+
+	sandbox_free(sandbox);
+	lockdown_missing(walls, missing);
+	if (error || walls == LOCKDOWN_ALL)
+		return error;
+	return error_set(walls == (LOCKDOWN_ALL & ~LOCKDOWN_USER) ? -EPERM : -ENOTSUP,
+			 "what reads them goes without: %s", missing);
+}
+
 #define BPF_RIGHTS (RIGHT(BPF) | RIGHT(PERFMON))
 
 const struct feature features[] = {
@@ -276,6 +293,10 @@ const struct feature features[] = {
 	  try_session,
 	  "nothing: entries and returns are probed one by one, each call costs a little more",
 	  BPF_RIGHTS, RIGHT(SYS_ADMIN) },
+	{ "sandbox", "reading the target's files in a child without privileges", NEED_NOT,
+	  try_sandbox,
+	  "use a kernel with CONFIG_SECCOMP_FILTER and CONFIG_SECURITY_LANDLOCK (5.13)",
+	  RIGHT(SETUID) | RIGHT(SETGID), 0 },
 	{ "debuginfod", "names from debug files that are not installed", NEED_NOT, debuginfod_check,
 	  "set DEBUGINFOD_URLS, and install libdebuginfod1; a static unfreed does without", 0, 0 },
 };

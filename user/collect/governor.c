@@ -17,14 +17,26 @@ enum {
 	FIRST_NS = 5000000, /* of the first look */
 	TOO_MUCH = 4, /* times the budget, in the first look: no burst of a program that is calm */
 	STEP_MS = 20, /* how soon a load that has risen is seen */
-	PLANNED_NS = 25000000, /* a window's cost, until one was measured */
+	LONGEST_NS = 50000000, /* of windows */
 	MEASURE_WINDOWS = 16, /* of so many, one measures what a hit costs */
 	CALM_WINDOWS = 5, /* before probes stay on again */
 	JITTER_PERCENT = 20, /* windows keep no rhythm with the target */
 };
 
-/* Of the budget that tracing every call may take before it is turned to. */
-static const double calm_share = 0.7;
+/* Of what may be spent in a slice, what one window takes: a slice that begins with a window has
+ * three at most. */
+static const double window_share = 0.25;
+
+/* Of the budget that a window's hits may take before tracing every call is turned to: in its tail
+ * only frees are seen, and what is turned to is to last. */
+static const double calm_share = 0.5;
+
+static uint64_t window_ns(const struct governor *governor)
+{
+	double ns = window_share * governor->budget.share * BUDGET_SLICE_SECONDS * 1e9;
+
+	return ns < LONGEST_NS ? (uint64_t)ns : LONGEST_NS;
+}
 
 static struct epoch *epoch_now(struct governor *governor)
 {
@@ -108,6 +120,8 @@ static void go_windowed(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
 
+	/* While they come off, not all frees are seen any more. */
+	window_epoch(collect, true);
 	window_close_all(collect);
 	/* What it took to come off is spent, too. */
 	budget_spend(&governor->budget, collect_now_ns(), spent_on_hits(collect, collect_now_ns()));
@@ -124,8 +138,7 @@ static void go_windowed(struct collect *collect)
 	}
 	governor->windowed = true;
 	governor->calm_windows = 0;
-	governor->planned_ns = PLANNED_NS;
-	window_epoch(collect, true);
+	governor->planned_ns = (double)window_ns(governor);
 	epoch_begin(collect, "windowed");
 	survivors_begin(collect);
 }
@@ -159,28 +172,37 @@ static struct watched *next_watched(struct collect *collect)
 	return NULL;
 }
 
+/* How much the next window will take, and that not all are as far apart. */
+static void plan(struct governor *governor, uint64_t on_ns)
+{
+	double jitter = (double)(rand() % JITTER_PERCENT) / 100;
+	double planned_ns = (governor->planned_ns * 3 + (double)on_ns) / 4 * (1 + jitter / 4);
+
+	governor->planned_ns = fmax(planned_ns, (double)window_ns(governor));
+	governor->budget.most_ns = governor->planned_ns;
+}
+
 static void run_window(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
 	struct watched *watched = next_watched(collect);
 	struct epoch *epoch = epoch_now(governor);
 	uint64_t on_ns;
-	double hits_ns, jitter = (double)(rand() % JITTER_PERCENT) / 100;
+	double hits_ns;
 
 	if (!watched)
 		return;
 	governor->looked_ns = collect_now_ns();
 	if (epoch->windows % MEASURE_WINDOWS == 0)
 		stats_start(collect);
-	on_ns = window_run(collect, watched);
+	on_ns = window_run(collect, watched, window_ns(governor));
 	hits_ns = spent_on_hits(collect, collect_now_ns());
 	/* A thread cannot lose more than the window. */
 	budget_spend(&governor->budget, collect_now_ns(), (double)on_ns);
 	epoch->windows++;
 	epoch->on_ns += on_ns;
-	governor->planned_ns = (governor->planned_ns * 3 + (double)on_ns) / 4 * (1 + jitter / 4);
-	governor->budget.most_ns = governor->planned_ns;
-	if (on_ns && hits_ns / (double)on_ns < governor->budget.share * calm_share)
+	plan(governor, on_ns);
+	if (hits_ns < (double)window_ns(governor) * governor->budget.share * calm_share)
 		governor->calm_windows++;
 	else
 		governor->calm_windows = 0;
@@ -215,7 +237,8 @@ void governor_begin(struct collect *collect, double share)
 
 	governor->hit_ns = collect->trap_ns + 1000;
 	governor->looked_ns = collect_now_ns();
-	budget_begin(&governor->budget, share, PLANNED_NS, governor->looked_ns);
+	budget_begin(&governor->budget, share, 0, governor->looked_ns);
+	governor->budget.most_ns = (double)window_ns(governor);
 	epoch_begin(collect, "exact");
 	if (share <= 0 || !collect->options.heap)
 		return;
@@ -233,7 +256,7 @@ void governor_step(struct collect *collect)
 		return;
 	if (!governor->windowed) {
 		budget_spend(&governor->budget, now_ns, spent_on_hits(collect, now_ns));
-		if (!budget_allows(&governor->budget, -PLANNED_NS))
+		if (!budget_allows(&governor->budget, -(double)window_ns(governor)))
 			go_windowed(collect);
 		return;
 	}

@@ -55,9 +55,9 @@ void governor_end(struct collect *collect);
 /* The epochs and the cost of the budget, into a snapshot. */
 void governor_report(struct collect *collect, struct snapshot *snapshot);
 
-/* window.c: puts the probes of one process on for a window, and the time of its frees behind it.
- * Returns how long any of them was hit, in ns. */
-uint64_t window_run(struct collect *collect, struct watched *watched);
+/* window.c: puts the probes of one process on for length_ns, in whose last part only those of frees
+ * are on. Returns how long any of them was hit, in ns. */
+uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t length_ns);
 
 /* Takes all heap probes off. */
 void window_close_all(struct collect *collect);

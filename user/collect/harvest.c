@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* From the kernel's sums, the live blocks and the ledgers to the sites of a snapshot. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "collect/serving.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
+#include "model/merge.h"
 
 struct harvest {
 	struct collect *collect;
@@ -86,17 +88,13 @@ int collect_read_blocks(struct collect *collect, sums_take_fn take, void *contex
 /* With windows: what has grown is estimated, what was seen alive before a gap is not known. */
 static void fill_estimate(struct site *site, const struct sums *sums)
 {
-	const struct estimate *estimate = &sums->estimate;
-	double bytes = estimate->bytes_per_second * sums->estimate_seconds;
+	const struct estimate_sum *estimate = &sums->estimate;
 
 	site->unverified_bytes = sums_less(site->bytes, sums->verified_bytes);
 	site->unverified_blocks = sums_less(site->blocks, sums_blocks(sums->verified_units));
-	site->bytes = sums->verified_bytes + (uint64_t)bytes;
-	site->blocks = sums_blocks(sums->verified_units);
-	if (estimate->live_bytes)
-		site->blocks += (uint64_t)(bytes * (double)estimate->live_blocks /
-					   (double)estimate->live_bytes);
-	site->standard_error_bytes = (uint64_t)(estimate->standard_error * sums->estimate_seconds);
+	site->bytes = sums->verified_bytes + (uint64_t)estimate->bytes;
+	site->blocks = sums_blocks(sums->verified_units) + (uint64_t)estimate->blocks;
+	site->standard_error_bytes = (uint64_t)sqrt(estimate->variance);
 	site->sampled_blocks = estimate->sampled_blocks;
 	site->sampled_live_blocks = estimate->live_blocks;
 	site->verdict = estimate_verdict_name(estimate->verdict);
@@ -188,8 +186,12 @@ static void resolve_names(struct collect *collect)
 
 static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
 {
+	size_t first = harvest->snapshot->sites.count;
+
 	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
 		add_site(harvest, watched, sums, now_ns);
+	if (watched->java || watched->jit) /* the same method, compiled anew */
+		snapshot_merge(harvest->snapshot, first);
 }
 
 static void add_faults(struct harvest *harvest, struct watched *watched)
@@ -399,7 +401,7 @@ static struct watched *find_ended(struct collect *collect, uint64_t mm)
 }
 
 static void take_estimate(void *context, const struct abi_site_key *key,
-			  const struct estimate *estimate)
+			  const struct estimate_sum *estimate)
 {
 	struct harvest *harvest = context;
 	struct collect *collect = harvest->collect;
@@ -409,10 +411,8 @@ static void take_estimate(void *context, const struct abi_site_key *key,
 	if (!watched)
 		watched = find_ended(collect, key->mm);
 	sums = watched ? sums_find(watched->sums, key->stack_id) : NULL;
-	if (!sums)
-		return;
-	sums->estimate = *estimate;
-	sums->estimate_seconds = survivors_seconds(collect);
+	if (sums)
+		sums->estimate = *estimate;
 }
 
 static void add_module(struct image *image, void *context)

@@ -2,6 +2,7 @@
 /* What is known to have been missed, by name, and the plain counters. */
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "process/jail.h"
 
 static uint64_t per_cpu_sum(int fd, uint32_t key)
 {
@@ -54,7 +55,8 @@ static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_FAULT_RECORDS] = { "fault_records", "page faults lost: the ring was full", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
 	[LOSS_TARGETS_FULL] = { "targets_full", "processes not followed: too many at once", 0 },
-	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
+	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "calls not kept: too many walks at once on a CPU",
+				0 },
 };
 
 void collect_losses(struct collect *collect, struct snapshot *snapshot)
@@ -62,6 +64,7 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
 	uint64_t overlaps = collect->forgotten.overlaps, gone = 0;
 	uint64_t fault_runs = per_cpu_sum(counters, COUNTER_FAULT_RUNS);
+	const char *last_death;
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
 		struct counted *loss = vec_add(&snapshot->losses);
@@ -100,6 +103,11 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 	*vec_add(&snapshot->losses) = (struct counted){
 		"java_names", "Java frames without a name: their code was gone before it was read",
 		collect->java_gone
+	};
+	*vec_add(&snapshot->losses) = (struct counted){
+		"parser_deaths",
+		"files of the target whose names are missing: what read them died of it",
+		jail_deaths(&last_death)
 	};
 	*vec_add(&snapshot->losses) = (struct counted){
 		"probes_gone", "probes that a debugger took away: calls are missed since", gone

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "base/vec.h"
+#include "collect/closing.h"
 #include "collect/images.h"
 #include "collect/java.h"
 #include "collect/jit.h"
@@ -134,8 +135,9 @@ void watched_forget_places(struct watched *watched);
 /* Does it have functions to be probed? */
 bool watched_has_allocator(const struct watched *watched);
 
-/* Takes the probes off until the next watched_attach: all but those of frees, or all. */
-void watched_pause_calls(struct watched *watched);
-void watched_pause(struct watched *watched);
+/* Takes the probes off until the next watched_attach: all but those of frees, or all. Their kernel
+ * side is done with when closing is. */
+void watched_pause_calls(struct watched *watched, struct closing *closing);
+void watched_pause(struct watched *watched, struct closing *closing);
 
 #endif

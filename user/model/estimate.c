@@ -106,3 +106,20 @@ void estimate_sites(struct estimate *sites, size_t count, double seconds, double
 					  : 0;
 	}
 }
+
+void estimate_add(struct estimate_sum *sum, const struct estimate *estimate, double seconds)
+{
+	double bytes = estimate->bytes_per_second * seconds;
+	double error = estimate->standard_error * seconds;
+
+	sum->bytes += bytes;
+	sum->variance += error * error;
+	if (estimate->live_bytes)
+		sum->blocks += bytes * (double)estimate->live_blocks / (double)estimate->live_bytes;
+	sum->sampled_blocks += estimate->sampled_blocks;
+	sum->live_blocks += estimate->live_blocks;
+	if (estimate->verdict == ESTIMATE_NOTHING ||
+	    (estimate->verdict == ESTIMATE_UNRESOLVED && sum->verdict == ESTIMATE_LEAK))
+		return;
+	sum->verdict = estimate->verdict;
+}

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "process/proc.h"
 #include "process/runtime.h"
+#include "process/state.h"
 
 enum {
 	LABEL_ID_CHARS = 12, /* as docker abbreviates ids */
@@ -21,6 +22,7 @@ static void row_free(struct container *row)
 	mem_free(row->id);
 	mem_free(row->name);
 	mem_free(row->namespace);
+	mem_free(row->pid_file);
 	mem_free(row->bundle_state);
 }
 
@@ -78,19 +80,22 @@ int containers_list(struct containers *containers, const char *root)
 	const char *folder = *root ? root : "/";
 	cleanup_close int root_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct places places = { 0 };
+	struct jail *jail;
 
 	memset(containers, 0, sizeof(*containers));
 	if (root_fd < 0)
 		return error_set(-errno, "cannot open %s: %m", folder);
-	places_add_defaults(&places, root_fd);
+	jail = jail_new(&state_work);
+	places_add_defaults(&places, jail, root_fd);
 	places_add_daemons(&places);
 	for (enum runtime runtime = 0; runtime < RUNTIMES; runtime++) {
 		vec_for_each (place, &places.rows) {
 			if (place->runtime == runtime)
-				runtime_read(containers, place, root_fd);
+				runtime_read(containers, jail, place, root_fd);
 		}
 	}
 	places_free(&places);
+	jail_free(jail);
 	merge(containers);
 	vec_for_each (row, &containers->rows) {
 		if (!runs(row))

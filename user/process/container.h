@@ -19,6 +19,7 @@ struct container {
 	char *namespace; /* containerd's, else NULL */
 	pid_t pid; /* of its init as the host sees it; 0: not running */
 	uint64_t start_ticks; /* of its init, where a runtime wrote it down, else 0 */
+	char *pid_file; /* of its init's pid, where that is not in this file, else NULL */
 	char *bundle_state; /* path of the file it was found in */
 };
 

@@ -17,6 +17,8 @@ static const struct {
 	const char *name;
 } names[] = {
 	{ RIGHT(DAC_READ_SEARCH), "CAP_DAC_READ_SEARCH" },
+	{ RIGHT(SETGID), "CAP_SETGID" },
+	{ RIGHT(SETUID), "CAP_SETUID" },
 	{ RIGHT(SYS_PTRACE), "CAP_SYS_PTRACE" },
 	{ RIGHT(SYS_ADMIN), "CAP_SYS_ADMIN" },
 	{ RIGHT(PERFMON), "CAP_PERFMON" },

@@ -7,6 +7,8 @@
 
 #include "process/container.h"
 
+struct jail;
+
 /* The outermost first: what docker calls a container is also one of containerd and of runc. */
 enum runtime {
 	RUNTIME_DOCKER,
@@ -30,9 +32,9 @@ struct places {
 
 /* Adds a place, unless it is there. */
 void places_add(struct places *places, enum runtime runtime, const char *pattern, const char *run);
-/* Adds the places where the runtimes below root_fd keep their state unless they are told otherwise,
- * and the one that docker's configuration file names. */
-void places_add_defaults(struct places *places, int root_fd);
+/* jail: one of process/state.h. Adds the places where the runtimes below root_fd keep their state
+ * unless they are told otherwise, and the one that docker's configuration file names. */
+void places_add_defaults(struct places *places, struct jail *jail, int root_fd);
 /* Adds those that the running daemons of our pid namespace were told to use. */
 void places_add_daemons(struct places *places);
 /* The same for one command line as /proc/PID/cmdline has it (ends in a NUL) and its folder. */
@@ -43,10 +45,7 @@ void places_free(struct places *places);
  * Adds the containers of all state files of a place; what is not understood adds none. A pid below
  * zero: this runtime says that it does not run, whatever others left behind.
  */
-void runtime_read(struct containers *containers, const struct place *place, int root_fd);
-
-/* The parser behind it, for the text of the state file at path that was read elsewhere. */
-void runtime_parse(struct containers *containers, const struct place *place, int root_fd,
-		   const char *path, const char *text, size_t bytes);
+void runtime_read(struct containers *containers, struct jail *jail, const struct place *place,
+		  int root_fd);
 
 #endif

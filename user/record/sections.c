@@ -239,14 +239,9 @@ static void code_known(struct code *code, struct transfer *transfer)
 static void code_values(struct code *code, struct transfer *transfer)
 {
 	if (code->reads)
-		values_read(code, transfer->pool, transfer->snapshot, false);
+		values_read(code, transfer->pool, transfer->snapshot);
 	else
 		values_write(code, transfer->pool, transfer->snapshot);
-}
-
-static void code_old_values(struct code *code, struct transfer *transfer)
-{
-	values_read(code, transfer->pool, transfer->snapshot, true);
 }
 
 /* -- the table --------------------------------------------------------------------------------- */
@@ -260,14 +255,14 @@ static const struct section {
 	enum section_part part;
 	void (*code)(struct code *code, struct transfer *transfer);
 } sections[] = {
-	{ 1, SECTION_POOL, code_texts },      { 2, SECTION_POOL, code_frames },
-	{ 3, SECTION_POOL, code_stacks },     { 4, SECTION_KNOWN, code_known },
-	{ 5, SECTION_HEAD, code_head },	      { 6, SECTION_HEAD, code_epochs },
-	{ 7, SECTION_HEAD, code_processes },  { 8, SECTION_HEAD, code_modules },
-	{ 9, SECTION_HEAD, code_losses },     { 10, SECTION_HEAD, code_notes },
-	{ 11, SECTION_HEAD, code_cost },      { 12, SECTION_OLD, code_old_values },
-	{ 13, SECTION_HEAD, code_verdicts },  { 14, SECTION_VALUES, code_values },
-	{ 15, SECTION_HEAD, code_incidents }, { 16, SECTION_HEAD, code_readings },
+	{ 1, SECTION_POOL, code_texts },     { 2, SECTION_POOL, code_frames },
+	{ 3, SECTION_POOL, code_stacks },    { 4, SECTION_KNOWN, code_known },
+	{ 5, SECTION_HEAD, code_head },	     { 6, SECTION_HEAD, code_epochs },
+	{ 7, SECTION_HEAD, code_processes }, { 8, SECTION_HEAD, code_modules },
+	{ 9, SECTION_HEAD, code_losses },    { 10, SECTION_HEAD, code_notes },
+	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_VALUES, code_values },
+	{ 13, SECTION_HEAD, code_verdicts }, { 14, SECTION_HEAD, code_incidents },
+	{ 15, SECTION_HEAD, code_readings },
 };
 
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };

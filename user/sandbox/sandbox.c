@@ -1,415 +1,410 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sandbox's requests, answered in this process. */
+/*
+ * Our side of the door: asks the child. What it has been handed is kept here, too: the child that
+ * follows one that died is handed it again, all but what that one died of.
+ */
+#include "sandbox/sandbox.h"
+
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
-#include "elf/exits.h"
-#include "elf/place.h"
-#include "elf/symtab.h"
-#include "sandbox/internal.h"
-#include "symbol/units.h"
+#include "sandbox/held.h"
+#include "sandbox/message.h"
 #include "unwind/rows.h"
-
-_Static_assert((int)SANDBOX_BUILD_ID_MAX == (int)IMAGE_BUILD_ID_MAX, "one length");
-_Static_assert((int)SANDBOX_NAME_MAX == (int)IMAGE_NAME_MAX, "one length");
-_Static_assert((int)SANDBOX_SEGMENTS_MAX == (int)IMAGE_SEGMENTS_MAX, "one length");
-
-struct sandbox *sandbox_new(void)
-{
-	return mem_alloc(sizeof(struct sandbox));
-}
-
-static void entry_clear(struct entry *entry)
-{
-	symboliser_free(entry->symboliser);
-	image_free(entry->alt);
-	image_free(entry->debug);
-	image_free(entry->image);
-	*entry = (struct entry){ 0 };
-}
-
-void sandbox_free(struct sandbox *sandbox)
-{
-	if (!sandbox)
-		return;
-	vec_for_each (entry, &sandbox->entries)
-		entry_clear(entry);
-	vec_free(&sandbox->entries);
-	vec_for_each (jvm, &sandbox->jvms)
-		hotspot_free(*jvm);
-	vec_free(&sandbox->jvms);
-	for (uint32_t id = 0; id < sandbox->perf_files.count; id++)
-		sandbox_perfmap_close(sandbox, id);
-	vec_free(&sandbox->perf_files);
-	mem_free(sandbox);
-}
-
-static struct entry *entry_of(struct sandbox *sandbox, uint32_t id)
-{
-	if (id < sandbox->entries.count && sandbox->entries.items[id].image)
-		return &sandbox->entries.items[id];
-	error_set(-EBADF, "no image has the number %u", id);
-	return NULL;
-}
-
-struct image *sandbox_image_of(struct sandbox *sandbox, uint32_t id)
-{
-	struct entry *entry = entry_of(sandbox, id);
-
-	return entry ? entry->image : NULL;
-}
 
 /* -- images -------------------------------------------------------------------------------------
  */
 
-static bool has_symbols(Elf_Scn *section, const GElf_Shdr *header, const char *name, void *context)
+int sandbox_open(struct sandbox *sandbox, int fd, struct sandbox_image *image)
 {
-	bool *found = context;
+	struct held *held = held_new(sandbox, HELD_IMAGE);
 
-	*found = header->sh_type == SHT_SYMTAB;
-	return !*found;
-}
-
-static void describe(struct image *image, struct sandbox_image *reply)
-{
-	const struct image_info *info = image_info(image);
-
-	reply->bits32 = info->bits32;
-	reply->machine = info->machine;
-	image_sections(image, has_symbols, &reply->has_symtab);
-	reply->has_dwarf = units_exist(image);
-	memcpy(reply->build_id, info->build_id, sizeof(reply->build_id));
-	reply->build_id_bytes = info->build_id_bytes;
-	memcpy(reply->debuglink, info->debuglink, sizeof(reply->debuglink));
-	reply->debuglink_crc = info->debuglink_crc;
-	memcpy(reply->altlink, info->altlink, sizeof(reply->altlink));
-	memcpy(reply->glibc_version, info->glibc_version, sizeof(reply->glibc_version));
-	reply->segment_count = info->segment_count;
-	for (uint32_t i = 0; i < info->segment_count; i++) {
-		reply->segments[i] = (struct sandbox_segment){
-			.offset = info->segments[i].offset,
-			.address = info->segments[i].address,
-			.file_bytes = info->segments[i].file_bytes,
-			.memory_bytes = info->segments[i].memory_bytes,
-			.executable = info->segments[i].executable,
-		};
-	}
-}
-
-static int enter(struct sandbox *sandbox, struct image *image, struct sandbox_image *reply)
-{
-	struct entry *entry = NULL;
-
-	*reply = (struct sandbox_image){ 0 };
-	vec_for_each (closed, &sandbox->entries) {
-		if (!closed->image)
-			entry = closed;
-	}
-	if (!entry)
-		entry = vec_add(&sandbox->entries);
-	entry->image = image;
-	reply->id = entry - sandbox->entries.items;
-	describe(image, reply);
-	return 0;
-}
-
-int sandbox_open(struct sandbox *sandbox, int fd, struct sandbox_image *reply)
-{
-	struct image *image;
-	int error = image_open(&image, fd);
-
-	return error ? error : enter(sandbox, image, reply);
+	return held_enter(sandbox, held, held_keep(held, 0, fd), image);
 }
 
 int sandbox_open_bytes(struct sandbox *sandbox, const void *bytes, size_t count,
-		       struct sandbox_image *reply)
+		       struct sandbox_image *image)
 {
-	struct image *image;
-	int error = image_open_bytes(&image, bytes, count);
+	struct held *held = held_new(sandbox, HELD_IMAGE);
 
-	return error ? error : enter(sandbox, image, reply);
-}
-
-void sandbox_close(struct sandbox *sandbox, uint32_t id)
-{
-	struct entry *entry = entry_of(sandbox, id);
-
-	if (entry)
-		entry_clear(entry);
-}
-
-/* -- separate debug files -----------------------------------------------------------------------
- */
-
-static bool same_id(const uint8_t *a, uint32_t a_bytes, const uint8_t *b, uint32_t b_bytes)
-{
-	return a_bytes && a_bytes == b_bytes && !memcmp(a, b, a_bytes);
-}
-
-static int check_debug(struct image *image, struct image *debug)
-{
-	const struct image_info *info = image_info(image), *other = image_info(debug);
-	uint32_t crc;
-	int error;
-
-	if (info->machine != other->machine || info->bits32 != other->bits32)
-		return error_set(-ESTALE, "the debug file is of another machine");
-	if (info->build_id_bytes && other->build_id_bytes) {
-		if (same_id(info->build_id, info->build_id_bytes, other->build_id,
-			    other->build_id_bytes))
-			return 0;
-		return error_set(-ESTALE, "the debug file has another build-id");
-	}
-	if (!info->debuglink[0])
-		return error_set(-ESTALE, "nothing says that the debug file belongs to its image");
-	error = image_crc(debug, &crc);
-	if (!error && crc != info->debuglink_crc)
-		error = error_set(-ESTALE, "the debug file has another checksum");
-	return error;
-}
-
-static int check_alt(struct image *linking, struct image *alt)
-{
-	const struct image_info *info = image_info(linking), *other = image_info(alt);
-
-	if (same_id(info->alt_build_id, info->alt_build_id_bytes, other->build_id,
-		    other->build_id_bytes))
-		return 0;
-	return error_set(-ESTALE, "the supplementary debug file has another build-id");
-}
-
-/* Opens and checks both files; *debug and *alt are the caller's, also after an error. */
-static int open_debug(struct image *image, int fd, int alt_fd, struct image **debug,
-		      struct image **alt)
-{
-	int error = image_open(debug, fd);
-
-	if (!error)
-		error = check_debug(image, *debug);
-	if (!error && alt_fd >= 0)
-		error = image_open(alt, alt_fd);
-	if (!error && *alt)
-		error = check_alt(units_exist(image) ? image : *debug, *alt);
-	return error;
+	held->bytes.count = held->bytes.capacity = count;
+	held->bytes.items = mem_array(count, 1);
+	memcpy(held->bytes.items, bytes, count);
+	return held_enter(sandbox, held, 0, image);
 }
 
 int sandbox_debug(struct sandbox *sandbox, uint32_t id, int fd, int alt_fd)
 {
-	struct entry *entry = entry_of(sandbox, id);
-	struct image *debug = NULL, *alt = NULL;
-	int error;
+	struct held *held = held_get(sandbox, HELD_IMAGE, id);
+	int error = held ? held_debug(sandbox, held, fd, alt_fd) : -EBADF;
 
-	if (!entry)
-		return -EBADF;
-	error = open_debug(entry->image, fd, alt_fd, &debug, &alt);
-	if (error) {
-		image_free(alt);
-		image_free(debug);
-		return error;
+	if (!error) {
+		held_keep(held, 1, fd);
+		held_keep(held, 2, alt_fd);
 	}
-	symboliser_free(entry->symboliser);
-	image_free(entry->alt);
-	image_free(entry->debug);
-	entry->symboliser = NULL;
-	entry->debug = debug;
-	entry->alt = alt;
-	return 0;
+	return error;
 }
 
-/* -- where to put probes ------------------------------------------------------------------------
- */
-
-static void place(struct image *image, const struct sandbox_probe_request *request,
-		  const struct symtab_function *function, struct sandbox_probe *probe)
+void sandbox_close(struct sandbox *sandbox, uint32_t id)
 {
-	const struct image_info *info = image_info(image);
-	uint64_t offset, bytes = function->bytes;
-	uint8_t *code;
-	struct place result;
+	held_close(sandbox, HELD_IMAGE, MESSAGE_CLOSE, id);
+}
 
-	*probe = (struct sandbox_probe){
-		.found = function->found,
-		.function_address = function->address,
-		.function_bytes = bytes,
-	};
-	if (!function->found)
-		return;
-	if (function->indirect) {
-		strcpy(probe->why, "an indirect function: its code is chosen at run time");
-		return;
-	}
-	if (image_offset(image, function->address, &offset)) {
-		strcpy(probe->why, "its address is outside of the file");
-		return;
-	}
-	if (!bytes || bytes > PLACE_CODE_MAX)
-		bytes = bytes ? PLACE_CODE_MAX : 64;
-	code = mem_alloc(bytes);
-	result = place_probe(&(struct place_request){
-		.machine = info->machine,
-		.bits32 = info->bits32,
-		.code = code,
-		.code_bytes = image_read(image, function->address, code, bytes),
-		.has_return = request->has_return,
-		.argument_mask = request->argument_mask,
-	});
-	mem_free(code);
-	probe->placed = result.placed;
-	probe->probe_offset = offset + result.skip_bytes;
-	probe->skip_bytes = result.skip_bytes;
-	probe->pushed_words = result.pushed_words;
-	probe->cost = result.emulated ? PLACE_EMULATED : PLACE_SINGLE_STEP;
-	memcpy(probe->instruction, result.instruction, sizeof(probe->instruction));
-	memcpy(probe->why, result.why, sizeof(probe->why));
+/* Begins a request about what is held. */
+static int begin(struct sandbox *sandbox, enum held_kind kind, uint32_t id, struct held **held)
+{
+	*held = held_get(sandbox, kind, id);
+	return *held ? held_begin(sandbox, *held) : -EBADF;
+}
+
+/* The reply is read. Returns 0, or what it means that it made no sense. */
+static int end(struct sandbox *sandbox, struct held *held)
+{
+	if (!sandbox->reply.failed)
+		return 0;
+	held->lost = true;
+	return jail_garbled(sandbox->jail);
 }
 
 int sandbox_probes(struct sandbox *sandbox, uint32_t id,
 		   const struct sandbox_probe_request *requests, size_t count,
 		   struct sandbox_probe *probes)
 {
-	struct entry *entry = entry_of(sandbox, id);
-	struct symtab_function *functions;
-	const char **names;
+	struct held *held;
+	int error = begin(sandbox, HELD_IMAGE, id, &held);
 
-	if (!entry)
-		return -EBADF;
-	names = mem_array(count, sizeof(*names));
-	functions = mem_array(count, sizeof(*functions));
-	for (size_t i = 0; i < count; i++)
-		names[i] = requests[i].symbol;
-	symtab_functions(entry->image, names, count, functions);
-	for (size_t i = 0; i < count; i++)
-		place(entry->image, &requests[i], &functions[i], &probes[i]);
-	mem_free(functions);
-	mem_free(names);
-	return 0;
-}
-
-/* -- names --------------------------------------------------------------------------------------
- */
-
-void sandbox_pass_on(size_t i, const struct symbol_frame *frame, void *context)
-{
-	const struct sandbox_answer *answer = context;
-
-	answer->frame(i,
-		      &(struct sandbox_frame){
-			      .name = frame->name,
-			      .file = frame->file,
-			      .line = frame->line,
-			      .inlined = frame->inlined,
-			      .interpreted = frame->interpreted,
-		      },
-		      answer->context);
-}
-
-int sandbox_symbolise(struct sandbox *sandbox, uint32_t id, const uint64_t *addresses, size_t count,
-		      sandbox_frame_fn frame, void *context)
-{
-	struct entry *entry = entry_of(sandbox, id);
-
-	if (!entry)
-		return -EBADF;
-	if (!entry->symboliser)
-		entry->symboliser = symboliser_new(entry->image, entry->debug, entry->alt);
-	symbolise(entry->symboliser, addresses, count, sandbox_pass_on,
-		  &(struct sandbox_answer){ frame, context });
-	return 0;
-}
-
-/* -- unwind rows --------------------------------------------------------------------------------
- */
-
-/* A broken section is taken as none: the other one may serve. */
-static struct unwind_section section_of(struct image *image, const char *name)
-{
-	struct image_section section;
-
-	if (!image || image_section(image, name, &section))
-		return (struct unwind_section){ 0 };
-	return (struct unwind_section){ section.bytes, section.size, section.address };
-}
-
-static struct unwind_sections sections_of(struct entry *entry)
-{
-	struct unwind_sections sections = {
-		.machine = image_info(entry->image)->machine,
-		.eh_frame = section_of(entry->image, ".eh_frame"),
-		.debug_frame = section_of(entry->image, ".debug_frame"),
-		.text_address = image_section_address(entry->image, ".text"),
-		.got_address = image_section_address(entry->image, ".got"),
-		.entry_address = image_info(entry->image)->entry,
-	};
-	if (!sections.debug_frame.data)
-		sections.debug_frame = section_of(entry->debug, ".debug_frame");
-	return sections;
-}
-
-int sandbox_rows(struct sandbox *sandbox, uint32_t id, struct sandbox_rows *rows)
-{
-	struct entry *entry = entry_of(sandbox, id);
-	struct unwind_sections sections;
-	struct unwind_table table;
-	int error;
-
-	if (!entry)
-		return -EBADF;
-	sections = sections_of(entry);
-	error = unwind_rows(&sections, &table);
 	if (error)
 		return error;
-	*rows = (struct sandbox_rows){
-		.rows = table.rows,
-		.count = table.count,
-		.base = table.base,
-		.skipped = table.skipped,
-	};
-	return 0;
-}
+	parcel_count(&sandbox->request, &count, 1);
+	for (size_t i = 0; i < count; i++) {
+		struct sandbox_probe_request request = requests[i];
 
-/* -- where functions leave ----------------------------------------------------------------------
- */
-
-static void keep_exits(const struct image *image, const struct exits *found,
-		       struct sandbox_exits *exits)
-{
-	exits->items = mem_array(found->places.count, sizeof(*exits->items));
-	vec_for_each (place, &found->places) {
-		struct sandbox_exit *exit = &exits->items[exits->count];
-
-		exit->address = place->address;
-		exit->unseen = place->unseen;
-		if (!image_offset(image, place->address, &exit->offset))
-			exits->count++;
+		parcel_put_text(&sandbox->request, request.symbol);
+		parcel_flag(&sandbox->request, &request.has_return);
+		parcel_number(&sandbox->request, &request.argument_mask);
 	}
+	error = held_ask(sandbox, held, MESSAGE_PROBES);
+	for (size_t i = 0; i < count && !error; i++)
+		message_probe(&sandbox->reply, &probes[i]);
+	return error ? error : end(sandbox, held);
 }
 
 int sandbox_exits(struct sandbox *sandbox, uint32_t id, struct sandbox_leaver *leavers,
 		  size_t count, struct sandbox_exits *exits)
 {
-	struct entry *entry = entry_of(sandbox, id);
-	struct unwind_sections sections;
-	struct exits found = { 0 };
-	struct extent *extents;
-	size_t extent_count;
+	struct parcel *reply = &sandbox->reply;
+	struct held *held;
+	int error = begin(sandbox, HELD_IMAGE, id, &held);
 
 	*exits = (struct sandbox_exits){ 0 };
-	if (!entry)
-		return -EBADF;
-	sections = sections_of(entry);
-	extent_count = unwind_extents(&sections, &extents);
-	for (size_t i = 0; i < count; i++) {
-		struct sandbox_leaver *leaver = &leavers[i];
+	if (error)
+		return error;
+	parcel_count(&sandbox->request, &count, 1);
+	for (size_t i = 0; i < count; i++)
+		message_leaver(&sandbox->request, &leavers[i]);
+	error = held_ask(sandbox, held, MESSAGE_EXITS);
+	if (error)
+		return error;
+	for (size_t i = 0; i < count; i++)
+		message_leaver(reply, &leavers[i]);
+	parcel_count(reply, &exits->count, 2 * sizeof(uint64_t) + 1);
+	exits->items = mem_array(exits->count, sizeof(*exits->items));
+	for (size_t i = 0; i < exits->count; i++)
+		message_exit(reply, &exits->items[i]);
+	return end(sandbox, held);
+}
 
-		leaver->why[0] = '\0';
-		if (exits_find(&found, entry->image, leaver->function_address, extents,
-			       extent_count))
-			snprintf(leaver->why, sizeof(leaver->why), "%s", error_message());
+int sandbox_rows(struct sandbox *sandbox, uint32_t id, struct sandbox_rows *rows)
+{
+	struct parcel *reply = &sandbox->reply;
+	struct held *held;
+	int error = begin(sandbox, HELD_IMAGE, id, &held);
+
+	if (!error)
+		error = held_ask(sandbox, held, MESSAGE_ROWS);
+	if (error)
+		return error;
+	parcel_number(reply, &rows->base);
+	parcel_number(reply, &rows->skipped);
+	parcel_count(reply, &rows->count, UNWIND_ROW_BYTES);
+	rows->rows = mem_array(rows->count, UNWIND_ROW_BYTES);
+	parcel_raw(reply, rows->rows, rows->count * UNWIND_ROW_BYTES);
+	return end(sandbox, held);
+}
+
+/* -- names --------------------------------------------------------------------------------------
+ */
+
+/* Who is told of frames: of native or of Java code. */
+struct listener {
+	sandbox_frame_fn native;
+	sandbox_java_fn java;
+	void *context;
+};
+
+static void tell(const struct listener *listener, const struct message_frame *frame)
+{
+	if (listener->java)
+		listener->java(frame->i,
+			       &(struct sandbox_java_frame){
+				       .name = frame->name,
+				       .file = frame->file,
+				       .line = frame->line,
+				       .is_java = frame->is_java,
+				       .inlined = frame->inlined,
+				       .gone = frame->gone,
+			       },
+			       listener->context);
+	else
+		listener->native(frame->i,
+				 &(struct sandbox_frame){
+					 .name = frame->name,
+					 .file = frame->file,
+					 .line = frame->line,
+					 .inlined = frame->inlined,
+					 .interpreted = frame->interpreted,
+				 },
+				 listener->context);
+}
+
+/* Each of count has a frame in the end, whatever the child says or leaves out. frames: bytes of the
+ * reply that hold some. */
+static void tell_all(struct parcel *reply, size_t frames, size_t count,
+		     const struct listener *listener)
+{
+	bool *told = mem_array(count, sizeof(*told));
+
+	while (reply->at < frames) {
+		struct message_frame frame = { 0 };
+
+		message_frame(reply, &frame);
+		if (frame.i >= count)
+			reply->failed = true;
+		if (reply->failed)
+			break;
+		told[frame.i] = true;
+		tell(listener, &frame);
 	}
-	keep_exits(entry->image, &found, exits);
-	exits_clear(&found);
-	mem_free(extents);
+	for (size_t i = 0; i < count; i++) {
+		if (!told[i])
+			tell(listener, &(struct message_frame){ .i = (uint32_t)i });
+	}
+	mem_free(told);
+}
+
+/* Asks for names; a child that dies of it has none. */
+static int ask_names(struct sandbox *sandbox, struct held *held, enum message message, size_t count,
+		     size_t behind, const struct listener *listener)
+{
+	int error = held_ask(sandbox, held, message);
+	size_t bytes = error ? 0 : sandbox->reply.bytes.count;
+
+	sandbox->reply.failed |= !error && bytes < behind;
+	tell_all(&sandbox->reply, bytes < behind ? 0 : bytes - behind, count, listener);
+	return error ? error : end(sandbox, held);
+}
+
+static int name_addresses(struct sandbox *sandbox, enum held_kind kind, uint32_t id,
+			  enum message message, const uint64_t *addresses, size_t count,
+			  size_t behind, const struct listener *listener)
+{
+	struct held *held;
+	int error = begin(sandbox, kind, id, &held);
+
+	if (!held)
+		return error;
+	if (!error) {
+		parcel_count(&sandbox->request, &count, 1);
+		parcel_raw(&sandbox->request, (void *)addresses, count * sizeof(*addresses));
+		return ask_names(sandbox, held, message, count, behind, listener);
+	}
+	tell_all(&(struct parcel){ .unpacking = true }, 0, count, listener);
+	return error;
+}
+
+int sandbox_symbolise(struct sandbox *sandbox, uint32_t id, const uint64_t *addresses, size_t count,
+		      sandbox_frame_fn frame, void *context)
+{
+	int error = name_addresses(sandbox, HELD_IMAGE, id, MESSAGE_SYMBOLISE, addresses, count, 0,
+				   &(struct listener){ .native = frame, .context = context });
+
+	return error == -EBADF ? error : 0;
+}
+
+int sandbox_perfmap_open(struct sandbox *sandbox, int fd, uint32_t *id)
+{
+	struct held *held = held_new(sandbox, HELD_PERFMAP);
+	int error = held_keep(held, 0, fd);
+
+	*id = held->id;
+	if (!error)
+		error = held_begin(sandbox, held);
+	if (error)
+		held_drop(sandbox, held);
+	return error;
+}
+
+void sandbox_perfmap_close(struct sandbox *sandbox, uint32_t id)
+{
+	held_close(sandbox, HELD_PERFMAP, MESSAGE_PERFMAP_CLOSE, id);
+}
+
+int sandbox_perfmap_names(struct sandbox *sandbox, uint32_t id, const uint64_t *addresses,
+			  size_t count, sandbox_frame_fn frame, void *context)
+{
+	bool full;
+	int error =
+		name_addresses(sandbox, HELD_PERFMAP, id, MESSAGE_PERFMAP_NAMES, addresses, count,
+			       1, &(struct listener){ .native = frame, .context = context });
+
+	if (error)
+		return error;
+	parcel_flag(&sandbox->reply, &full);
+	return full ? error_set(-EFBIG, "a perf map is too large") : 0;
+}
+
+/* -- JVMs ---------------------------------------------------------------------------------------
+ */
+
+int sandbox_jvm_open(struct sandbox *sandbox, uint32_t image, uint64_t bias, int memory_fd,
+		     int pagemap_fd, uint32_t *id)
+{
+	struct held *held = held_new(sandbox, HELD_JVM);
+	int error = held_keep(held, 0, memory_fd);
+
+	*id = held->id;
+	held->image = image;
+	held->bias = bias;
+	if (!error)
+		error = held_keep(held, 1, pagemap_fd);
+	if (!error)
+		error = held_begin(sandbox, held);
+	if (error)
+		held_drop(sandbox, held);
+	return error;
+}
+
+void sandbox_jvm_close(struct sandbox *sandbox, uint32_t id)
+{
+	held_close(sandbox, HELD_JVM, MESSAGE_JVM_CLOSE, id);
+}
+
+/* A request of no more than its number. */
+static int ask_jvm(struct sandbox *sandbox, uint32_t id, enum message message, struct held **held)
+{
+	int error = begin(sandbox, HELD_JVM, id, held);
+
+	return error ? error : held_ask(sandbox, *held, message);
+}
+
+int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm *jvm)
+{
+	struct held *held;
+	int error = ask_jvm(sandbox, id, MESSAGE_JVM_LAYOUT, &held);
+
+	if (error)
+		return error;
+	*jvm = (struct sandbox_jvm){ 0 };
+	message_jvm(&sandbox->reply, jvm);
+	return end(sandbox, held);
+}
+
+int sandbox_jvm_areas(struct sandbox *sandbox, uint32_t id, sandbox_jvm_area_fn area, void *context)
+{
+	struct parcel *reply = &sandbox->reply;
+	struct held *held;
+	int error = ask_jvm(sandbox, id, MESSAGE_JVM_AREAS, &held);
+
+	if (error)
+		return error;
+	while (!reply->failed && reply->at < reply->bytes.count) {
+		struct sandbox_jvm_area one = { 0 };
+
+		message_area(reply, &one);
+		if (!reply->failed)
+			area(&one, context);
+	}
+	return end(sandbox, held);
+}
+
+int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts *facts)
+{
+	struct held *held;
+	int error = ask_jvm(sandbox, id, MESSAGE_JVM_FACTS, &held);
+
+	if (error)
+		return error;
+	message_facts(&sandbox->reply, facts);
+	return end(sandbox, held);
+}
+
+uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id)
+{
+	struct held *held;
+	uint64_t state = 0;
+
+	if (!ask_jvm(sandbox, id, MESSAGE_JVM_CODE_STATE, &held))
+		parcel_number(&sandbox->reply, &state);
+	return state;
+}
+
+int sandbox_jvm_names(struct sandbox *sandbox, uint32_t id, const struct sandbox_java_place *places,
+		      size_t count, sandbox_java_fn frame, void *context)
+{
+	const struct listener listener = { .java = frame, .context = context };
+	struct held *held;
+	int error = begin(sandbox, HELD_JVM, id, &held);
+
+	if (!held)
+		return error;
+	if (error) {
+		tell_all(&(struct parcel){ .unpacking = true }, 0, count, &listener);
+		return 0;
+	}
+	parcel_count(&sandbox->request, &count, 1);
+	for (size_t i = 0; i < count; i++) {
+		struct sandbox_java_place place = places[i];
+
+		message_place(&sandbox->request, &place);
+	}
+	ask_names(sandbox, held, MESSAGE_JVM_NAMES, count, 0, &listener);
 	return 0;
+}
+
+/* -- texts --------------------------------------------------------------------------------------
+ */
+
+/* A request about nothing that is held: a text, which says it all. */
+static int ask_text(struct sandbox *sandbox, enum message message, const char *text)
+{
+	static const int none[JAIL_FDS_MAX] = { -1, -1, -1 };
+
+	parcel_empty(&sandbox->request);
+	parcel_put_text(&sandbox->request, text);
+	return jail_ask(sandbox->jail, message, &sandbox->request, none, &sandbox->reply);
+}
+
+int sandbox_demangle(struct sandbox *sandbox, const char *name, char text[SANDBOX_TEXT_MAX])
+{
+	int error = ask_text(sandbox, MESSAGE_DEMANGLE, name);
+
+	if (error)
+		return error;
+	parcel_text_(&sandbox->reply, text, SANDBOX_TEXT_MAX);
+	return sandbox->reply.failed ? jail_garbled(sandbox->jail) : 0;
+}
+
+int sandbox_nmt(struct sandbox *sandbox, const char *text, struct nmt *nmt)
+{
+	int error = ask_text(sandbox, MESSAGE_NMT, text);
+
+	if (error)
+		return error;
+	*nmt = (struct nmt){ 0 };
+	message_nmt(&sandbox->reply, nmt);
+	return sandbox->reply.failed ? jail_garbled(sandbox->jail) : 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The one door to everything that parses the target's files. Those files are hostile: requests
- * carry open file descriptors and numbers, replies carry numbers and bounded text, never paths to
- * open and never pointers into a parser's memory, so that the parsers can live in a child process
- * without privileges. Opening files is the caller's (process/proc.h).
+ * The one door to everything that parses the target's files. Those files are hostile: the parsers
+ * live in a child process without privileges (process/jail.h). Requests carry open file descriptors
+ * and numbers, replies carry numbers and bounded text, never paths to open and never pointers into
+ * a parser's memory. Opening files is the caller's (process/proc.h). A file that the child dies of
+ * is never shown to another one: requests about it fail with -EOWNERDEAD, those for names tell that
+ * there are none.
  */
 #ifndef UNFREED_SANDBOX_SANDBOX_H
 #define UNFREED_SANDBOX_SANDBOX_H
@@ -16,6 +18,12 @@ struct sandbox;
 
 struct sandbox *sandbox_new(void);
 void sandbox_free(struct sandbox *sandbox); /* NULL is legal */
+
+/* Which walls stand around the child (LOCKDOWN_… of process/lockdown.h). Returns 0 or -errno. */
+int sandbox_walls(struct sandbox *sandbox, unsigned int *walls);
+
+/* What the child has cost: its CPU time, and the most memory of its own that it held. */
+void sandbox_cost(const struct sandbox *sandbox, uint64_t *cpu_ns, uint64_t *memory_bytes);
 
 /* -- images -------------------------------------------------------------------------------------
  */
@@ -151,6 +159,11 @@ void sandbox_perfmap_close(struct sandbox *sandbox, uint32_t id);
 int sandbox_perfmap_names(struct sandbox *sandbox, uint32_t id, const uint64_t *addresses,
 			  size_t count, sandbox_frame_fn frame, void *context);
 
+/* Makes of a name of C++ or Rust what its programmer wrote; others are copied. Returns 0 or -errno.
+ */
+enum { SANDBOX_TEXT_MAX = 4096 };
+int sandbox_demangle(struct sandbox *sandbox, const char *name, char text[SANDBOX_TEXT_MAX]);
+
 /* -- unwind rows --------------------------------------------------------------------------------
  */
 
@@ -230,6 +243,10 @@ int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts
 
 /* A number that changes when its code comes or goes; 0: not to be known. */
 uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id);
+
+/* What a JVM answered about its native memory (hotspot/nmt.h). Returns 0, -EINVAL (it is none). */
+struct nmt;
+int sandbox_nmt(struct sandbox *sandbox, const char *text, struct nmt *nmt);
 
 struct sandbox_java_place {
 	uint64_t address; /* a return address; interpreted: the Method* */

@@ -12,6 +12,8 @@
 #include "unwind/rows.h"
 #include "unwind/rules.h"
 
+_Static_assert(sizeof(struct abi_row) == UNWIND_ROW_BYTES, "one size");
+
 enum {
 	SECTIONS = 2,
 	CIE_CACHE = 64,

@@ -13,6 +13,7 @@
 #include "elf/exits.h"
 
 struct abi_row;
+enum { UNWIND_ROW_BYTES = 8 }; /* for whom only passes them on */
 
 struct unwind_section {
 	const void *data; /* NULL: the image has no such section */

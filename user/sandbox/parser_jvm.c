@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sandbox's requests about JVMs. */
+/* The requests about JVMs. */
 #include <errno.h>
 
 #include "base/error.h"
@@ -9,38 +9,38 @@ _Static_assert((int)SANDBOX_CODE_HEAPS_MAX == (int)HOTSPOT_HEAPS_MAX, "one numbe
 _Static_assert((int)SANDBOX_CLASS_NAME_STEPS == (int)HOTSPOT_CLASS_NAME_STEPS, "one number");
 _Static_assert((int)SANDBOX_JVM_GC == (int)HOTSPOT_AREA_GC, "one list");
 
-static struct hotspot *jvm_of(struct sandbox *sandbox, uint32_t id)
+static struct hotspot *jvm_of(struct parser *parser, uint32_t id)
 {
-	return id < sandbox->jvms.count ? sandbox->jvms.items[id] : NULL;
+	return id < parser->jvms.count ? parser->jvms.items[id] : NULL;
 }
 
-int sandbox_jvm_open(struct sandbox *sandbox, uint32_t image_id, uint64_t bias, int memory_fd,
-		     int pagemap_fd, uint32_t *id)
+int parser_jvm_open(struct parser *parser, uint32_t image_id, uint64_t bias, int memory_fd,
+		    int pagemap_fd, uint32_t *id)
 {
-	struct image *image = sandbox_image_of(sandbox, image_id);
+	struct image *image = parser_image_of(parser, image_id);
 	struct hotspot *jvm;
 	int error = image ? hotspot_open(&jvm, image, bias, memory_fd, pagemap_fd) : -EBADF;
 
 	if (error)
 		return error;
-	for (*id = 0; *id < sandbox->jvms.count && sandbox->jvms.items[*id]; (*id)++)
+	for (*id = 0; *id < parser->jvms.count && parser->jvms.items[*id]; (*id)++)
 		;
-	if (*id == sandbox->jvms.count)
-		vec_add(&sandbox->jvms);
-	sandbox->jvms.items[*id] = jvm;
+	if (*id == parser->jvms.count)
+		vec_add(&parser->jvms);
+	parser->jvms.items[*id] = jvm;
 	return 0;
 }
 
-void sandbox_jvm_close(struct sandbox *sandbox, uint32_t id)
+void parser_jvm_close(struct parser *parser, uint32_t id)
 {
-	hotspot_free(jvm_of(sandbox, id));
-	if (id < sandbox->jvms.count)
-		sandbox->jvms.items[id] = NULL;
+	hotspot_free(jvm_of(parser, id));
+	if (id < parser->jvms.count)
+		parser->jvms.items[id] = NULL;
 }
 
-int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm *reply)
+int parser_jvm_layout(struct parser *parser, uint32_t id, struct sandbox_jvm *reply)
 {
-	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot *jvm = jvm_of(parser, id);
 	struct hotspot_layout layout;
 	int error = jvm ? hotspot_layout(jvm, &layout) : -EBADF;
 
@@ -72,16 +72,16 @@ int sandbox_jvm_layout(struct sandbox *sandbox, uint32_t id, struct sandbox_jvm 
 	return 0;
 }
 
-uint64_t sandbox_jvm_code_state(struct sandbox *sandbox, uint32_t id)
+uint64_t parser_jvm_code_state(struct parser *parser, uint32_t id)
 {
-	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot *jvm = jvm_of(parser, id);
 
 	return jvm ? hotspot_code_state(jvm) : 0;
 }
 
-int sandbox_jvm_facts(struct sandbox *sandbox, uint32_t id, struct hotspot_facts *facts)
+int parser_jvm_facts(struct parser *parser, uint32_t id, struct hotspot_facts *facts)
 {
-	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot *jvm = jvm_of(parser, id);
 
 	if (!jvm)
 		return -EBADF;
@@ -103,9 +103,9 @@ static void pass_area(const struct hotspot_area *area, void *context)
 		    areas->context);
 }
 
-int sandbox_jvm_areas(struct sandbox *sandbox, uint32_t id, sandbox_jvm_area_fn area, void *context)
+int parser_jvm_areas(struct parser *parser, uint32_t id, sandbox_jvm_area_fn area, void *context)
 {
-	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot *jvm = jvm_of(parser, id);
 
 	if (!jvm)
 		return -EBADF;
@@ -134,10 +134,10 @@ static void pass_on(size_t i, const struct hotspot_frame *frame, void *context)
 		      answer->context);
 }
 
-int sandbox_jvm_names(struct sandbox *sandbox, uint32_t id, const struct sandbox_java_place *places,
-		      size_t count, sandbox_java_fn frame, void *context)
+int parser_jvm_names(struct parser *parser, uint32_t id, const struct sandbox_java_place *places,
+		     size_t count, sandbox_java_fn frame, void *context)
 {
-	struct hotspot *jvm = jvm_of(sandbox, id);
+	struct hotspot *jvm = jvm_of(parser, id);
 	struct hotspot_place *wanted;
 
 	if (!jvm)

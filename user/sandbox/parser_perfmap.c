@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sandbox's requests about perf maps. */
+/* The requests about perf maps. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -15,31 +15,30 @@ enum {
 	FILE_BYTES_MAX = 512 << 20,
 };
 
-int sandbox_perfmap_open(struct sandbox *sandbox, int fd, uint32_t *id)
+int parser_perfmap_open(struct parser *parser, int fd, uint32_t *id)
 {
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return error_set(-errno, "cannot duplicate a file descriptor: %s", strerror(errno));
-	for (*id = 0; *id < sandbox->perf_files.count && sandbox->perf_files.items[*id].map;
-	     (*id)++)
+	for (*id = 0; *id < parser->perf_files.count && parser->perf_files.items[*id].map; (*id)++)
 		;
-	if (*id == sandbox->perf_files.count)
-		vec_add(&sandbox->perf_files);
-	sandbox->perf_files.items[*id] = (struct perf_file){ .fd = fd, .map = perfmap_new() };
+	if (*id == parser->perf_files.count)
+		vec_add(&parser->perf_files);
+	parser->perf_files.items[*id] = (struct perf_file){ .fd = fd, .map = perfmap_new() };
 	return 0;
 }
 
-static struct perf_file *file_of(struct sandbox *sandbox, uint32_t id)
+static struct perf_file *file_of(struct parser *parser, uint32_t id)
 {
-	if (id < sandbox->perf_files.count && sandbox->perf_files.items[id].map)
-		return &sandbox->perf_files.items[id];
+	if (id < parser->perf_files.count && parser->perf_files.items[id].map)
+		return &parser->perf_files.items[id];
 	error_set(-EBADF, "no perf map has the number %u", id);
 	return NULL;
 }
 
-void sandbox_perfmap_close(struct sandbox *sandbox, uint32_t id)
+void parser_perfmap_close(struct parser *parser, uint32_t id)
 {
-	struct perf_file *file = file_of(sandbox, id);
+	struct perf_file *file = file_of(parser, id);
 
 	if (!file)
 		return;
@@ -80,16 +79,16 @@ static int take_in(struct perf_file *file)
 	return error;
 }
 
-int sandbox_perfmap_names(struct sandbox *sandbox, uint32_t id, const uint64_t *addresses,
-			  size_t count, sandbox_frame_fn frame, void *context)
+int parser_perfmap_names(struct parser *parser, uint32_t id, const uint64_t *addresses,
+			 size_t count, sandbox_frame_fn frame, void *context)
 {
-	struct perf_file *file = file_of(sandbox, id);
+	struct perf_file *file = file_of(parser, id);
 	int error;
 
 	if (!file)
 		return -EBADF;
 	error = take_in(file);
-	perfmap_names(file->map, addresses, count, sandbox_pass_on,
-		      &(struct sandbox_answer){ frame, context });
+	perfmap_names(file->map, addresses, count, parser_pass_on,
+		      &(struct parser_answer){ frame, context });
 	return error;
 }
