@@ -157,11 +157,12 @@ def a_process_of_a_limited_group_is_killed(which):
     print(f"# {100 * share:.3f} % of {holder.truth()[0]} bytes")
 
 
-@case()
-def a_recorder_that_was_started_in_the_group_leaves_it_and_lives():
+@case("--cgroup", "-p")
+def a_recorder_that_was_started_in_the_group_leaves_it_and_lives(option):
     with tempfile.TemporaryDirectory() as folder, limited_group(MEMORY) as group, \
             Holder(folder, "--size", 5000, group=group) as holder:
-        with Flight("--cgroup", group, "--on-oom", *EXACT, group=group) as flight:
+        target = group if option == "--cgroup" else holder.pid
+        with Flight(option, target, "--on-oom", *EXACT, group=group) as flight:
             with open(f"{group}/cgroup.procs", encoding="ascii") as processes:
                 expect_equal(processes.read().split(), [str(holder.pid)], "who is in the group")
             holder.tell("go")
