@@ -10,6 +10,7 @@
 ## make bench       measures the cost in the target, of a walk, of an attach, and the walk of a heap (as root)
 ## make check-vm    runs tests in QEMU on other kernels (as root); KERNELS="5.10 6.12", FULL=1
 ## make prove       lists the long proofs; PART=NAME runs one, or goes on with it (as root)
+## make soak        traces a busy JVM and a program of threads and forks for MINUTES=30 (as root)
 ## make check-fresh runs demo and check in a new Debian root; SUITE=bookworm (as root)
 ## make deps        installs the packages that build, demo and check need
 ## make install     copies the program, its man pages and its completion below prefix
@@ -271,7 +272,7 @@ $(filter-out programs-fuzz,$(uses:%=programs-%)) bpf-arm64:
 .PHONY: fuzzers
 fuzzers: $(fuzz_programs)
 
-.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove check-fresh \
+.PHONY: check fuzz $(suites) $(sanitized_suites) golden-refresh demo bench prove soak check-fresh \
 	check-vm
 
 run_tests = $(Q)+O=$(O) MAKE='$(MAKE)' jobs=$(jobs) V=$(V) SAN=$(SAN) contrib/own-root.sh tests/run
@@ -304,6 +305,7 @@ bench:
 	$(Q)python3 bench/walks.py $(O)
 	$(Q)python3 bench/latency.py $(O)
 	$(Q)python3 bench/record.py $(O)
+	$(Q)python3 bench/watching.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o
@@ -327,6 +329,10 @@ ifdef PART
 else
 	$(Q)tests/prove/prove.py
 endif
+
+MINUTES ?= 30
+soak:
+	$(Q)+SOAK_MINUTES=$(MINUTES) $(MAKE) prove PART=soak
 
 check-fresh:
 	$(Q)contrib/deps.sh fresh

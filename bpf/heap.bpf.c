@@ -10,6 +10,7 @@
 
 extern struct probes_map probes SEC(".maps");
 extern __u64 first_hit_ns, last_hit_ns;
+extern __u32 held;
 
 /*
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
@@ -398,6 +399,8 @@ int heap_enter(struct pt_regs *ctx)
 	if (probe.role == ROLE_NONE)
 		return 0;
 	hit();
+	if (held)
+		return 0;
 	switch (probe.role) {
 	case ROLE_FREE:
 		free_enter(ctx, mm, probe);
@@ -423,6 +426,8 @@ int heap_return(struct pt_regs *ctx)
 	if (frozen)
 		return 0;
 	hit();
+	if (held)
+		return 0;
 	thread = thread_find();
 	return thread ? call_return(ctx, thread) : 0;
 }
@@ -441,6 +446,8 @@ int heap_session(struct pt_regs *ctx)
 	if (frozen)
 		return 1;
 	hit();
+	if (held)
+		return 1;
 	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx)) {
 		mm = current_mm();
 		return call_enter(ctx, mm, probe_of(ctx, mm));

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The budget: what is too busy to be traced all the time is traced in windows, and says so."""
 
+import os
 import sys
 
 import lib
@@ -9,6 +10,7 @@ from lib import case, expect, expect_equal
 
 HEAP = ("-d", "600s", "--events", "heap", "-f", "json")
 LATEST_SECONDS = 100
+WINDOW_SECONDS = 0.05  # at most, but where the tool waits for a CPU
 
 
 def of_function(report, name):
@@ -80,6 +82,27 @@ def a_load_rises_and_falls_and_rises():
         expect(leak["verdict"] == "leak" and leak["standard_error_bytes"] > 0, f"leak: {leak}")
         expect(leak["bytes"] >= found, f"{leak['bytes']} bytes, and {found} before")
         found = leak["bytes"]
+
+
+@case()
+def on_one_cpu_with_many_threads():
+    """Of target and tool: windows stay short, and what they take is told."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        with lib.Target("drizzle", "--threads", 8) as target:
+            target.go()
+            with lib.Trace("-p", target.pid, "-i", "2s", options=HEAP) as trace:
+                trace.report_that(names_the_leak, LATEST_SECONDS)
+                report = trace.stop()
+    finally:
+        os.sched_setaffinity(0, cpus)
+    [_, epoch] = report["epochs"]
+    cost = report["cost"]
+    expect(epoch["on_seconds"] / epoch["windows"] < 4 * WINDOW_SECONDS, f"long windows: {epoch}")
+    expect(cost["worst_share"] < 1.2 * cost["budget_share"], f"over the budget: {cost}")
+    expect(epoch["on_seconds"] <= cost["used_share"] * report["window"]["seconds"] + 0.001,
+           f"windows that are not spent: {epoch}, {cost}")
 
 
 @case()

@@ -6,9 +6,12 @@ import ctypes
 import glob
 import json
 import os
+import re
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 
 import lib
 from lib import case, expect, expect_equal
@@ -42,14 +45,35 @@ def holding(names):
     return ["setpriv", f"--inh-caps={those}", f"--bounding-set={those}"]
 
 
+# What root loses with one of them, by feature: the table of unfreed-check(1), read the other way.
+WITHOUT = {
+    "bpf": (), "perfmon": (), "checkpoint_restore": (), "dac_read_search": (), "sys_resource": (),
+    "sys_ptrace": ("processes",), "sys_admin": ("uprobe_perf",), "setuid": ("sandbox",),
+    "setgid": ("sandbox",),
+}
+# The same of another user, who has these.
+USER = ("bpf", "perfmon", "sys_ptrace", "checkpoint_restore", "dac_read_search", "setuid", "setgid")
+USER_WITHOUT = {
+    "bpf": ("bpf", "ring_buffer", "process_events", "syscall_tracepoints", "page_faults",
+            "uprobe_multi", "uprobe_session"),
+    "perfmon": ("bpf", "process_events", "syscall_tracepoints", "page_faults", "uprobe_multi",
+                "uprobe_session"),
+    "sys_ptrace": ("processes",), "checkpoint_restore": ("map_files",),
+    "dac_read_search": ("files",), "setuid": (),
+}
+TRACE_KEEPS = {"dac_read_search", "dac_override", "fowner", "chown", "setuid", "setgid", "setpcap",
+               "sys_ptrace", "checkpoint_restore", "sys_admin", "bpf", "perfmon", "sys_resource",
+               "sys_nice"}
+
+
 def run(*command, **options):
     return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False, **options)
 
 
-def check(*before, **options):
+def check(*before, program=lib.UNFREED, **options):
     """(status, {name: feature}) of unfreed check behind the beginning of a command."""
-    done = run(*before, lib.UNFREED, "check", "--json", **options)
+    done = run(*before, program, "check", "--json", **options)
     expect(not done.stderr, done.stderr)
     return done.returncode, {row["name"]: row for row in json.loads(done.stdout)["features"]}
 
@@ -85,6 +109,62 @@ def capabilities_are_named_by_feature(held):
         wanted = set().union(*(missing[name] for name in missing if features[name]["required"]))
         expect_one_line(done, "root", "unfreed check")
         expect(any(right in done.stderr for right in wanted), f"{wanted}: {done.stderr}")
+
+
+def broken(*before):
+    """The features that do not work for want of capabilities."""
+    return {name for name, row in check(*before)[1].items() if row["missing_capabilities"]}
+
+
+@case(*WITHOUT)
+def root_without(one):
+    all_of_them = set(lib.own_capabilities())
+    if one not in all_of_them:
+        raise lib.Skip(f"we are not allowed {one} ourselves")
+    expect_equal(broken(*holding(all_of_them - {one})), broken() | set(WITHOUT[one]), "broken")
+
+
+def as_user(names):
+    those = ",".join(["-all"] + [f"+{name}" for name in names])
+    return ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", f"--inh-caps={those}",
+            f"--ambient-caps={those}", f"--bounding-set={those}"]
+
+
+@case("nothing", *USER_WITHOUT)
+def user_without(one):
+    if not set(USER) <= set(lib.own_capabilities()):
+        raise lib.Skip(f"we are not allowed {', '.join(USER)} ourselves")
+    before = as_user([name for name in USER if name != one])
+    always = {"uprobe_perf"}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program = shutil.copy(lib.UNFREED, folder)
+        status, features = check(*before, program=program)
+    found = {name for name, row in features.items() if row["missing_capabilities"]}
+    expect_equal(found, always | set(USER_WITHOUT.get(one, ())), "broken")
+
+
+def capabilities_of(text):
+    bits = int(re.search(r"^CapPrm:\s*(\w+)", text, re.M)[1], 16)
+    return {name for bit, name in enumerate(lib.CAPABILITIES) if bits >> bit & 1}
+
+
+@case()
+def what_is_not_needed_is_dropped():
+    with lib.Target("heap_truth") as target, lib.Trace("-p", target.pid) as tracer:
+        with open(f"/proc/{tracer.process.pid}/status", encoding="utf-8") as status:
+            kept = capabilities_of(status.read())
+        truth = target.go()
+        report = tracer.stop()
+    lib.compare(report, truth["sites"])
+    expect(kept <= TRACE_KEEPS, f"it keeps {kept - TRACE_KEEPS}")
+    expect({"bpf", "sys_ptrace"} & set(lib.own_capabilities()) <= kept, f"it keeps only {kept}")
+
+
+@case()
+def command_keeps_what_we_were_given():
+    done = run(lib.UNFREED, "trace", "-o", "/dev/null", "--", "cat", "/proc/self/status")
+    expect_equal(capabilities_of(done.stdout), set(lib.own_capabilities()), "capabilities")
 
 
 @case()

@@ -324,6 +324,58 @@ def name_of_a_process_that_is_refused():
                 expect_equal(done.stderr.count(b"\n"), 1, f"lines of {done.stderr}")
 
 
+# -- numbers of processes --------------------------------------------------------------------------
+
+
+class Reborn(lib.Target):
+    """A target with a number that another one had."""
+
+    def __init__(self, pid, program):
+        self.wanted = pid
+        super().__init__(program)
+
+    def start(self, arguments):
+        # The number behind the last is the next: of the last of many tries, where others are born.
+        script = ('import os, sys\n'
+                  'wanted = int(sys.argv[1])\n'
+                  'for _ in range(200):\n'
+                  '    with open("/proc/sys/kernel/ns_last_pid", "w") as file:\n'
+                  '        file.write(str(wanted - 1))\n'
+                  '    pid = os.fork()\n'
+                  '    if not pid and os.getpid() == wanted:\n'
+                  '        os.execv(sys.argv[2], sys.argv[2:])\n'
+                  '    if not pid:\n'
+                  '        os._exit(0)\n'
+                  '    os.waitpid(pid, 0)\n'
+                  '    if pid == wanted:\n'
+                  '        break\n')
+        return [sys.executable, "-c", script, str(self.wanted), *super().start(arguments)]
+
+
+@case()
+def number_of_a_target_goes_to_another_process():
+    with open("/proc/sys/kernel/ns_last_pid", "r+", encoding="ascii") as file:
+        try:
+            file.write(file.read())
+        except OSError as error:
+            raise lib.Skip(f"no process can be given a number: {error}") from error
+    with lib.Target("heap_truth") as first, lib.Target("many_blocks", "--blocks", 1000) as second:
+        with trace(f"{first.pid},{second.pid}") as tracer:
+            first.go()
+            first.process.kill()
+            first.process.wait()
+            with Reborn(first.pid, "heap_truth") as other:
+                expect_equal(other.pid, first.pid, "its number")
+                other.go()
+                expect(not lib.changed_code(other.pid), "another process has probes")
+                more = second.go()
+                report = tracer.stop()
+                expect_equal(other.quit(), 0, "status of the other")
+    lib.compare(report, more["sites"])  # what has ended holds nothing
+    states = {(row["pid"], row["state"]) for row in report["processes"]}
+    expect_equal(states, {(first.pid, "exited"), (second.pid, "running")}, "processes")
+
+
 # -- state files -----------------------------------------------------------------------------------
 
 

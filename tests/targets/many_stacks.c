@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * many_stacks [--stacks 12000]: one block from each of so many distinct call stacks: paths through
- * a tree with four functions on each of seven levels.
+ * a tree with four functions on each of nine levels.
  *
  * Truth: sites; stacks: how many distinct ones.
  */
 #include "protocol.h"
 
-enum { LEVELS = 7, MAX_STACKS = 1 << 2 * LEVELS, BLOCK_BYTES = 24 };
+enum { LEVELS = 9, MAX_STACKS = 1 << 2 * LEVELS, BLOCK_BYTES = 24 };
 
 typedef void step_fn(unsigned long path, int levels);
 static step_fn step_0, step_1, step_2, step_3;

@@ -151,16 +151,24 @@ static void test_few_samples_are_unresolved(void **state)
 /* 1 % of all allocations leak: 1 % of the churn's addresses end as theirs. */
 static void test_survivors_by_another_ones_leak(void **state)
 {
-	struct estimate sites[] = { samples(600, 600, 300, 300), samples(60000, 620, 310, 310) };
+	struct estimate sites[] = { samples(600, 600, 300, 300), samples(60000, 620, 310, 310),
+				    samples(60000, 0, 0, 0) };
 
 	(void)state;
 	estimate_sites(sites, 2, 30, 1, 1e6);
 	assert_int_equal(sites[0].verdict, ESTIMATE_LEAK);
 	assert_int_equal(sites[1].verdict, ESTIMATE_UNRESOLVED);
 	assert_close(sites[1].bytes_per_second, 0, 0);
-	/* a site of which a tenth stays is one that leaks */
+	/* a site of which a tenth stays is one that leaks, */
 	sites[1] = samples(60000, 6000, 3000, 3000);
 	estimate_sites(sites, 2, 30, 1, 1e6);
+	assert_int_equal(sites[1].verdict, ESTIMATE_LEAK);
+	/* but not where its blocks have the size of what leaks more */
+	sites[1] = samples(3000, 300, 200, 200);
+	estimate_sites(sites, 3, 30, 1, 1e6);
+	assert_int_equal(sites[1].verdict, ESTIMATE_UNRESOLVED);
+	sites[1].live_heap_bytes *= 2;
+	estimate_sites(sites, 3, 30, 1, 1e6);
 	assert_int_equal(sites[1].verdict, ESTIMATE_LEAK);
 }
 

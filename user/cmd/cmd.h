@@ -3,6 +3,8 @@
 #ifndef UNFREED_CMD_CMD_H
 #define UNFREED_CMD_CMD_H
 
+#include <stdint.h>
+
 #include "base/options.h"
 
 /* Exit status, the same for all commands. */
@@ -11,6 +13,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_OVER = 3 };
 struct command {
 	const char *name;
 	const char *help; /* one line */
+	uint64_t rights; /* that it may need, of process/rights.h; 0: it sees to that itself */
 	int (*run)(int argc, char **argv); /* argv[0]: its name. Returns the exit status. */
 };
 

@@ -16,6 +16,7 @@
 #include "cmd/interrupt.h"
 #include "cmd/trace.h"
 #include "model/strings.h"
+#include "process/rights.h"
 
 enum {
 	POLL_MS = 100,
@@ -363,6 +364,8 @@ int flight_run(struct trace *trace)
 	struct flight flight = { .trace = trace, .begun_ns = now_ns(), .texts = strings_new() };
 	int error = flight_files_new(&flight.files, trace);
 
+	if (!trace->flight.exec) /* it has all that we were given */
+		rights_keep(RIGHTS_TRACE);
 	if (!error) {
 		interrupt_catch();
 		interrupt_catch_request();

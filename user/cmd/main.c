@@ -7,18 +7,22 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "process/jail.h"
+#include "process/rights.h"
 #include "report/report.h"
 
 static const struct command commands[] = {
-	{ "trace", "what a process or container allocates and does not give back, by stack",
+	{ "trace", "what a process or container allocates and does not give back, by stack", 0,
 	  cmd_trace },
-	{ "watch", "the same live, on a terminal", cmd_watch },
-	{ "map", "all memory of a process or container, each mapping in a class", cmd_map },
-	{ "heap", "what malloc holds, in use and free, and a verdict", cmd_heap },
-	{ "jvm", "what a JVM says of its memory, beside what is there", cmd_jvm },
-	{ "report", "a recording of trace, in every format", cmd_report },
-	{ "diff", "what changed between two recordings, or two files of map", cmd_diff },
-	{ "check", "what this kernel and these privileges allow", cmd_check },
+	{ "watch", "the same live, on a terminal", RIGHTS_TRACE, cmd_watch },
+	{ "map", "all memory of a process or container, each mapping in a class", RIGHTS_LOOK,
+	  cmd_map },
+	{ "heap", "what malloc holds, in use and free, and a verdict", RIGHTS_LOOK, cmd_heap },
+	{ "jvm", "what a JVM says of its memory, beside what is there", RIGHTS_ASK, cmd_jvm },
+	{ "report", "a recording of trace, in every format", RIGHTS_FILES, cmd_report },
+	{ "diff", "what changed between two recordings, or two files of map", RIGHTS_FILES,
+	  cmd_diff },
+	{ "check", "what this kernel and these privileges allow", RIGHTS_TRACE | RIGHT(SYSLOG),
+	  cmd_check },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -108,8 +112,11 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	for (size_t i = 0; i < COMMANDS; i++) {
-		if (!strcmp(name, commands[i].name))
+		if (!strcmp(name, commands[i].name)) {
+			if (commands[i].rights)
+				rights_keep(commands[i].rights);
 			return tell_deaths(commands[i].run(argc - 1, argv + 1));
+		}
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		puts("unfreed " UNFREED_VERSION);

@@ -19,6 +19,7 @@
 #include "cmd/trace_verdict.h"
 #include "collect/survey.h"
 #include "process/command.h"
+#include "process/rights.h"
 
 enum {
 	POLL_MS = 100,
@@ -226,6 +227,8 @@ static int run_trace(struct trace *trace)
 	struct run run = { .trace = trace };
 	int error = reach_target(&run);
 
+	/* Not before: what it starts has all that we were given. */
+	rights_keep(RIGHTS_TRACE);
 	if (!error) {
 		interrupt_catch();
 		if (trace->record)

@@ -110,9 +110,10 @@ static void sort_probes(const struct watched *watched, const struct image *image
 }
 
 /*
- * Frees first. Without session links the returns go on before the entries: an entry whose return
- * is not seen would stay open, a return without an entry is ignored. Returns the number of
- * functions probed, or -errno with a sentence.
+ * Frees first, but for a window, in which nothing counts until all are on: they are hit most.
+ * Without session links the returns go on before the entries: an entry whose return is not seen
+ * would stay open, a return without an entry is ignored. Returns the number of functions probed, or
+ * -errno with a sentence.
  */
 static int image_attach(struct watched *watched, const struct image *image,
 			const struct watched_programs *programs)
@@ -126,13 +127,14 @@ static int image_attach(struct watched *watched, const struct image *image,
 		struct link_request request;
 		bool wanted;
 	} steps[] = {
-		{ &frees, enter, true },
+		{ &frees, enter, !programs->held },
 		{ &entries, enter, true },
 		{ &calls, { .program_fd = programs->session_fd, .method = LINK_SESSION }, session },
 		{ &calls,
 		  { .program_fd = programs->return_fd, .method = plain, .returns = true },
 		  !session },
 		{ &calls, enter, !session },
+		{ &frees, enter, programs->held },
 	};
 	int error = 0;
 

@@ -79,7 +79,7 @@ double collect_program_ns(struct collect *collect)
 
 void collect_cost(struct collect *collect, struct cost *cost)
 {
-	uint64_t child_cpu_ns, child_bytes;
+	uint64_t child_cpu_ns, child_bytes, own_bytes, file_bytes;
 	struct rusage usage;
 	struct bpf_map *map;
 
@@ -90,8 +90,9 @@ void collect_cost(struct collect *collect, struct cost *cost)
 	if (getrusage(RUSAGE_SELF, &usage))
 		return;
 	sandbox_cost(collect->sandbox, &child_cpu_ns, &child_bytes);
+	proc_peak(getpid(), &own_bytes, &file_bytes);
 	cost->tool_cpu_ns = child_cpu_ns +
 			    (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
 			    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-	cost->tool_rss_bytes = child_bytes + (uint64_t)usage.ru_maxrss * 1024;
+	cost->tool_rss_bytes = child_bytes + own_bytes;
 }

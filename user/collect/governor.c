@@ -14,12 +14,14 @@
 #include "collect/survivors.h"
 
 enum {
-	FIRST_NS = 5000000, /* of the first look */
+	FIRST_NS = 5000000, /* of the first look, */
+	FIRST_TIMES = 10, /* so often, until the targets have run as long */
 	TOO_MUCH = 4, /* times the budget, in the first look: no burst of a program that is calm */
 	STEP_MS = 20, /* how soon a load that has risen is seen */
 	LONGEST_NS = 50000000, /* of windows */
 	MEASURE_WINDOWS = 16, /* of so many, one measures what a hit costs */
 	CALM_WINDOWS = 5, /* before probes stay on again */
+	STRETCH_MAX = 100, /* that a thread's time on a CPU takes, with waiting for it */
 	JITTER_PERCENT = 20, /* windows keep no rhythm with the target */
 };
 
@@ -58,21 +60,38 @@ static void epoch_begin(struct collect *collect, const char *mode)
 
 /* -- what is spent ----------------------------------------------------------------------------- */
 
-/* How many CPUs the targets have kept busy since the last look, at least one: what their hits took
- * is spread over as many threads. */
-static double busy_cpus(struct collect *collect, uint64_t now_ns)
-{
-	struct governor *governor = &collect->governor;
-	uint64_t cpu_ns = 0, before_ns = governor->cpu_ns, since_ns = now_ns - governor->looked_ns;
-	double cpus;
+/* Waiting for a CPU is looked at where hits take so much of the budget: it may make it ten times
+ * as much, and takes a file for each thread to be read. */
+static const double delay_matters = 0.05;
 
+static void read_times(struct collect *collect, bool with_delay, struct governor_times *times)
+{
+	*times = (struct governor_times){ .delay_known = with_delay };
 	vec_for_each (watched, &collect->watched) {
-		if ((*watched)->state == WATCHED_RUNNING)
-			cpu_ns += proc_cpu_ns((*watched)->pid);
+		if ((*watched)->state != WATCHED_RUNNING)
+			continue;
+		times->cpu_ns += proc_cpu_ns((*watched)->pid);
+		if (with_delay)
+			times->delay_ns += proc_delay_ns((*watched)->pid);
 	}
-	governor->cpu_ns = cpu_ns;
-	cpus = cpu_ns > before_ns && since_ns ? (double)(cpu_ns - before_ns) / (double)since_ns : 1;
-	return cpus > 1 ? cpus : 1;
+}
+
+/*
+ * How much time of one thread a nanosecond of CPU time is that hits took of all. It is spread over
+ * as many threads as run or want to; and where they wait for a CPU, each nanosecond on it has taken
+ * them longer.
+ */
+static double spread(const struct governor_times *now, const struct governor_times *before,
+		     uint64_t since_ns)
+{
+	double cpu = (double)now->cpu_ns - (double)before->cpu_ns, delay = 0, threads;
+
+	if (now->delay_known && before->delay_known)
+		delay = fmax(0, (double)now->delay_ns - (double)before->delay_ns);
+	if (cpu <= 0 || !since_ns)
+		return 1;
+	threads = (cpu + delay) / (double)since_ns;
+	return fmin((cpu + delay) / cpu, STRETCH_MAX) / fmax(threads, 1);
 }
 
 /* The kernel measures programs while an fd is open: that costs every program of the machine some
@@ -105,13 +124,17 @@ static void measure_hit(struct collect *collect)
 static double spent_on_hits(struct collect *collect, uint64_t now_ns)
 {
 	struct governor *governor = &collect->governor;
-	uint64_t hits = collect_counter(collect, COUNTER_HITS), since = hits - governor->hits;
-	double cpus = busy_cpus(collect, now_ns);
+	uint64_t hits = collect_counter(collect, COUNTER_HITS),
+		 since = now_ns - governor->looked_ns;
+	double hits_ns = (double)(hits - governor->hits) * governor->hit_ns;
+	struct governor_times before = governor->times;
 
+	read_times(collect, hits_ns > delay_matters * governor->budget.share * (double)since,
+		   &governor->times);
 	governor->hits = hits;
 	governor->looked_ns = now_ns;
 	measure_hit(collect);
-	return (double)since * governor->hit_ns / cpus;
+	return hits_ns * spread(&governor->times, &before, since);
 }
 
 /* -- modes ------------------------------------------------------------------------------------- */
@@ -216,14 +239,18 @@ static void run_window(struct collect *collect)
 static void first_look(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
-	uint64_t begun_ns = collect_now_ns(), now_ns;
-	double spent_ns;
+	uint64_t begun_ns = governor->looked_ns, now_ns = begun_ns, begun_cpu_ns;
+	double spent_ns = 0;
 
+	read_times(collect, true, &governor->times);
+	begun_cpu_ns = governor->times.cpu_ns;
 	window_hurry(true);
-	window_sleep_until(begun_ns + FIRST_NS);
+	for (int i = 0; i < FIRST_TIMES && governor->times.cpu_ns < begun_cpu_ns + FIRST_NS; i++) {
+		window_sleep_until(now_ns + FIRST_NS);
+		now_ns = collect_now_ns();
+		spent_ns += spent_on_hits(collect, now_ns);
+	}
 	window_hurry(false);
-	now_ns = collect_now_ns();
-	spent_ns = spent_on_hits(collect, now_ns);
 	budget_spend(&governor->budget, now_ns, spent_ns);
 	if (spent_ns > TOO_MUCH * governor->budget.share * (double)(now_ns - begun_ns))
 		go_windowed(collect);

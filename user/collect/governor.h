@@ -18,12 +18,19 @@
 struct collect;
 struct watched;
 
+/* Of all targets, at one moment. */
+struct governor_times {
+	uint64_t cpu_ns, delay_ns; /* on a CPU; waiting for one, where that is known */
+	bool delay_known;
+};
+
 struct governor {
 	struct budget budget; /* without a limit, nothing here happens */
 	bool windowed, stopped; /* stopped: this kernel has no way to open windows */
 	double hit_ns; /* what a probe hit costs, its program included */
 	uint64_t hits; /* when last looked */
-	uint64_t looked_ns, cpu_ns; /* of the targets, then */
+	uint64_t looked_ns;
+	struct governor_times times;
 	double planned_ns; /* what a window has cost of late */
 	size_t turn; /* whose window is next */
 	uint64_t calm_windows; /* in a row, in which tracing every call would have fitted */
@@ -56,7 +63,7 @@ void governor_end(struct collect *collect);
 void governor_report(struct collect *collect, struct snapshot *snapshot);
 
 /* window.c: puts the probes of one process on for length_ns, in whose last part only those of frees
- * are on. Returns how long any of them was hit, in ns. */
+ * are on. Returns how long any of them was on, in ns. */
 uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t length_ns);
 
 /* Takes all heap probes off. */

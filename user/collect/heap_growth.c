@@ -6,11 +6,20 @@
 #include "glibc/walk.h"
 
 enum {
-	WALK_MAX_NS = 500000000, /* for one process: at 2 GB/s, a heap of 1 GB */
+	WALK_MAX_NS = 1000000000, /* for one process: at 2 GB/s, a heap of 2 GB */
 	APART_SECONDS = 2, /* a growth over less is noise */
 	ENOUGH_BYTES = 4 << 20, /* of growth, to tell the share of it that is in use */
 	APART_WALKS = 50, /* times what a walk took: until the next */
 };
+
+/* Where a heap changed while it was walked, parts of it are not read: they are as the others. */
+static uint64_t in_use_bytes(const struct walk_arena *arena)
+{
+	uint64_t read = arena->in_use_bytes + arena->free_bytes;
+	double share = read ? (double)arena->in_use_bytes / (double)read : 1;
+
+	return arena->in_use_bytes + (uint64_t)(share * (double)arena->unread_bytes);
+}
 
 /* What a process' heaps have in use. False: its allocator is another, or they take too long. */
 static bool heaps_in_use(pid_t pid, uint64_t *bytes)
@@ -27,7 +36,7 @@ static bool heaps_in_use(pid_t pid, uint64_t *bytes)
 		known = !walk.cut;
 		*bytes += walk.mmapped.bytes;
 		vec_for_each (arena, &walk.arenas)
-			*bytes += arena->in_use_bytes;
+			*bytes += in_use_bytes(arena);
 		walk_free(&walk);
 	}
 	process_reader_free(reader);
@@ -65,6 +74,7 @@ static bool look(struct heap_growth *growth, struct collect *collect, struct hea
 	}
 	now_ns = collect_now_ns();
 	growth->next_ns = now_ns + APART_WALKS * (now_ns - begun_ns);
+	size->at_ns = begun_ns;
 	size->heap_bytes = (double)bytes;
 	return known;
 }
@@ -107,21 +117,24 @@ void heap_growth_note(struct heap_growth *growth, struct collect *collect)
 	if (!resident(collect, &bytes))
 		return;
 	line = line_rate(growth, seconds, bytes);
-	if (!growth->by_heaps || seconds < APART_SECONDS) {
-		growth->rate = line;
-		return;
-	}
-	growth->rate = (growth->last.heap_bytes - growth->first.heap_bytes +
-			in_use_share(growth) * (bytes - growth->last.resident_bytes)) /
-		       seconds;
+	growth->rate = line;
+	seconds = (double)(collect_now_ns() - growth->first.at_ns) / 1e9;
+	if (growth->by_heaps && seconds >= APART_SECONDS)
+		growth->rate = (growth->last.heap_bytes - growth->first.heap_bytes +
+				in_use_share(growth) * (bytes - growth->last.resident_bytes)) /
+			       seconds;
 }
 
 double heap_growth_rate(struct heap_growth *growth, struct collect *collect)
 {
 	struct heap_size now;
 
-	if (growth->by_heaps && collect_now_ns() > growth->next_ns && look(growth, collect, &now))
+	if (collect_now_ns() > growth->next_ns && look(growth, collect, &now)) {
+		if (!growth->by_heaps)
+			growth->first = now;
 		growth->last = now;
+		growth->by_heaps = true;
+	}
 	heap_growth_note(growth, collect);
 	return growth->rate;
 }

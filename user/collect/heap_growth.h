@@ -13,6 +13,7 @@
 struct collect;
 
 struct heap_size {
+	uint64_t at_ns;
 	double heap_bytes, resident_bytes;
 };
 

@@ -63,8 +63,8 @@ void collect_losses(struct collect *collect, struct snapshot *snapshot)
 {
 	int counters = bpf_map__fd(collect->skeleton->maps.counters);
 	uint64_t overlaps = collect->forgotten.overlaps, gone = 0;
-	uint64_t fault_runs = per_cpu_sum(counters, COUNTER_FAULT_RUNS);
 	const char *last_death;
+	uint64_t fault_runs = per_cpu_sum(counters, COUNTER_FAULT_RUNS);
 
 	for (uint32_t i = 0; i < LOSS_MAX; i++) {
 		struct counted *loss = vec_add(&snapshot->losses);

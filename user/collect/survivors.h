@@ -19,7 +19,7 @@ struct survivors;
 /* Samples that are younger tell nothing. */
 #define SURVIVORS_AGE_NS 3000000000ULL
 
-/* Sampling begins: what is in the live set already is not of it. */
+/* Sampling begins, or goes on: what is in the live set already is not of it. */
 void survivors_begin(struct collect *collect);
 
 /* A window was closed: takes its samples in, and now and then looks who lives. */

@@ -246,6 +246,7 @@ int collect_attach(struct collect *collect, struct watched *watched)
 		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
 		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
 		.places_fd = collect->cookies ? -1 : bpf_map__fd(skeleton->maps.probes),
+		.held = skeleton->bss->held,
 	};
 	uint32_t before = watched->probes;
 	int error;

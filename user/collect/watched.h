@@ -117,6 +117,7 @@ struct watched_programs {
 	enum link_method method;
 	int enter_fd, return_fd, session_fd;
 	int places_fd; /* the map of what is probed where, -1: probes carry cookies */
+	bool held; /* their hits do not count yet */
 };
 
 /*

@@ -44,26 +44,31 @@ uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t l
 {
 	struct unfreed__bss *bss = collect->skeleton->bss;
 	struct closing closing = { 0 };
-	uint64_t first_ns, last_ns, closed_ns;
+	uint64_t open_ns = collect_now_ns(), closed_ns;
+	int error;
 
 	window_epoch(collect, true);
 	window_hurry(true);
-	if (!collect_attach(collect, watched)) {
-		first_ns = bss->first_hit_ns;
-		window_sleep_until((first_ns ? first_ns : collect_now_ns()) +
-				   length_ns * CALLS_PERCENT / 100);
-		closed_ns = collect_now_ns();
+	bss->held = true;
+	error = collect_attach(collect, watched);
+	__atomic_store_n(&bss->held, false, __ATOMIC_SEQ_CST);
+	if (!error) {
+		open_ns = collect_now_ns();
+		window_sleep_until(open_ns + length_ns * CALLS_PERCENT / 100);
 		watched_pause_calls(watched, &closing);
-		window_sleep_until(closed_ns + length_ns * (100 - CALLS_PERCENT) / 100);
+		window_sleep_until(open_ns + length_ns);
 	}
+	closed_ns = collect_now_ns();
 	watched_pause(watched, &closing);
 	closing_wait(&closing);
 	window_hurry(false);
-	first_ns = bss->first_hit_ns;
-	last_ns = bss->last_hit_ns;
+	if (bss->first_hit_ns && bss->first_hit_ns < open_ns)
+		open_ns = bss->first_hit_ns;
+	if (bss->last_hit_ns > closed_ns)
+		closed_ns = bss->last_hit_ns;
 	/* The calls that are under way return unseen. */
 	window_epoch(collect, true);
-	return last_ns > first_ns ? last_ns - first_ns : 0;
+	return closed_ns - open_ns;
 }
 
 void window_close_all(struct collect *collect)

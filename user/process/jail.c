@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "process/jail_child.h"
 #include "process/lockdown.h"
+#include "process/proc.h"
 
 enum {
 	TICK_MS = 1000,
@@ -69,17 +69,10 @@ static uint64_t cpu_ns(pid_t pid)
 /* The most that it held, but for what it has of files: those are the program's. */
 static uint64_t memory_bytes(pid_t pid)
 {
-	cleanup_fclose FILE *status = NULL;
-	unsigned long long peak_kib = 0, files_kib = 0;
-	char path[32], line[128];
+	uint64_t peak, files;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	status = fopen(path, "re");
-	while (status && fgets(line, sizeof(line), status)) {
-		if (sscanf(line, "VmHWM: %llu", &peak_kib) != 1)
-			sscanf(line, "RssFile: %llu", &files_kib);
-	}
-	return peak_kib > files_kib ? (peak_kib - files_kib) * 1024 : 0;
+	proc_peak(pid, &peak, &files);
+	return peak > files ? peak - files : 0;
 }
 
 void jail_cost(const struct jail *jail, uint64_t *cpu, uint64_t *memory)

@@ -91,6 +91,15 @@ int proc_open_perf_map(pid_t pid);
 /* CPU time that it has used, of all its threads; 0 where it is gone. */
 uint64_t proc_cpu_ns(pid_t pid);
 
+/* How long its threads have waited for a CPU; 0 where the kernel does not say. */
+uint64_t proc_delay_ns(pid_t pid);
+
+/*
+ * The most memory that it held until now, and what it holds of files; 0 where it is gone. Not what
+ * getrusage(2) says: that is also of the program that was there before an exec.
+ */
+void proc_peak(pid_t pid, uint64_t *peak_bytes, uint64_t *file_bytes);
+
 /* Reads bytes of its memory (/proc/PID/mem); 0, or -errno where any of it is unreadable. */
 int proc_read_memory(pid_t pid, uint64_t address, void *buffer, size_t bytes);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -42,6 +43,24 @@ void rights_read(struct rights *rights)
 	/* The initial namespace has every number, as itself. */
 	if (uids && fscanf(uids, "%u %u %u", &inside, &outside, &count) == 3)
 		rights->user_namespace = inside || outside || count != UINT32_MAX;
+}
+
+void rights_keep(uint64_t wanted)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, sets))
+		return;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		uint32_t kept = (uint32_t)(wanted >> 32 * i);
+
+		sets[i].permitted &= kept;
+		sets[i].effective &= kept;
+		sets[i].inheritable = 0;
+	}
+	/* What is not left for lack of a right is not left: there is nothing to say. */
+	syscall(SYS_capset, &header, sets);
 }
 
 uint64_t rights_missing(const struct rights *rights, uint64_t wanted, uint64_t instead)

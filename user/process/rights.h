@@ -3,6 +3,7 @@
 #ifndef UNFREED_PROCESS_RIGHTS_H
 #define UNFREED_PROCESS_RIGHTS_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +25,20 @@ uint64_t rights_missing(const struct rights *rights, uint64_t wanted, uint64_t i
 
 /* Takes one out of the set: its name, "CAP_BPF", or NULL where the set holds none that we know. */
 const char *rights_next(uint64_t *set);
+
+/*
+ * What a command may need, each for what stands in unfreed-check(1); the rest is given up for good
+ * by rights_keep. Those of files go along: a report may replace another user's.
+ */
+#define RIGHTS_FILES (RIGHT(DAC_READ_SEARCH) | RIGHT(DAC_OVERRIDE) | RIGHT(FOWNER) | RIGHT(CHOWN))
+#define RIGHTS_CHILD (RIGHT(SETUID) | RIGHT(SETGID) | RIGHT(SETPCAP))
+#define RIGHTS_LOOK                                                                    \
+	(RIGHTS_FILES | RIGHTS_CHILD | RIGHT(SYS_PTRACE) | RIGHT(CHECKPOINT_RESTORE) | \
+	 RIGHT(SYS_ADMIN))
+#define RIGHTS_ASK (RIGHTS_LOOK | RIGHT(KILL)) /* HotSpot's attach */
+#define RIGHTS_TRACE \
+	(RIGHTS_LOOK | RIGHT(BPF) | RIGHT(PERFMON) | RIGHT(SYS_RESOURCE) | RIGHT(SYS_NICE))
+void rights_keep(uint64_t wanted);
 
 /* "CAP_PERFMON, CAP_BPF"; the caller's to free. */
 char *rights_names(uint64_t set);
