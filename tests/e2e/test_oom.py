@@ -53,8 +53,9 @@ def a_container_dies_and_its_last_moment_is_reported():
         share = expect_leak(report, truth)
         expect_named(report)
         expect_equal(expect_oom(report, MEMORY)["pid"], container.pid, "victim")
-        # Who is killed within malloc does not come back from it.
-        losses = {name: count for name, count in report["losses"].items() if count}
+        # Who is killed within malloc does not come back from it. Mappings are not looked at.
+        losses = {name: count for name, count in report["losses"].items()
+                  if count and not name.startswith("mapping_")}
         expect(losses.pop("missed_returns", 0) <= 4 and not losses, f"losses: {losses}")
         expect_equal([os.stat(file).st_mode & 0o777 for file in flight.files()], [0o600] * 2,
                      f"modes of {flight.files()}")
@@ -161,7 +162,7 @@ def a_process_of_a_limited_group_is_killed(which):
 def a_recorder_that_was_started_in_the_group_leaves_it_and_lives():
     with tempfile.TemporaryDirectory() as folder, limited_group(MEMORY) as group, \
             Holder(folder, "--size", 5000, group=group) as holder:
-        with Flight("--cgroup", group, "--on-oom", *EXACT, group=group) as flight:
+        with Flight("-p", holder.pid, "--on-oom", *EXACT, group=group) as flight:
             with open(f"{group}/cgroup.procs", encoding="ascii") as processes:
                 expect_equal(processes.read().split(), [str(holder.pid)], "who is in the group")
             holder.tell("go")
@@ -224,17 +225,18 @@ def a_threshold_is_reported_once_and_the_command_runs_with_the_files():
         expect(not lib.changed_code(holder.pid), "probes are left")
 
 
-@case("cgroup>50%", "cgroup>24M", "rss>24M")
-def a_container_is_reported_on_its_way_to_the_limit(when):
+@case()
+def a_container_is_reported_on_its_way_to_the_limit():
     command = Greedy.command("--most", 40 << 20, "--size", 4000)
     container = rig().run("unfreed-oom", command, LIMIT)
-    with Greedy(container) as greedy, Flight("-c", "unfreed-oom", "--when", when,
-                                             *EXACT) as flight:
+    wanted = {"cgroup>50%", "cgroup>24M", "rss>24M"}
+    options = [word for when in sorted(wanted) for word in ("--when", when)]
+    with Greedy(container) as greedy, Flight("-c", "unfreed-oom", *options, *EXACT) as flight:
         greedy.tell("go")
-        report = flight.next_report()
-        expect_equal(report["incidents"][0]["reason"], when, "reason")
-        reading = report["readings"][-1]
-        expect_equal(reading["limit_bytes"], MEMORY, "limit")
+        while wanted:
+            report = flight.next_report()
+            wanted -= {row["reason"] for row in report["incidents"]}
+        expect_equal(report["readings"][-1]["limit_bytes"], MEMORY, "limit")
         expect(any(note.startswith("RSS by classes") for note in report["notes"]),
                f"notes: {report['notes']}")
         expect_named(report)

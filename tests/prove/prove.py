@@ -41,7 +41,7 @@ PARTS = {
     "limit": "a container like Flink's on its way to the limit: which class grows, and when it is full",
     "record": "200 traces that record are killed at random moments: all whole snapshots are there",
     "budget": "within the budget: leaks named, rates right; the slowdown; 1,000 attaches",
-    "kills": "containers killed for their memory: 90 reports with all that was outstanding, 90 in the budget",
+    "kills": "containers killed for their memory: 96 reports with all that was outstanding, 90 in the budget",
     "sums": "the classes of unfreed map add up to the kernel's figures, on ten kinds of processes",
     "bounds": "10 million live blocks and 100,000 stacks within 1.5 GB, a small target within 60 MB",
     "fault": "tracers killed at 200 random moments, 10,000 forks: the rest of tests/e2e/test_faulty.py",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "collect/group.h"
 #include "process/cgroup.h"
 #include "process/file.h"
 #include "process/target.h"
@@ -74,15 +75,29 @@ static void leave_group(const char *folder, enum cgroup_hierarchy hierarchy)
 			strerror(-error));
 }
 
+/* The folder of the group that the target is in, and that has a limit; NULL: there is none. */
+static char *limited_group(const struct target *target)
+{
+	char *folder = target->cgroup_path ? mem_string(target->cgroup_path)
+					   : group_of(target->pids.items, target->pids.count);
+	struct footprint_group group;
+
+	if (folder && !group_read(&group, folder) && group.limit_bytes != UINT64_MAX)
+		return folder;
+	mem_free(folder);
+	return NULL;
+}
+
 void flight_self_protect(const struct target *target)
 {
+	cleanup_free char *folder = limited_group(target);
 	static bool done;
 
 	if (!done)
 		be_chosen_late();
 	done = true;
-	if (!target->cgroup_path)
+	if (!folder)
 		return;
-	leave_group(target->cgroup_path, CGROUP_MEMORY);
-	leave_group(target->cgroup_path, CGROUP_V2);
+	leave_group(folder, CGROUP_MEMORY);
+	leave_group(folder, CGROUP_V2);
 }

@@ -300,15 +300,12 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 {
 	if (last)
 		freeze(collect);
-	else
-		faults_count(collect, false);
 	return take_snapshot(collect, 0, ended_by, snapshot);
 }
 
 int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char *ended_by,
 			   struct snapshot **snapshot)
 {
-	faults_count(collect, false);
 	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
