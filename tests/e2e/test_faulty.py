@@ -82,7 +82,7 @@ def tracer_killed_at_any_moment():
                     from failure
 
 
-DISK = """mount -t tmpfs -o size=16k none "$1" || exit 77
+DISK = """mount -t tmpfs -o size=12k none "$1" || exit 77
 "$2" trace -p "$3" -d 3s -i 50ms --max-overhead off -f json "$4" "$1/file" >/dev/null
 status=$?
 for file in "$1"/.file.*; do
