@@ -63,7 +63,7 @@ all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnin
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
 all_ldflags := $(LDFLAGS) $(sanitize)
 libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
-	-ldw -lelf -ldeflate -llzma -lz -lZydis -liberty -ljansson -lm
+	-ldw -lelf -ldeflate -llzma -lz -lZydis -liberty -ljansson -lncursesw -ltinfo -lm
 
 bpf_cflags := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-declarations -fdebug-prefix-map=$(CURDIR)=.
@@ -137,6 +137,8 @@ $(O)/%.sum: %
 	$(sum)
 
 $(O)/user/report/svg.o: $(patsubst %,$(O)/user/report/flamegraph.%.inc,css js)
+$(O)/user/report/plot_svg.o: $(O)/user/report/plot.css.inc
+$(O)/user/report/plot_html.o: $(patsubst %,$(O)/user/report/%,plot_page.css.inc plot_page.css.sum plot.css.sum plot.js.inc plot.js.sum)
 $(O)/user/report/html.o: $(patsubst %,$(O)/user/report/html/%,page.html.inc page.css.inc page.css.sum all.js.inc all.js.sum)
 
 $(O)/flags:
@@ -181,7 +183,7 @@ $(O)/dist/unfreed: $(objects) $(O)/contrib/libeu.o $(O)/libZydis.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -static-pie -s -o $@ $^ \
-		$$(pkg-config --static --libs libbpf libdw libelf) -ldeflate -ljansson -lm -lc -liberty
+		$$(pkg-config --static --libs libbpf libdw libelf) -ldeflate -ljansson -lncursesw -ltinfo -lm -lc -liberty
 
 $(packages) &: $(O)/dist/unfreed $(man_pages) $(format_pages) CHANGELOG.md contrib/package.sh
 	$(call say,PACK,$(@D))
@@ -303,6 +305,7 @@ bench:
 	$(Q)python3 bench/walks.py $(O)
 	$(Q)python3 bench/latency.py $(O)
 	$(Q)python3 bench/record.py $(O)
+	$(Q)python3 bench/watching.py $(O)
 
 # Tells what each program costs the verifier. Built here, run on other kernels.
 $(O)/tests/vm/verify: $(O)/tests/vm/verify.o

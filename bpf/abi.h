@@ -200,7 +200,7 @@ enum abi_loss {
 	LOSS_FAULT_RECORDS, /* page faults that did not fit into the ring */
 	LOSS_PROCESS_RECORDS, /* process events that did not fit into the ring */
 	LOSS_TARGETS_FULL, /* processes that began while watched, and for which there was no room */
-	LOSS_SCRATCH_BUSY, /* walks without scratch memory: too many preempted on one CPU */
+	LOSS_SCRATCH_BUSY, /* walks not done: too many are preempted on one CPU */
 	LOSS_MAX,
 };
 
@@ -222,7 +222,14 @@ enum abi_kind { KIND_HEAP, KIND_MAPPING, KIND_FAULT };
 
 /* -- the ring: one header, then the body of its type ------------------------------------------- */
 
-enum abi_record_type { RECORD_STACK = 1, RECORD_MAPPING, RECORD_PROCESS, RECORD_FAULT };
+enum abi_record_type {
+	RECORD_STACK = 1,
+	RECORD_MAPPING,
+	RECORD_PROCESS,
+	RECORD_FAULT,
+	RECORD_VICTIM,
+	RECORD_SIGNAL,
+};
 
 struct abi_header {
 	__u32 type; /* enum abi_record_type */
@@ -313,6 +320,28 @@ struct abi_process {
 	__u16 reserved[3];
 };
 ABI_SIZE(struct abi_process, 56);
+
+enum { ABI_COMM_BYTES = 16 }; /* TASK_COMM_LEN */
+
+/* The kernel kills the target of header, to have its memory. */
+struct abi_victim {
+	struct abi_header header;
+	__u64 usage_bytes, limit_bytes; /* of the control group at its limit; 0: none is */
+	__u32 groups_up; /* how far above the victim's own that group is */
+	__u32 pid, tid; /* of the thread that asked for memory, in user space's pid namespace */
+	__u8 comm[ABI_COMM_BYTES]; /* of that thread */
+	__u32 reserved;
+};
+ABI_SIZE(struct abi_victim, 72);
+
+/* A signal that is to end the target of header, or to ask it to. */
+struct abi_signal {
+	struct abi_header header;
+	__u32 number;
+	__u32 pid; /* of the sender, in user space's pid namespace; 0: the kernel, or not in it */
+	__u8 comm[ABI_COMM_BYTES];
+};
+ABI_SIZE(struct abi_signal, 48);
 
 /* -- targets and unwind tables ----------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 
 extern struct probes_map probes SEC(".maps");
 extern __u64 first_hit_ns, last_hit_ns;
+extern __u32 held;
 
 /*
  * The compiler must not merge the loads into one with a variable offset: the verifier refuses a
@@ -155,20 +156,17 @@ static __always_inline __u32 realloc_settle(const struct thread *thread, struct 
 
 /* Books a new block to its stack: function, and what called it. */
 static __always_inline void book(struct thread *thread, __u64 function,
-				 struct unwind_registers *caller, __u64 address, __u64 bytes,
+				 const struct walk_registers *caller, __u64 address, __u64 bytes,
 				 __u32 flags)
 {
 	struct abi_block block = {};
 	struct abi_site *site;
+	__u64 stack_id = 0;
 
-	stack_start(thread, KIND_HEAP);
-	stack_push(thread, function);
-	site = site_walk(thread, caller);
-	if (!site) {
-		lose(LOSS_SITES_FULL, 1);
+	site = site_walk(thread, KIND_HEAP, function, caller, &stack_id);
+	if (!site)
 		return;
-	}
-	block.stack_id = thread->stack_hash;
+	block.stack_id = stack_id;
 	block.bytes = bytes;
 	block.flags = flags | (is_sampling() ? BLOCK_SAMPLED : 0);
 	block.time_ns = bpf_ktime_get_ns();
@@ -180,7 +178,7 @@ static __always_inline void call_book(struct pt_regs *ctx, struct thread *thread
 {
 	__u64 result = call_result(ctx, call);
 	struct throwing_call *around = throwing_top(thread);
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	__u32 flags = 0;
 
 	if (call->probe.role == ROLE_REALLOCATE)
@@ -258,7 +256,7 @@ static __always_inline void throwing_leave(struct pt_regs *ctx, struct abi_probe
 {
 	__u64 slot = PT_REGS_SP(ctx), result = PT_REGS_RC(ctx);
 	struct thread *thread = thread_find();
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	struct throwing_call *call;
 	struct open_call *open;
 
@@ -401,6 +399,8 @@ int heap_enter(struct pt_regs *ctx)
 	if (probe.role == ROLE_NONE)
 		return 0;
 	hit();
+	if (held)
+		return 0;
 	switch (probe.role) {
 	case ROLE_FREE:
 		free_enter(ctx, mm, probe);
@@ -426,6 +426,8 @@ int heap_return(struct pt_regs *ctx)
 	if (frozen)
 		return 0;
 	hit();
+	if (held)
+		return 0;
 	thread = thread_find();
 	return thread ? call_return(ctx, thread) : 0;
 }
@@ -444,6 +446,8 @@ int heap_session(struct pt_regs *ctx)
 	if (frozen)
 		return 1;
 	hit();
+	if (held)
+		return 1;
 	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx)) {
 		mm = current_mm();
 		return call_enter(ctx, mm, probe_of(ctx, mm));

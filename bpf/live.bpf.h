@@ -159,8 +159,8 @@ static __always_inline void block_insert(const struct thread *thread, __u64 addr
 		return;
 	}
 	if (live_take(&key, &stale)) {
-		/* While the probes were off, its free was none that could be seen. */
-		if (stale.time_ns < epoch_ns)
+		/* While probes were off, or came off, its free was none that could be seen. */
+		if (windowed || stale.time_ns < epoch_ns)
 			count(COUNTER_RECAPTURES);
 		else
 			lose(LOSS_REUSED_ADDRESSES, 1);

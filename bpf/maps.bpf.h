@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "thread.bpf.h"
+#include "walk.bpf.h"
 
 #define MAP_HASH(name, key_type, value_type)          \
 	struct name {                                 \
@@ -44,6 +45,13 @@ MAP_ARRAY(counters_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64); /* by enum abi_cou
 MAP_ARRAY(losses_map, BPF_MAP_TYPE_PERCPU_ARRAY, 0, __u64); /* by enum abi_loss */
 MAP_ARRAY(code_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_code);
 MAP_ARRAY(rows_map, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, struct abi_row);
+
+struct walks_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WALK_SLOTS);
+	__type(key, __u32);
+	__type(value, struct walk);
+};
 
 struct tails_map {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

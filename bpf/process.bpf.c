@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Which address spaces are watched, and what becomes of them: found at start, exec, exit. */
-#include "state.bpf.h"
+#include "process.bpf.h"
 
-extern struct tgids_map tgids SEC(".maps");
 extern struct jvms_map jvms SEC(".maps");
 
 extern struct wanted_map wanted SEC(".maps");
-extern __u32 pid_level;
-
-/* Of a process that lives in user space's pid namespace or one below it. */
-static __always_inline __u32 pid_of(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, group_leader, thread_pid, numbers[pid_level].nr);
-}
 
 static __always_inline __u16 new_space(__u32 tgid)
 {

@@ -17,11 +17,13 @@ struct ring_map ring SEC(".maps");
 struct tails_map tails SEC(".maps");
 struct code_map code_table SEC(".maps");
 struct rows_map rows SEC(".maps");
+struct walks_map walks SEC(".maps");
 
 const volatile struct abi_config run_config = {};
 const struct thread thread_zero = {};
 __u32 frozen = FROZEN_NOT;
 __u32 epoch = 0; /* changes whenever heap probes went on again: calls entered before are void */
+__u32 held = 0; /* they are being put on for one: what they see means nothing yet */
 __u32 windowed = 0; /* they are on for short windows only */
 __u64 epoch_ns = 0; /* when they went on */
 __u64 first_hit_ns = 0, last_hit_ns = 0; /* in this window */

@@ -96,22 +96,6 @@ static __always_inline struct thread *thread_get(__u64 mm)
 	return thread;
 }
 
-/* Starts a stack; frames are appended by stack_push and unwind_walk. */
-static __always_inline void stack_start(struct thread *thread, enum abi_kind kind)
-{
-	thread->stack.kind = kind;
-	thread->stack.count = 0;
-	thread->stack_hash = abi_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
-}
-
-/* The first frame: an address that is exact. */
-static __always_inline void stack_push(struct thread *thread, __u64 address)
-{
-	thread->stack.frames[0] = address;
-	thread->stack.count = 1;
-	thread->stack_hash = abi_hash(thread->stack_hash, address);
-}
-
 /* Wake user space when a quarter of the ring is full; it looks by itself ten times a second. */
 static __always_inline __u64 ring_flags(void)
 {
@@ -121,17 +105,17 @@ static __always_inline __u64 ring_flags(void)
 	return filled > size / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-/* Sends the stack that stands in thread, urgently perhaps. False: the ring is full. */
-static __always_inline bool stack_send(struct thread *thread, bool urgent)
+/* Sends the stack that was walked, urgently perhaps. False: the ring is full. */
+static __always_inline bool stack_send(struct walk *walk, bool urgent)
 {
-	struct abi_stack *stack = &thread->stack;
+	struct abi_stack *stack = &walk->stack;
 	__u64 flags = urgent ? BPF_RB_FORCE_WAKEUP : ring_flags(), frames;
 
 	stack->header.type = RECORD_STACK;
 	stack->header.tgid = bpf_get_current_pid_tgid() >> 32;
-	stack->header.mm = thread->mm;
+	stack->header.mm = walk->mm;
 	stack->header.time_ns = bpf_ktime_get_ns();
-	stack->stack_id = thread->stack_hash;
+	stack->stack_id = walk->hash;
 	/*
 	 * The verifier is to see the bound in the register that is passed. Without the barriers,
 	 * clang 19 computes the size from a copy that it did not compare. Nothing is called in
@@ -146,7 +130,7 @@ static __always_inline bool stack_send(struct thread *thread, bool urgent)
 				  flags) == 0;
 }
 
-/* A site for the stack that stands in thread, whose stack is yet to be sent. NULL: no room. */
+/* A site for a stack that is yet to be sent. NULL: no room. */
 static __always_inline struct abi_site *site_new(const struct abi_site_key *key)
 {
 	struct abi_site zero = {};
@@ -156,35 +140,57 @@ static __always_inline struct abi_site *site_new(const struct abi_site_key *key)
 }
 
 /*
- * Walks on from what stack_start and stack_push have left, to the stack's site, made if it is new.
- * A new stack is walked again without cached rules: what a rule of code that is gone leads to is a
- * stack that nobody has seen. It is sent once, at once where its names may go or code is new; where
- * the ring was full, the next hit tries again. NULL: no room.
+ * Walks to the stack's site, made if it is new. A new stack is walked again without cached rules:
+ * what a rule of code that is gone leads to is a stack that nobody has seen. It is sent once, at
+ * once where its names may go or code is new; where the ring was full, the next hit tries again.
+ * NULL: no room.
  */
-static __always_inline struct abi_site *site_walk(struct thread *thread,
-						  struct unwind_registers *registers)
+static __always_inline struct abi_site *site_of_walk(struct walk *walk, __u32 slot, __u64 *stack_id)
 {
-	struct abi_site_key key = { .mm = thread->mm };
-	__u64 hash = thread->stack_hash;
-	__u16 count = thread->stack.count;
+	struct abi_site_key key = { .mm = walk->mm };
 	struct abi_site *site;
 	bool urgent = false;
 
-	registers->fresh = 0;
-	unwind_walk(thread, registers, thread->mm);
-	key.stack_id = thread->stack_hash;
+	unwind_walk(slot, false);
+	key.stack_id = walk->hash;
 	site = bpf_map_lookup_elem(&sites, &key);
 	if (!site) {
-		thread->stack_hash = hash;
-		thread->stack.count = count;
-		registers->fresh = 1;
-		urgent = unwind_walk(thread, registers, thread->mm);
-		urgent |= thread->stack.end == END_NO_MAPPING;
-		key.stack_id = thread->stack_hash;
+		urgent = unwind_walk(slot, true);
+		urgent |= walk->stack.end == END_NO_MAPPING;
+		key.stack_id = walk->hash;
 		site = site_new(&key);
+		if (!site)
+			lose(LOSS_SITES_FULL, 1);
 	}
-	if (site && !site->sent && stack_send(thread, urgent))
+	if (site && !site->sent && stack_send(walk, urgent))
 		site->sent = 1;
+	*stack_id = key.stack_id;
+	return site;
+}
+
+/*
+ * The site of the current thread's stack: first, if it is not 0, is an address that is exact; the
+ * rest is walked from these registers. NULL: a loss, and counted.
+ */
+static __always_inline struct abi_site *site_walk(struct thread *thread, enum abi_kind kind,
+						  __u64 first,
+						  const struct walk_registers *registers,
+						  __u64 *stack_id)
+{
+	__u32 slot = 0;
+	struct walk *walk = walk_claim(&slot);
+	struct abi_site *site;
+
+	if (!walk) {
+		lose(LOSS_SCRATCH_BUSY, 1);
+		return NULL;
+	}
+	walk_start(walk, thread, registers);
+	walk->first = first;
+	walk->seed = abi_hash(0x9e3779b97f4a7c15ULL, thread->space << 8 | kind);
+	walk->stack.kind = kind;
+	site = site_of_walk(walk, slot, stack_id);
+	walk_release(walk);
 	return site;
 }
 
@@ -194,10 +200,10 @@ static __always_inline struct abi_site *site_walk(struct thread *thread,
  */
 static __always_inline __u64 user_stack(struct thread *thread, enum abi_kind kind, __u64 behind)
 {
-	struct unwind_registers registers;
+	struct walk_registers registers;
 	struct abi_site *site;
+	__u64 stack_id = 0;
 
-	stack_start(thread, kind);
 	if (current_user_registers(&registers.pc, &registers.sp, &registers.bp)) {
 		lose(LOSS_READ_FAULTS, 1);
 		return 0;
@@ -208,13 +214,11 @@ static __always_inline __u64 user_stack(struct thread *thread, enum abi_kind kin
 			thread->calls[i].return_address =
 				pending_return_address(thread->calls[i].slot);
 	}
-	site = site_walk(thread, &registers);
-	if (!site) {
-		lose(LOSS_SITES_FULL, 1);
+	site = site_walk(thread, kind, 0, &registers, &stack_id);
+	if (!site)
 		return 0;
-	}
 	__sync_fetch_and_add(&site->allocated_units, ABI_BLOCK_UNITS);
-	return thread->stack_hash;
+	return stack_id;
 }
 
 #endif

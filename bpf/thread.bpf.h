@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What is kept of each thread of a target: its open allocator calls, its pending system call and
- * the scratch for one stack. A thread cannot run two of our programs at once on this state, so that
- * it needs no lock.
+ * What is kept of each thread of a target: its open allocator calls and its pending system call. A
+ * thread cannot run two of our programs at once on this state, so that it needs no lock.
  */
 #ifndef UNFREED_THREAD_BPF_H
 #define UNFREED_THREAD_BPF_H
@@ -48,8 +47,6 @@ struct thread {
 	struct throwing_call throwing[ABI_MAX_OPEN_CALLS];
 	__u64 passed_on; /* the block whose free is about to be seen once more */
 	struct pending_call pending;
-	struct abi_stack stack; /* scratch: the stack being walked, ready to be sent */
-	__u64 stack_hash;
 };
 
 #endif

@@ -4,15 +4,15 @@
  * that the frame is in, each frame must lie above the one before, and a walk that cannot go on says
  * why.
  *
- * The steps are global functions of numbers alone, which the verifier takes one by one (also before
- * 5.12, where pointers into such functions came, commit e5069b9c23b3).
+ * The loop holds what most frames need: a cached rule, and a frame that it says all of. The rest is
+ * in global functions of numbers alone, which the verifier takes one by one, and which cost most
+ * frames no return: mitigations make one worth 20 cycles and more.
  */
 #include "unwind.bpf.h"
 #include "unwind_rules.bpf.h"
 #include "unwind_span.bpf.h"
 
 extern struct targets_map targets SEC(".maps");
-extern struct losses_map losses SEC(".maps");
 extern const volatile struct abi_config run_config;
 
 enum {
@@ -20,17 +20,47 @@ enum {
 	FRAME_MAX = 1 << 20, /* bytes: a frame pointer further up points elsewhere */
 };
 
-/* Goes to the caller's frame. Its pc was read from below its sp. */
-static __always_inline int arrive(struct walk *walk, __u64 sp, __u64 bp, __u64 pc)
+/* Where a walk is, while it is not in struct walk. */
+struct frame {
+	__u64 pc, sp, bp;
+};
+
+static __always_inline struct frame frame_of(const struct walk *walk)
 {
-	for (int i = 0; i < ABI_MAX_OPEN_CALLS && walk->has_taken; i++) {
-		if (walk->taken[i].slot == sp - 8)
-			pc = walk->taken[i].return_address;
+	return (struct frame){ walk->pc, walk->sp, walk->bp };
+}
+
+static __always_inline void keep_frame(struct walk *walk, const struct frame *frame)
+{
+	walk->pc = frame->pc;
+	walk->sp = frame->sp;
+	walk->bp = frame->bp;
+}
+
+/* Where a return address lies that our probe has taken over: puts that in the place of walk->pc. */
+__noinline int unwind_restore(__u32 slot, __u64 address)
+{
+	struct walk *walk = walk_at(slot);
+
+	for (int i = 0; walk && i < ABI_MAX_OPEN_CALLS; i++) {
+		if (walk->taken[i].slot == address)
+			walk->pc = walk->taken[i].return_address;
 	}
-	walk->sp = sp;
-	walk->bp = bp;
-	walk->pc = pc;
-	return pc ? STEP_ON : END_ROOT;
+	return 0;
+}
+
+/* Goes to the caller's frame, which there is if its pc is not 0. That was read from below its sp.
+ */
+static __always_inline int arrive(struct walk *walk, __u32 slot, struct frame *frame, __u64 sp,
+				  __u64 bp, __u64 pc)
+{
+	if (walk->has_taken) {
+		walk->pc = pc;
+		unwind_restore(slot, sp - 8);
+		pc = walk->pc;
+	}
+	*frame = (struct frame){ pc, sp, bp };
+	return STEP_ON;
 }
 
 #if defined(__TARGET_ARCH_arm64)
@@ -44,29 +74,40 @@ static __always_inline int arrive(struct walk *walk, __u64 sp, __u64 bp, __u64 p
  * For code without rows, as JIT compilers make it: the caller's bp and return address lie at bp, as
  * a convention only. What it leads to is believed where it lies behind a call.
  */
-__noinline int unwind_step_pointer(__u32 slot)
+static __always_inline int step_pointer(struct walk *walk, __u32 slot, struct frame *frame)
 {
-	struct walk *walk = walk_at(slot);
-	__u32 identity;
 	__u64 bp, pc;
-	int step;
 
-	if (!walk)
-		return END_READ_FAULT;
-	if (!walk->bp) /* the ABI's mark of the outermost frame, where bp is a pointer at all */
+	if (!frame->bp) /* the ABI's mark of the outermost frame, where bp is a pointer at all */
 		return walk->follows_bp ? END_ROOT : END_NO_TABLE;
-	if (walk->bp < walk->sp || walk->bp - walk->sp > FRAME_MAX)
+	if (frame->bp < frame->sp || frame->bp - frame->sp > FRAME_MAX)
 		return END_NO_TABLE;
-	if (walk_read(walk, slot, walk->bp, &bp) || walk_read(walk, slot, walk->bp + 8, &pc))
+	if (walk_read(walk, slot, frame->bp, &bp) || walk_read(walk, slot, frame->bp + 8, &pc))
 		return END_NO_TABLE;
-	step = arrive(walk, walk->bp + 16, bp, CODE_ADDRESS(pc));
+	arrive(walk, slot, frame, frame->bp + 16, bp, CODE_ADDRESS(pc));
 	walk->follows_bp = 1;
-	identity = walk->identity;
-	if (step == STEP_ON && walk->mappings_count &&
-	    find_rule(walk, slot, (walk->pc - 1) | RULE_OF_CALL).cfa == RULE_NO_MAPPING)
-		step = END_NO_TABLE;
-	walk->identity = identity; /* of the frame that is left */
-	return step;
+	if (frame->pc && walk->mappings_count &&
+	    unwind_find(slot, (frame->pc - 1) | RULE_OF_CALL) == RULE_NO_MAPPING)
+		return END_NO_TABLE;
+	return STEP_ON;
+}
+
+/* To the caller, whose frame begins at cfa; its bp lies at bp_at, if the rule has it saved. */
+static __always_inline int step_by_rule(struct walk *walk, __u32 slot, struct frame *frame,
+					union rule rule, __u64 cfa, __u64 bp_at)
+{
+	__u64 bp = frame->bp, pc;
+
+	/* Of the difference: else the verifier learns something of both, from each frame more. */
+	if ((__s64)(cfa - frame->sp) <= 0 || cfa & 7)
+		return END_BAD_FRAME;
+	if (rule.bp_offset != ROW_BP_SAME &&
+	    walk_read(walk, slot, bp_at + 8 * (__s64)rule.bp_offset, &bp))
+		return END_READ_FAULT;
+	if (walk_read_aligned(walk, slot, cfa - 8, &pc))
+		return END_READ_FAULT;
+	walk->follows_bp = 0;
+	return arrive(walk, slot, frame, cfa, bp, pc);
 }
 
 #if defined(__TARGET_ARCH_x86)
@@ -74,217 +115,206 @@ __noinline int unwind_step_pointer(__u32 slot)
 enum { SIGFRAME_BP = 120, SIGFRAME_SP = 160, SIGFRAME_PC = 168 };
 
 /* To the code that a signal has interrupted, perhaps on another stack. */
-__noinline int unwind_step_signal(__u32 slot)
+static __always_inline int step_signal(struct walk *walk, __u32 slot, struct frame *frame)
 {
-	struct walk *walk = walk_at(slot);
 	__u64 bp, sp, pc;
 
-	if (!walk || walk_read(walk, slot, walk->sp + SIGFRAME_BP, &bp) ||
-	    walk_read(walk, slot, walk->sp + SIGFRAME_SP, &sp) ||
-	    walk_read(walk, slot, walk->sp + SIGFRAME_PC, &pc))
-		return END_READ_FAULT;
-	walk->sp = sp;
-	walk->bp = bp;
-	walk->follows_bp = 0;
-	walk->pc = pc + 1; /* the instruction at pc has not run: as if behind it */
-	return pc ? STEP_ON : END_ROOT;
-}
-
-/* Where the caller's frame begins, into *cfa. False: not readable. */
-static __always_inline bool find_cfa(struct walk *walk, __u32 slot, union rule rule, __u64 *cfa)
-{
-	bool from_bp = rule.cfa == CFA_BP || rule.cfa == CFA_BP_DEREF;
-
-	*cfa = (from_bp ? walk->bp : walk->sp) + 8 * (__s64)rule.cfa_offset;
-	if (rule.cfa == CFA_PLT)
-		*cfa = walk->sp + (((walk->pc - 1) & 15) >= (__u64)rule.cfa_offset ? 16 : 8);
-	if (rule.cfa == CFA_SP_DEREF || rule.cfa == CFA_BP_DEREF)
-		return !walk_read(walk, slot, *cfa, cfa);
-	return true;
-}
-
-static __always_inline int step_by_rule(struct walk *walk, __u32 slot, union rule rule)
-{
-	__u64 cfa, bp, pc, bp_at;
-
-	if (!find_cfa(walk, slot, rule, &cfa))
-		return END_READ_FAULT;
-	if (cfa <= walk->sp || cfa & 7)
-		return END_BAD_FRAME;
-	bp = walk->bp;
-	bp_at = (rule.cfa == CFA_BP_DEREF ? bp : cfa) + 8 * (__s64)rule.bp_offset;
-	if (rule.bp_offset != ROW_BP_SAME && walk_read(walk, slot, bp_at, &bp))
-		return END_READ_FAULT;
-	if (walk_read(walk, slot, cfa - 8, &pc))
+	if (walk_read(walk, slot, frame->sp + SIGFRAME_BP, &bp) ||
+	    walk_read(walk, slot, frame->sp + SIGFRAME_SP, &sp) ||
+	    walk_read(walk, slot, frame->sp + SIGFRAME_PC, &pc))
 		return END_READ_FAULT;
 	walk->follows_bp = 0;
-	return arrive(walk, cfa, bp, pc);
+	/* The instruction at pc has not run: as if behind it. */
+	*frame = (struct frame){ pc ? pc + 1 : 0, sp, bp };
+	return STEP_ON;
+}
+
+static __always_inline int step_dereferenced(struct walk *walk, __u32 slot, struct frame *frame,
+					     union rule rule)
+{
+	bool from_bp = rule.cfa == CFA_BP_DEREF;
+	__u64 base = from_bp ? frame->bp : frame->sp, cfa;
+
+	if (walk_read(walk, slot, base + 8 * (__s64)rule.cfa_offset, &cfa))
+		return END_READ_FAULT;
+	return step_by_rule(walk, slot, frame, rule, cfa, from_bp ? base : cfa);
 }
 
 /* Offsets from bp in an interpreted frame of HotSpot; the same since JDK 8. */
 enum { INTERPRETED_METHOD = -24, INTERPRETED_SENDER_SP = -8 };
 
-/* Of a method's identity, too, the answer is cached. */
-__noinline int unwind_identify(__u32 slot, __u64 method)
-{
-	struct walk *walk = walk_at(slot);
-
-	return walk ? find_rule(walk, slot, RULE_OF_METHOD | method).cfa : 0;
-}
-
 /* From an interpreted Java frame, whose rule says where its bytecode pointer lies. */
-static __always_inline int step_interpreted(struct walk *walk, __u32 slot, union rule rule)
+static __always_inline int step_interpreted(struct walk *walk, __u32 slot, struct frame *frame,
+					    union rule rule)
 {
-	__u64 sp, bp, pc, method;
+	__u64 at = frame->bp, sp, bp, pc, method;
 
-	if (walk_read(walk, slot, walk->bp + 8 * (__s64)rule.bp_offset, &walk->bytecode) ||
-	    walk_read(walk, slot, walk->bp + INTERPRETED_METHOD, &method) ||
-	    walk_read(walk, slot, walk->bp + INTERPRETED_SENDER_SP, &sp) ||
-	    walk_read(walk, slot, walk->bp, &bp) || walk_read(walk, slot, walk->bp + 8, &pc))
+	if (walk_read(walk, slot, at + 8 * (__s64)rule.bp_offset, &walk->bytecode) ||
+	    walk_read(walk, slot, at + INTERPRETED_METHOD, &method) ||
+	    walk_read(walk, slot, at + INTERPRETED_SENDER_SP, &sp) ||
+	    walk_read(walk, slot, at, &bp) || walk_read(walk, slot, at + 8, &pc))
 		return END_READ_FAULT;
-	if (walk->bp < walk->sp || sp < walk->bp + 16 || sp & 7)
+	if (at < frame->sp || sp < at + 16 || sp & 7)
 		return END_BAD_FRAME;
 	walk->method = method & ABI_FRAME_ADDRESS;
 	walk->bytecode &= ABI_FRAME_ADDRESS;
 	walk->follows_bp = 0;
-	unwind_identify(slot, walk->method);
-	return arrive(walk, sp, bp, pc);
+	/* Of a method's identity, too, the answer is cached. */
+	unwind_find(slot, RULE_OF_METHOD | walk->method);
+	return arrive(walk, slot, frame, sp, bp, pc);
 }
 
-/* To the caller's frame: STEP_ON, or an enum abi_end. The steps of most frames are its own code. */
-__noinline int unwind_step(__u32 slot)
+static __always_inline int step_rarely(struct walk *walk, __u32 slot, struct frame *frame,
+				       union rule rule)
 {
-	struct walk *walk = walk_at(slot);
-	union rule rule;
+	__u64 cfa;
 
-	if (!walk)
-		return END_READ_FAULT;
-	if (!walk->has_tables)
-		return unwind_step_pointer(slot);
-	rule = find_rule(walk, slot, walk->pc - 1);
+	if (walk->has_tables && frame->pc >> 48) /* such an address is another question's */
+		return END_NO_MAPPING;
 	switch (rule.cfa) {
 	case RULE_NO_MAPPING:
 		return END_NO_MAPPING;
-	case CFA_NONE:
-		return unwind_step_pointer(slot);
 	case CFA_ROOT:
 		return END_ROOT;
+	case CFA_PLT:
+		cfa = frame->sp + (((frame->pc - 1) & 15) >= (__u64)rule.cfa_offset ? 16 : 8);
+		return step_by_rule(walk, slot, frame, rule, cfa, cfa);
 	case CFA_SIGNAL:
-		return unwind_step_signal(slot);
+		return step_signal(walk, slot, frame);
+	case CFA_SP_DEREF:
+	case CFA_BP_DEREF:
+		return step_dereferenced(walk, slot, frame, rule);
 	case CFA_INTERPRETED:
-		return step_interpreted(walk, slot, rule);
+		return step_interpreted(walk, slot, frame, rule);
 	case CFA_BARRIER:
 		return END_BARRIER;
 	default:
-		return step_by_rule(walk, slot, rule);
+		return step_pointer(walk, slot, frame);
 	}
 }
+
+enum { HAS_ROWS = 1 };
 #else
-#define unwind_step unwind_step_pointer
+static __always_inline int step_rarely(struct walk *walk, __u32 slot, struct frame *frame,
+				       union rule rule)
+{
+	return step_pointer(walk, slot, frame);
+}
+
+enum { HAS_ROWS = 0 }; /* they are made for x86-64 alone */
 #endif
 
-static __always_inline void begin(struct walk *walk, const struct thread *thread,
-				  const struct unwind_registers *registers, __u64 mm)
+/*
+ * Appends one word, or two. Two stacks are the same where their words are, and what tells the code
+ * of one from other code. False: there is no room.
+ */
+static __always_inline bool append(struct walk *walk, __u64 word, __u64 second, __u32 has_second)
 {
+	__u32 count = walk->stack.count;
+
+	if (count > ABI_MAX_WORDS - 2)
+		return false;
+	walk->stack.frames[count] = word;
+	walk->stack.frames[count + 1] = second;
+	walk->stack.count = count + 1 + has_second;
+	walk->hash = abi_hash(walk->hash, word ^ second * 0x9e3779b97f4a7c15ULL);
+	return true;
+}
+
+/* Appends the frame in walk, and goes to its caller's: STEP_ON, or an enum abi_end. */
+__noinline int unwind_step(__u32 slot, __u32 word)
+{
+	struct walk *walk = walk_at(slot);
+	union rule rule = { .word = word };
+	__u64 first, second;
+	struct frame frame;
+	int step;
+
+	if (!walk)
+		return END_READ_FAULT;
+	frame = frame_of(walk);
+	first = frame.pc & ~ABI_FRAME_KINDS;
+	second = walk->identity;
+	walk->method = 0;
+	step = step_rarely(walk, slot, &frame, rule);
+	keep_frame(walk, &frame);
+	if (walk->method) {
+		second = walk->identity;
+		first = ABI_FRAME_METHOD | second >> 16 << 48 | walk->method;
+		second = second << 48 | walk->bytecode;
+	}
+	return append(walk, first, second, walk->method != 0) ? step : END_DEPTH;
+}
+
+static __always_inline void begin(struct walk *walk, bool fresh)
+{
+	__u64 mm = walk->mm;
 	const struct abi_target *target = bpf_map_lookup_elem(&targets, &mm);
 
-	walk->pc = registers->pc;
-	walk->sp = registers->sp;
-	walk->bp = registers->bp;
-	walk->mm = mm;
 	walk->tick = 0;
 	walk->mappings_first = target ? target->mappings_first : 0;
 	walk->mappings_count = target ? target->mappings_count : 0;
 	walk->generation = target ? target->generation : 0;
-	walk->has_tables = walk->mappings_count && !run_config.frame_pointers_only;
+	walk->has_tables = HAS_ROWS && walk->mappings_count && !run_config.frame_pointers_only;
+	walk->cached =
+		fresh || !walk->generation || !walk->has_tables ? CACHED_NONE : walk->generation;
 	walk->follows_bp = 0;
-	walk->code = 0;
-	walk->identity = 0;
-	walk->fresh = registers->fresh;
 	walk->found_jvm = 0;
 	walk->span_bytes = 0;
-	walk->has_taken = thread->depth > 0;
-	for (__u32 i = 0; i < ABI_MAX_OPEN_CALLS && walk->has_taken; i++) {
-		bool is_open = i < thread->depth;
-
-		walk->taken[i].slot = is_open ? thread->calls[i].slot : 0;
-		walk->taken[i].return_address = thread->calls[i].return_address;
-	}
-}
-
-/*
- * Appends one word, or two. Two stacks are the same where their words are, and what tells the code
- * of one from other code. False: there is no room. One path for all, so that the verifier follows
- * no more.
- */
-static __always_inline bool append(struct thread *thread, __u64 word, __u64 second)
-{
-	__u32 count = thread->stack.count;
-
-	if (count > ABI_MAX_WORDS - 2)
-		return false;
-	thread->stack.frames[count] = word;
-	thread->stack.frames[count + 1] = second;
-	thread->stack.count = count + 1 + (word >= ABI_FRAME_COMPILED);
-	thread->stack_hash = abi_hash(thread->stack_hash, word ^ second * 0x9e3779b97f4a7c15ULL);
-	return true;
-}
-
-/* The frame that the walk has just left, whose pc was this. */
-static __always_inline bool append_frame(struct thread *thread, const struct walk *walk, __u64 pc)
-{
-	__u64 word = pc & ~ABI_FRAME_KINDS, second = walk->identity;
-
-	if (walk->method) {
-		word = ABI_FRAME_METHOD | second >> 16 << 48 | walk->method;
-		second = second << 48 | walk->bytecode;
-	} else if (walk->code) {
-		word |= ABI_FRAME_COMPILED;
-	}
-	return append(thread, word, second);
+	walk->stack.frames[0] = walk->first;
+	walk->stack.count = walk->first != 0;
+	walk->hash = walk->first ? abi_hash(walk->seed, walk->first) : walk->seed;
 }
 
 /*
  * Before 6.7 (10e14e9652bf) the verifier takes no loop that is closed by falling through to
  * its head, as the compiler lays it out where it can skip a part of the first round.
  */
-static __always_inline int walk_frames(struct thread *thread, struct walk *walk, __u32 slot)
+static __always_inline int walk_frames(struct walk *walk, __u32 slot)
 {
+	struct frame frame = { walk->start.pc, walk->start.sp, walk->start.bp };
 	int left = ABI_MAX_FRAMES, step;
 
 	do {
-		__u64 pc;
+		struct cached_rule cached;
+		union rule rule;
+		bool is_compiled;
+		__u64 word, cfa;
 
 		barrier();
-		pc = walk->pc;
-		walk->method = 0;
-		step = unwind_step(slot);
-		if (!append_frame(thread, walk, pc))
-			return END_DEPTH;
+		cached = cached_read(cached_at(frame.pc - 1));
+		if (!is_cached(walk, &cached, frame.pc - 1) || is_old(walk, &cached)) {
+			unwind_find(slot, frame.pc - 1);
+			cached = cached_read(&walk->found);
+		}
+		rule.word = cached.rule;
+		if (rule.cfa == CFA_SP || rule.cfa == CFA_BP) {
+			is_compiled = cached.stamp >> 32 != 0;
+			word = (frame.pc & ~ABI_FRAME_KINDS) | is_compiled * ABI_FRAME_COMPILED;
+			if (!append(walk, word, (__u32)cached.stamp, is_compiled))
+				return END_DEPTH;
+			cfa = (rule.cfa == CFA_BP ? frame.bp : frame.sp) +
+			      8 * (__s64)rule.cfa_offset;
+			step = step_by_rule(walk, slot, &frame, rule, cfa, cfa);
+		} else {
+			keep_frame(walk, &frame);
+			walk->identity = cached.stamp;
+			step = unwind_step(slot, cached.rule);
+			frame = frame_of(walk);
+		}
 		if (step != STEP_ON)
 			return step;
-	} while (--left);
-	return END_DEPTH;
+	} while (frame.pc && --left);
+	return frame.pc ? END_DEPTH : END_ROOT;
 }
 
-int unwind_walk(struct thread *thread, const struct unwind_registers *registers, __u64 mm)
+__noinline int unwind_walk(__u32 slot, __u32 fresh)
 {
-	__u32 slot = 0, key = LOSS_SCRATCH_BUSY;
-	struct walk *walk = walk_claim(&slot);
-	int found_jvm;
-	__u64 *loss;
+	struct walk *walk = walk_at(slot);
 
-	if (!walk) {
-		loss = bpf_map_lookup_elem(&losses, &key);
-		if (loss)
-			(*loss)++;
-		append(thread, registers->pc, 0);
-		thread->stack.end = END_READ_FAULT;
+	if (!walk)
 		return 0;
-	}
-	begin(walk, thread, registers, mm);
-	thread->stack.end = walk_frames(thread, walk, slot);
-	found_jvm = walk->fresh && walk->found_jvm;
-	walk_release(walk);
-	return found_jvm;
+	begin(walk, fresh);
+	walk->stack.end = walk_frames(walk, slot);
+	return walk->found_jvm;
 }

@@ -17,9 +17,9 @@ enum {
 };
 
 /*
- * Beside an address that find_rule is asked for: is it the last byte of a call? Or, what tells this
- * Method* from those that were in its place before? No user address has these bits, so that the
- * answers are cached as rules are: RULE_NO_MAPPING is no.
+ * Beside an address that unwind_find is asked for: is it the last byte of a call? Or, what tells
+ * this Method* from those that were in its place before? No user address has these bits, so that
+ * the answers are cached as rules are: RULE_NO_MAPPING is no.
  */
 #define RULE_OF_CALL (1ULL << 62)
 #define RULE_OF_METHOD (1ULL << 61)
@@ -35,19 +35,11 @@ enum {
  */
 enum { TICK_LOG2 = 17 }; /* in ns: 131 µs */
 
-struct cached_rule {
-	__u64 check;
-	__u64 rule; /* generation << 32 | union rule */
-	__u64 code; /* where the number lies; LOOK_AGAIN; 0: the generation tells all */
-	__u64 stamp; /* walk.tick << 32 | walk.identity */
-};
+/* A variable, no map: it is reached without a call. */
+static struct cached_rule rule_cache[1 << RULE_CACHE_LOG2] __attribute__((aligned(64)));
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1 << RULE_CACHE_LOG2);
-	__type(key, __u32);
-	__type(value, struct cached_rule);
-} rule_cache SEC(".maps");
+/* In walk.cached: no cached rule is taken. */
+#define CACHED_NONE (~0ULL)
 
 /* The mapping of the walk's target that an address lies in, or NULL. */
 static __always_inline const struct abi_code *find_code(const struct walk *walk, __u64 address)
@@ -198,55 +190,86 @@ __noinline int unwind_confirm(__u64 code, __u32 number)
 /* The tick of the walk: of all its frames. Native code asks for none. */
 static __always_inline __u32 now(struct walk *walk)
 {
-	if (!walk->tick)
+	if (!walk->tick) {
 		walk->tick = bpf_ktime_get_ns() >> TICK_LOG2;
+		walk->tick += !walk->tick;
+	}
 	return walk->tick;
 }
 
-static __always_inline void put_rule(struct cached_rule *cached, struct walk *walk, __u64 address,
-				     union rule rule)
+static __always_inline struct cached_rule *cached_at(__u64 address)
 {
+	return &rule_cache[address * 0x9e3779b97f4a7c15ULL >> (64 - RULE_CACHE_LOG2)];
+}
+
+static __always_inline struct cached_rule cached_read(const volatile struct cached_rule *cached)
+{
+	return (struct cached_rule){ cached->check, cached->rule, cached->code, cached->stamp };
+}
+
+/* Is it what is cached of an address? Of a compiled method, perhaps no longer. */
+static __always_inline bool is_cached(const struct walk *walk, const struct cached_rule *cached,
+				      __u64 address)
+{
+	return (cached->check ^ cached->rule ^ cached->code ^ cached->stamp) == address &&
+	       cached->rule >> 32 == walk->cached;
+}
+
+/* Is it a compiled method's, and not looked at in this tick yet? */
+static __always_inline bool is_old(const struct walk *walk, const struct cached_rule *cached)
+{
+	return cached->stamp >> 32 && cached->stamp >> 32 != walk->tick;
+}
+
+/* Makes what was found known, also to later walks. */
+static __always_inline void put_rule(struct walk *walk, __u64 address, union rule rule)
+{
+	struct cached_rule *cached = cached_at(address);
 	__u64 word = (__u64)walk->generation << 32 | rule.word;
 	__u64 stamp = (walk->code ? (__u64)now(walk) << 32 : 0) | walk->identity;
 
+	walk->found.rule = word;
+	walk->found.code = walk->code;
+	walk->found.stamp = stamp;
+	if (rule.cfa == RULE_NO_MAPPING)
+		return;
 	cached->rule = word;
 	cached->code = walk->code;
 	cached->stamp = stamp;
 	cached->check = address ^ word ^ walk->code ^ stamp;
 }
 
-/* The rule for the instruction at an address; with walk->code and identity. */
-static __always_inline union rule find_rule(struct walk *walk, __u32 slot, __u64 address)
+/*
+ * The rule for the instruction at an address, from the cache or the tables, to walk->found. Returns
+ * the rule's cfa.
+ */
+__noinline int unwind_find(__u32 slot, __u64 address)
 {
-	__u32 index = address * 0x9e3779b97f4a7c15ULL >> (64 - RULE_CACHE_LOG2);
-	struct cached_rule *cached = bpf_map_lookup_elem(&rule_cache, &index);
-	union rule rule = {};
-	__u64 word, stamp;
+	struct cached_rule *cached = cached_at(address);
+	struct walk *walk = walk_at(slot);
+	union rule rule;
 
-	if (!cached)
-		return rule;
-	word = cached->rule;
-	stamp = cached->stamp;
-	walk->code = cached->code;
-	walk->identity = stamp;
-	rule.word = word;
-	if ((cached->check ^ word ^ walk->code ^ stamp) == address &&
-	    word >> 32 == walk->generation && word >> 32 && !walk->fresh) {
-		if (!walk->code)
-			return rule;
-		if (stamp >> 32 == now(walk))
-			return rule;
+	if (!walk)
+		return RULE_NO_MAPPING;
+	walk->found = cached_read(cached);
+	rule.word = walk->found.rule;
+	walk->code = walk->found.code;
+	walk->identity = walk->found.stamp;
+	if (is_cached(walk, &walk->found, address)) {
+		if (!walk->code || walk->found.stamp >> 32 == now(walk))
+			return rule.cfa;
 		if (unwind_confirm(walk->code, walk->identity)) {
-			put_rule(cached, walk, address, rule);
-			return rule;
+			put_rule(walk, address, rule);
+			return rule.cfa;
 		}
 	}
 	walk->code = 0;
 	walk->identity = 0;
-	rule.word = unwind_search(slot, address);
-	if (rule.cfa != RULE_NO_MAPPING)
-		put_rule(cached, walk, address, rule);
-	return rule;
+	rule.word = CFA_NONE;
+	if (walk->has_tables || address & (RULE_OF_CALL | RULE_OF_METHOD))
+		rule.word = unwind_search(slot, address);
+	put_rule(walk, address, rule);
+	return rule.cfa;
 }
 
 #endif

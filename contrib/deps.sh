@@ -6,14 +6,14 @@
 set -eu
 
 build='gcc g++ make clang libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev libdeflate-dev liblzma-dev
-	libzydis-dev libiberty-dev libjansson-dev uthash-dev pkg-config|pkgconf'
+	libzydis-dev libiberty-dev libjansson-dev libncurses-dev uthash-dev pkg-config|pkgconf'
 demo='runc busybox-static'
 test='libcmocka-dev binutils python3 git runc busybox-static docker.io docker-cli|docker.io containerd podman
 	crun conmon openjdk-17-jdk-headless|openjdk-21-jdk-headless postgresql gdb libxml2-utils jq clang-format
 	mandoc shellcheck procps libjemalloc-dev libgoogle-perftools-dev libunwind-dev libmimalloc-dev musl-tools
 	libclang-rt-dev|libclang-rt-14-dev redis-server nginx linux-perf bpftrace nodejs libdebuginfod1t64|libdebuginfod1
 	protobuf-compiler golang-go google-perftools graphviz valgrind chromium
-	xz-utils'
+	xz-utils tmux'
 bench='bpftrace python3'
 dist='debian-archive-keyring libbz2-dev libzstd-dev'
 fresh='debootstrap git'

@@ -17,7 +17,7 @@ umask 022
 
 # What the program is linked from statically is to be kept as source: Debian's policy, 7.8.
 linked='libc6-dev libbpf-dev libdw-dev libelf-dev zlib1g-dev libdeflate-dev libzydis-dev libiberty-dev libjansson-dev
-	liblzma-dev libbz2-dev libzstd-dev'
+	libncurses-dev liblzma-dev libbz2-dev libzstd-dev'
 built_using() {
 	# shellcheck disable=SC2086 # a list of words
 	dpkg-query -W -f '${source:Package} (= ${source:Version})\n' $linked 2>/dev/null | sort -u |

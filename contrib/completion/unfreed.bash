@@ -9,7 +9,8 @@ _unfreed() {
 
 	COMPREPLY=()
 	case ${COMP_WORDS[1]} in
-	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --classes --fail-over --help' ;;
+	trace) options='--pid --container --pod --cgroup --comm --host-root --duration --interval --min-age --top --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --by --invert --format --json --output --record --classes --fail-over --on-oom --on-exit --when --follow-restarts --max-reports --exec --help' ;;
+	watch) options='--pid --container --pod --cgroup --comm --host-root --interval --min-age --events --stack --max-overhead --sample --max-blocks --max-stacks --probe --kind --class --site --exclude --exclude-from --min --record --help' ;;
 	map) options='--pid --container --pod --cgroup --comm --host-root --by --top --interval --duration --format --json --output --save --help' ;;
 	report) options='--format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --older --younger --snapshot --list --help' ;;
 	diff) options='--before --after --format --json --output --top --kind --class --site --exclude --exclude-from --min --by --invert --help' ;;
@@ -19,13 +20,14 @@ _unfreed() {
 	esac
 
 	if ((COMP_CWORD == 1)); then
-		words='trace map heap jvm report diff check --help --version'
+		words='trace watch map heap jvm report diff check --help --version'
 	else
 		case $previous in
 		-f | --format)
 			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
 			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
 			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
+			[[ ${COMP_WORDS[1]} != map ]] || words='table json svg html'
 			;;
 		--events) words='heap mapping fault heap,mapping heap,mapping,fault' ;;
 		--by)
@@ -36,6 +38,7 @@ _unfreed() {
 		--stack) words='auto table fp' ;;
 		--probe) words='session multi perf' ;;
 		--max-overhead) words='1% 2% 5% 10% off' ;;
+		--when) words='rss>2G cgroup>90% growth>100M/min live>1G blocks>1000000' ;;
 		--sample) words='4K 64K 512K 1M' ;;
 		-p | --pid) words=$(cd /proc && echo [0-9]*) ;;
 		-n | --comm) words=$(sort -u /proc/[0-9]*/comm 2>/dev/null) ;;
@@ -45,7 +48,7 @@ _unfreed() {
 			return
 			;;
 		-[cdit] | --peek | --container | --pod | --duration | --interval | --min-age | --top | --max-blocks | \
-			--max-stacks | --fail-over | --timeout | --jcmd | --class | --site | --exclude | --min | --older | --younger | --snapshot | --before | --after)
+			--max-stacks | --max-reports | --exec | --fail-over | --timeout | --jcmd | --class | --site | --exclude | --min | --older | --younger | --snapshot | --before | --after)
 			return
 			;;
 		*)

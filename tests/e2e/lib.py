@@ -170,11 +170,15 @@ class Target:
         return [os.path.join(TARGETS, self.program), *map(str, arguments)]
 
     def _hear(self):
-        timer = threading.Timer(DEADLINE_SECONDS, self.process.kill)
+        late = threading.Event()
+        timer = threading.Timer(DEADLINE_SECONDS, lambda: (late.set(), self.process.kill()))
         timer.start()
         line = self.process.stdout.readline()
         timer.cancel()
-        expect(line, f"{self.program} ended instead of an answer")
+        expect(line or not late.is_set(), f"{self.program}: no answer in {DEADLINE_SECONDS} s")
+        if not line:
+            status = self.process.wait(DEADLINE_SECONDS)
+            raise AssertionError(f"{self.program} ended with {status} instead of an answer")
         return line.rstrip("\n")
 
     def tell(self, word):

@@ -303,6 +303,7 @@ class Runc(Rig):
     def remove(self, name):
         self.tool("delete", "-f", name)
         run("umount", self.path(name, "rootfs"))
+        shutil.rmtree(self.path(name))
 
     def command(self, name, argv):
         subprocess.run([self.name, "exec", "-d", name, *argv], check=True,

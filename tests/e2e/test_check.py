@@ -30,8 +30,8 @@ SETS = {
                     "uprobe_perf": {"CAP_SYS_ADMIN"}},
     "sys_admin": {"processes": {"CAP_SYS_PTRACE"}},
     "sys_admin sys_ptrace": {},
-    "sys_ptrace": {"bpf": BPF, "ring_buffer": {"CAP_BPF"}, "process_events": BPF, "page_faults": BPF,
-                   "syscall_tracepoints": BPF, "uprobe_perf": {"CAP_SYS_ADMIN"},
+    "sys_ptrace": {"bpf": BPF, "ring_buffer": {"CAP_BPF"}, "process_events": BPF, "deaths": BPF,
+                   "page_faults": BPF, "syscall_tracepoints": BPF, "uprobe_perf": {"CAP_SYS_ADMIN"},
                    "uprobe_multi": BPF, "uprobe_session": BPF,
                    "map_files": {"CAP_CHECKPOINT_RESTORE"}},
 }

@@ -77,6 +77,22 @@ def stacks_are_those_of_the_jvm(which):
     print(f"# {which}: {100 * report['stacks_complete']:.2f} % complete, {len(sites)} sites")
 
 
+def expect_merged(report):
+    """No two sites show the same: where the code of a method lies makes no difference."""
+    seen = set()
+    for site in report["sites"]:
+        frames = tuple(tuple(frame.values()) for frame in site["frames"])
+        key = (site["kind"], site["pid"], site["owner"], site["end"], frames)
+        expect(not frames or key not in seen, f"twice: {java_frames(site)}")
+        seen.add(key)
+        expect(not [frame for frame in site["frames"]
+                    if frame["type"] in ("java", "interpreted") and frame["name"] and frame["offset"]],
+               "a method's address")
+    heap = [site for site in report["sites"] if site["kind"] == "heap"]
+    for what in ("allocated_bytes", "allocated_blocks"):
+        expect_equal(sum(site[what] for site in heap), report["heap"][what], what)
+
+
 CHURN = re.compile(r"JavaChurn.inner:18 (JavaChurn.narrow:33 (JavaChurn.narrow:32 ){0,6}|"
                    r"JavaChurn.wide:26 (JavaChurn.wide:23 ){0,4})"
                    r"JavaChurn.run:(39|40) java.lang.Thread.(runWith:\d+ java.lang.Thread.)?run:\d+")
@@ -96,6 +112,7 @@ def stacks_are_right_while_compiled_code_comes_and_goes(name):
         inside = max(i for i, frame in enumerate(frames) if frame.startswith(INFLATER))
         expect(CHURN.fullmatch(" ".join(frames[inside + 1:])), f"frames: {frames}")
         expect_equal(site["end"], "root", "end")
+    expect_merged(report)
     blocks = sum(site["allocated_blocks"] for site in sites)
     expect(blocks >= truth["calls"], f"{blocks} blocks in {truth['calls']} calls")
     expect(nameless == 0 or report["losses"]["java_names"], "names are missing, and not counted")

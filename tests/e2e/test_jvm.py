@@ -123,6 +123,26 @@ def equals_jcmd(name):
         expect_nothing_left(TMP, target.pid)
 
 
+HEAPS = ("-XX:+UseSerialGC", "-XX:+UseG1GC", "-XX:HeapBaseMinAddress=40g", "-XX:-UseCompressedOops")
+NEW_HEAPS = {17: ("-XX:+UseZGC",), 21: ("-XX:+UseZGC -XX:+ZGenerational",),
+             25: ("-XX:+UseZGC", "-XX:+UseCompactObjectHeaders",
+                  "-XX:+UseZGC -XX:+UseCompactObjectHeaders")}
+
+
+@case(*JVMS)
+def direct_buffers_without_nmt(name):
+    """As the JDK counts them, in heaps of every shape; each buffer is at least of its capacity."""
+    for options in (*HEAPS, *NEW_HEAPS.get(version_of(name), ())):
+        with Jvm(name, *options.split()) as target:
+            before = report(target.pid, "--no-attach")
+            target.say("direct 37")
+            found = report(target.pid, "--no-attach")
+            expect(before.get("direct_bytes", 0) < MIB, f"{options}: {before.get('direct_bytes')}")
+            grown = found["direct_buffers"] - before.get("direct_buffers", 0)
+            expect_equal((found["direct_bytes"] // MIB, grown), (37, 37), options)
+            expect_equal(row(found, "direct buffers")["in_use_bytes"], found["direct_bytes"], "row")
+
+
 @case(NEWEST)
 def nmt_does_not_see_what_libraries_ask_for(name):
     """An Inflater's window is zlib's, which asks malloc."""

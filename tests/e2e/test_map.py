@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from xml.etree import ElementTree
 
 import lib
 import runtimes
@@ -156,6 +157,15 @@ def many_mappings():
     return running(f"{lib.TARGETS}/mappings", 10000)
 
 
+def mapped_file():
+    """Each other page of a file, so that no two mappings are one."""
+    script = ("import mmap,sys; file = open(sys.argv[1], 'w+b'); file.truncate(20000 * 4096)\n"
+              "held = [mmap.mmap(file.fileno(), 4096, offset=8192 * i) for i in range(10000)]\n"
+              "for i in held: i[0] = 1\n"
+              "print('ready', flush=True); sys.stdin.read()")
+    return running(tool("python3", "python3"), "-c", script, f"{FOLDER}/mapped")
+
+
 @contextlib.contextmanager
 def postgres():
     homes = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
@@ -269,6 +279,8 @@ def expect_sums(pid, most_unknown=0.02):
     expect(unknown <= most_unknown * truth["Rss"],
            f"{unknown} bytes of {truth['Rss']} unknown: " +
            str([row for row in process["maps"] if row["class"] == "anonymous, unknown"][:5]))
+    print(f"# {process['comm']}: RSS {truth['Rss']} and PSS {truth['Pss']} of {len(rows)} mappings, in "
+          f"{len(process['classes'])} classes; {unknown / truth['Rss']:.2%} unknown")
     return by_name(process["classes"]), process
 
 
@@ -354,19 +366,19 @@ def sums_of_chromium():
                 continue  # it has ended meanwhile
             lib.eventually(lambda: not re.search(
                 r"\) T ", open(f"/proc/{pid}/stat", encoding="utf-8").read()), "stop")
-            classes, _ = expect_sums(pid)
+            expect_sums(pid)
             seen += 1
-            shares = {name: row["rss_bytes"] for name, row in classes.items()}
-            print(f"# {pid}: {shares.get('anonymous, unknown', 0) / sum(shares.values()):.1%} unknown "
-                  f"of {sum(shares.values()) >> 20} MiB")
         expect(seen >= 4, f"only {seen} of {len(pids)} processes were still there")
 
 
-@case()
-def ten_thousand_mappings():
-    with many_mappings() as pid:
-        _, process = expect_sums(pid, most_unknown=1)  # plain pages of nobody's: rightly unknown
+@case("anonymous", "of a file")
+def ten_thousand_mappings(what):
+    """Plain pages of nobody's are rightly unknown; of a file, as databases map theirs, all is told."""
+    anonymous = what == "anonymous"
+    with many_mappings() if anonymous else mapped_file() as pid:
+        classes, process = expect_sums(pid, most_unknown=1 if anonymous else 0.02)
     expect(process["mappings"] >= 10000, process["mappings"])
+    expect(anonymous or classes["file"]["mappings"] >= 10000, f"files: {classes.get('file')}")
 
 
 # -- a container -----------------------------------------------------------------------------------
@@ -482,6 +494,11 @@ def several_processes_and_ends():
             expect_equal(sum(row[key] for row in found["processes"]), found[key], key)
         expect_equal(len(unfreed("-p", one, "-i", "100ms", "-d", "350ms", "--json").splitlines()),
                      4, "reports of 350 ms, each 100 ms")
+        plot = unfreed("-p", one, "-i", "100ms", "-d", "350ms", "-f", "svg")
+        svg = "{http://www.w3.org/2000/svg}"
+        areas = [path.find(f"{svg}title").text for path in ElementTree.fromstring(plot).iter(f"{svg}path")
+                 if path.get("class") == "area"]
+        expect(any(area.startswith("library text: ") for area in areas), areas)
         table = unfreed("-p", f"{one},{two}", "--by", "process")
         expect(re.search(rf"^{one} python", table, re.M), table)
 
@@ -496,6 +513,7 @@ def refused(status, *arguments, command="map"):
 
 @case()
 def what_cannot_be():
+    refused(2, "-p", os.getpid(), "-f", "svg")
     broken = source("broken.json", '{"unfreed":1,"classes":[')
     other = source("other.json", '{"unfreed":1}')
     for arguments in ((), ("-p", "x"), ("-p", 1, "--by", "x"), ("-p", 1, "-i", 0),

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "fuzz.h"
+#include "hotspot/areas.h"
+#include "hotspot/facts.h"
 #include "hotspot/method.h"
 
 /* JDK 17, laid out as in test_hotspot.c. */
@@ -15,6 +17,23 @@ static struct vmstructs jdk17(void)
 	return (struct vmstructs){
 		.code_cache_heaps = 0x21a00,
 		.interpreter_code = 0x21a08,
+		.collected_heap = 0x21a80,
+		.loader_data_head = 0x21a88,
+		.flags = 0x21a90,
+		.flag_count = 0x21a98,
+		.perf_start = 0x21aa0,
+		.perf_capacity = 0x21aa8,
+		.vm_release = 0x21ab0,
+		.flag_address = 8,
+		.flag_bytes = 24,
+		.heap_reserved = 16,
+		.region_words = 8,
+		.loader_next = 8,
+		.loader_klasses = 16,
+		.klass_next = 8,
+		.klass_mirror = 32,
+		.klass_constants = 40,
+		.klass_layout = VM_ABSENT,
 		.array_data = 8,
 		.heap_memory = 8,
 		.heap_segment_map = 120,
@@ -122,6 +141,21 @@ static size_t describe(const struct hotspot_layout *layout, struct memory *memor
 	return names;
 }
 
+/* Lists that go round take some 100 ms until they are left: here they are left earlier. */
+static void refresh_for_little(struct memory *memory)
+{
+	memory_refresh(memory);
+	memory->reads_left = 1 << 14;
+}
+
+static void see_area(const struct hotspot_area *area, void *context)
+{
+	size_t *areas = context;
+
+	fuzz_expect(area->start && area->start <= area->end);
+	++*areas;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct memory memory;
@@ -129,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vmstructs vm = jvm(input_number(&input, 1));
 	struct hotspot_place places[JAVA_PLACES_MAX];
 	struct hotspot_layout layout;
-	size_t names = 0, count;
+	struct hotspot_facts facts;
+	size_t names = 0, areas = 0, count;
 	uint32_t lines = 0;
 	int error;
 
@@ -140,7 +175,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	codecache_state(&memory, &vm);
 	for (size_t i = 0; i < count; i++)
 		names += describe(&layout, &memory, &vm, &places[i], &lines);
-	fuzz_end("%d, %u heaps, %zu names, lines %u%s", error, layout.heap_count, names, lines,
-		 layout.barrier_end ? ", barrier" : "");
+	refresh_for_little(&memory);
+	areas_read(&memory, &vm, see_area, &areas);
+	refresh_for_little(&memory);
+	facts_read(&facts, &memory, &vm);
+	fuzz_expect(memchr(facts.release, 0, sizeof(facts.release)) &&
+		    memchr(facts.nmt, 0, sizeof(facts.nmt)));
+	fuzz_end("%d, %u heaps, %zu names, lines %u%s%s%s", error, layout.heap_count, names, lines,
+		 layout.barrier_end ? ", barrier" : "", facts.has_direct ? ", direct buffers" : "",
+		 facts.code_malloc_bytes ? ", code in malloc" : "");
 	return 0;
 }

@@ -90,6 +90,12 @@ static void check_snapshot(const struct snapshot *snapshot)
 		fuzz_expect(loss->name);
 	vec_for_each (note, &snapshot->notes)
 		fuzz_expect(*note);
+	vec_for_each (incident, &snapshot->incidents) {
+		fuzz_expect(incident->reason && incident->pid >= 0);
+		check_text(incident->comm);
+		check_text(incident->sender_comm);
+		check_text(incident->asking_comm);
+	}
 	check_text(snapshot->target);
 }
 

@@ -6,6 +6,7 @@ Those in corpus/*/found-* came from a fuzzer and stay. How each must end stands 
 run --ends writes what is so now; read the difference before you commit it. What is compiled here
 (dwarf, image) differs from compiler to compiler: the corpus is what counts.
 """
+import importlib
 import os
 import struct
 import subprocess
@@ -447,6 +448,11 @@ def hotspot():
     apart.put(BLOB + 268, 0, 4)
     apart.text(PCS + 0x44, bytes((1, 2, 11, 0, 5, 3, 7)))
     sample("hotspot", "jdk-25", b"\3" + apart.encode(*PLACES))
+    apart.put(HEAP, (BLOB - 16 - HEAP) >> LOG2, 4)
+    apart.put(BLOB - 16 + 8, 1, 1)
+    apart.put(BLOB + 120, 0x26010)
+    apart.put(0x26008, 0x155)
+    sample("hotspot", "jdk-25-data-in-malloc", b"\3" + apart.encode(*PLACES))
 
 
 # The members of HotSpot 17's structures, where jvm() has them.
@@ -678,12 +684,10 @@ def images(folder):
 
 
 def main():
-    import seeds_heap  # which import this
-    import seeds_message
-    import seeds_recording
-
-    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs, seeds_heap.heap, seeds_message.message, seeds_recording.recording:
+    for make in cfi, code, demangle, maps, proc, cgroup, state, values, hotspot, vmstructs:
         make()
+    for name in "direct", "heap", "message", "minidebug", "recording":  # which import this
+        getattr(importlib.import_module(f"seeds_{name}"), name)()
     with tempfile.TemporaryDirectory() as folder:
         dwarf(folder)
         images(folder)

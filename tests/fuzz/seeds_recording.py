@@ -73,7 +73,6 @@ def recording():
         sample("recording", title, file_of(*parts))
 
     java = golden("java")
-    sample("recording", "file-of-version-1", b"\0" + golden("version1"))
     sample("recording", "file", b"\0" + java)
     sample("recording", "file-of-one-scene-hostile", b"\0" + golden("hostile"))
     sample("recording", "file-empty", b"\0")
@@ -81,7 +80,7 @@ def recording():
     sample("recording", "file-cut-in-a-block", b"\0" + java[:-60])
     sample("recording", "file-without-its-end", b"\0" + java[:-25])
     sample("recording", "file-damaged", b"\0" + java[:300] + b"\xff" + java[301:])
-    newer = java[:10] + b"\3\0" + java[12:20]
+    newer = java[:10] + b"\2\0" + java[12:20]
     sample("recording", "file-of-the-future", b"\0" + newer + u(zlib.crc32(newer), 4) + java[24:])
     feature = java[:12] + b"\1" + java[13:20]
     sample("recording", "file-with-a-feature", b"\0" + feature + u(zlib.crc32(feature), 4) + java[24:])
@@ -116,12 +115,14 @@ def recording():
     changed("number-too-long", _4=b"\1" + b"\xff" * 11)
     changed("double-that-is-none", _11=bytes(3) + b"\0\0\0\0\0\0\xf8\x7f" + bytes(50))
     changed("loss-without-a-name", _9=b"\1\0\0\5")
-    changed("sites-not-in-order", _14=b"\2\4\3" + bytes(40))
-    changed("site-twice", _14=b"\2\2\0" + bytes(40))
-    changed("more-sites-than-bytes", _14=number(2**32) + bytes(40))
+    changed("sites-not-in-order", _12=b"\2\4\3" + bytes(40))
+    changed("site-twice", _12=b"\2\2\0" + bytes(40))
+    changed("more-sites-than-bytes", _12=number(2**32) + bytes(40))
     changed("sites-beside-none", _4=b"\0" + whole[4][1:])
     changed("no-sites-known", _4=b"\1\0")
-    changed("more-young-than-all", _14=b"\1\2" + bytes(4) + b"\2\2" + bytes(14))
-    changed("end-that-is-none", _14=b"\1\2" + bytes(19) + b"\x20")
+    changed("more-young-than-all", _12=b"\1\2" + bytes(4) + b"\2\2" + bytes(14))
+    huge = number((2**63 - 2) * 2)  # a difference
+    changed("more-than-64-bits-in-all", _12=b"\2\2\2" + bytes(4) + huge + huge + bytes(34))
+    changed("end-that-is-none", _12=b"\1\2" + bytes(19) + b"\x20")
     put("end-alone", (b"DONE", b"\0"))
     put("facts-without-end", (b"ABOU", number(2**50) + b"\1a\1b"), (b"SNAP", snapshot))

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Draws a made-up footprint: render footprint class|process|mapping|growth|diff|diff-json|json */
+/* Draws a made-up footprint: render footprint class|process|mapping|growth|diff|diff-json|json, and
+ * how it grows: svg|html */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/footprint.h"
+#include "report/plot.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -98,6 +100,21 @@ static struct footprint *make(uint64_t seconds)
 	return footprint;
 }
 
+/* A quarter of a minute. */
+static void draw_plot(void (*draw)(const struct plot *plot, FILE *stream))
+{
+	struct plot *plot = plot_new();
+
+	for (uint64_t seconds = 0; seconds <= 15; seconds++) {
+		struct footprint *footprint = make(seconds);
+
+		plot_add(plot, footprint);
+		footprint_free(footprint);
+	}
+	draw(plot, stdout);
+	plot_free(plot);
+}
+
 int footprint_main(int argc, char **argv)
 {
 	struct footprint *first = make(0), *later = make(5);
@@ -112,7 +129,11 @@ int footprint_main(int argc, char **argv)
 		options.by = FOOTPRINT_BY_PROCESS;
 	else if (!strcmp(form, "mapping") || !strcmp(form, "json"))
 		options.by = FOOTPRINT_BY_MAPPING;
-	if (!strcmp(form, "json"))
+	if (!strcmp(form, "svg"))
+		draw_plot(plot_svg);
+	else if (!strcmp(form, "html"))
+		draw_plot(plot_html);
+	else if (!strcmp(form, "json"))
 		footprint_json(later, &growth, &options, stdout);
 	else if (!strcmp(form, "diff"))
 		footprint_diff_table(first, later, &options, stdout);

@@ -357,6 +357,39 @@ static struct snapshot *scene_windowed(void)
 	site->verdict = "cache-like";
 	site->sampled_blocks = 30000;
 	site->sampled_live_blocks = 12;
+	*vec_add(&snapshot->incidents) = (struct incident){
+		.reason = "oom",
+		.time_ns = S(30),
+		.pid = 7123,
+		.comm = "java",
+		.ended = true,
+		.exit_code = 9,
+		.asking_pid = 7123,
+		.asking_tid = 7190,
+		.asking_comm = "flink-akka.acto",
+		.usage_bytes = MIB(2048),
+		.limit_bytes = MIB(2048),
+	};
+	*vec_add(&snapshot->incidents) = (struct incident){
+		.reason = "exit",
+		.time_ns = S(30),
+		.pid = 7101,
+		.comm = "\033[31msh",
+		.ended = true,
+		.exit_code = 143 << 8,
+		.signal = 15,
+		.sender = 811,
+		.sender_comm = "kubelet",
+	};
+	for (uint64_t i = 0; i < 30; i += 10)
+		*vec_add(&snapshot->readings) = (struct reading){
+			.time_ns = S(i),
+			.rss_bytes = MIB(1200 + 25 * i),
+			.group_bytes = MIB(1300 + 25 * i),
+			.limit_bytes = MIB(2048),
+			.live_bytes = MIB(20 * i),
+			.live_blocks = 500 * i,
+		};
 	add_cost(snapshot);
 	snapshot->cost.budget_share = 0.05;
 	snapshot->cost.used_share = 0.042;

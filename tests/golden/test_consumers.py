@@ -137,6 +137,8 @@ def go_tool_pprof_peeks_and_knows_builds_and_labels():
            "inlined functions share a location, the innermost first")
     tags = run("go", "tool", "pprof", "-tags", "-unit=B", path)
     expect(re.search(r"651173888\.0B \( *100%\): java \(7123\)", tags), f"by process: {tags}")
+    expect(re.search(r"357572608\.0B \(54\.91%\): com\.example\.codec\.GzipBlockReader\.open", tags),
+           f"by thread: {tags}")
 
 
 @case(*SCENES, "empty")

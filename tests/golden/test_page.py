@@ -309,5 +309,24 @@ def fifty_thousand_sites_are_drawn_and_searched_at_once(scene):
         page.expect_quiet()
 
 
+@case()
+def a_plot_tells_what_was_there_when():
+    with Page("footprint") as page:
+        column = "Array.from(document.querySelectorAll('tbody tr'), (row) => row.cells[2].textContent)"
+        expect_equal(page.text("#when"), "at 15.0 s", "the moment at first")
+        expect_equal(page.run(column)[:2], ["900 MiB", "191 MiB"], "Java heap and arenas at the end")
+        page.run("document.getElementById('plot').focus()")
+        page.key("ArrowLeft")
+        page.key("ArrowLeft")
+        expect_equal(page.text("#when"), "at 13.0 s", "the moment two steps back")
+        expect_equal(page.run(column)[1], "171 MiB", "arenas then")
+        left, top, width, height = page.run("""(() => { const box = document.getElementById("plot")
+            .getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; })()""")
+        page.mouse((left + width * 0.085, top + height / 2))
+        expect_equal(page.text("#when"), "at 0.0 s", "the moment at the left edge")
+        expect_equal(page.run(column)[1], "41.0 MiB", "arenas at first")
+        page.expect_quiet()
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(traces=False))

@@ -36,7 +36,7 @@ def drive(shop, name):
     test_real.add_jvm(root, os.path.dirname(os.path.dirname(JVMS[name])))
     shutil.copytree(compile_target("JavaHeld"), f"{root}/app")
     # Its input comes from a pipe that stays open; the container's first process is the JVM.
-    script = ("mkfifo /tmp/words; (echo workers 60; echo leak 1500; sleep 1000) >/tmp/words & exec "
+    script = ("mkfifo /tmp/words; (echo workers 60; echo leak 1000; sleep 1000) >/tmp/words & exec "
               f"{JVMS[name]} -Xms96m -Xmx96m -XX:+AlwaysPreTouch -XX:+UseSerialGC -cp /app JavaHeld "
               "</tmp/words >/dev/null")
     with shop.rig("runc", root) as rig:

@@ -74,8 +74,8 @@ def kill_once(folder, target):
 def kill_many():
     figures = {"kills": 0, "snapshots": 0, "torn": 0, "without_any": 0}
     with tempfile.TemporaryDirectory(prefix="unfreed-record-") as folder:
-        with lib.Target("drizzle", "--seconds", 3600) as target:
-            target.tell("go")
+        with lib.Target("drizzle") as target:
+            target.go()
             for _ in range(AT_ONCE):
                 snapshots, torn = kill_once(folder, target)
                 figures["kills"] += 1

@@ -4,8 +4,9 @@
 
 A part is a row of PARTS and a file part_NAME.py beside this one. Its function steps() gives pairs
 of a name and a function, which returns the raw figures of the step (a dictionary) or raises, as the
-cases of tests/e2e do: an AssertionError where it failed, lib.Skip where it cannot run here. With
-WORDs, only steps whose names contain one of them are run.
+cases of tests/e2e do: an AssertionError where it failed, lib.Skip where it cannot run here. A third
+element, if there is one, names the files that the step depends on: it is kept as long as these are
+the same. With WORDs, only steps whose names contain one of them are run.
 
 What each step gave is kept in results/NAME.jsonl as soon as it is known. Run again on the same
 state of the tree, a part goes on with what has not passed; on another state it begins anew. The
@@ -13,6 +14,7 @@ first line says which state, when, and on what machine.
 """
 
 import datetime
+import functools
 import hashlib
 import importlib
 import json
@@ -38,6 +40,9 @@ PARTS = {
     "java": "JDK 8, 11, 17, 21, 25: a leak in a container, the JVM's own stacks, maps, NMT, verdicts",
     "limit": "a container like Flink's on its way to the limit: which class grows, and when it is full",
     "record": "200 traces that record are killed at random moments: all whole snapshots are there",
+    "budget": "within the budget: leaks named, rates right; the slowdown; 1,000 attaches",
+    "kills": "containers killed for their memory: 90 reports with all that was outstanding, 90 in the budget",
+    "sums": "the classes of unfreed map add up to the kernel's figures, on ten kinds of processes",
     "bounds": "10 million live blocks and 100,000 stacks within 1.5 GB, a small target within 60 MB",
     "fault": "tracers killed at 200 random moments, 10,000 forks: the rest of tests/e2e/test_faulty.py",
     "soak": "a busy JVM, and threads and forks, for SOAK_MINUTES=30: memory flat, counters exact",
@@ -50,11 +55,14 @@ def git(*arguments):
                           check=True).stdout
 
 
-def state():
-    """The last commit that changed more than results; and of what is not committed, a hash."""
-    commit = git("log", "-1", "--format=%h", "--", *NOT_RESULTS).strip()
-    changes = git("diff", "HEAD", "--", *NOT_RESULTS).encode()
-    for name in git("ls-files", "--others", "--exclude-standard", "--", *NOT_RESULTS).splitlines():
+@functools.lru_cache(maxsize=None)
+def state(*paths):
+    """The last commit that changed any of these, or more than results; and of what is not committed,
+    a hash."""
+    paths = paths or NOT_RESULTS
+    commit = git("log", "-1", "--format=%h", "--", *paths).strip()
+    changes = git("diff", "HEAD", "--", *paths).encode()
+    for name in git("ls-files", "--others", "--exclude-standard", "--", *paths).splitlines():
         with open(os.path.join(TOP, name), "rb") as file:
             changes += name.encode() + file.read()
     return commit + ("+" + hashlib.sha1(changes).hexdigest()[:7] if changes else "")
@@ -73,17 +81,20 @@ def machine():
 class Results:
     """The file of a part's results: a header, then a line for each step that was run."""
 
-    def __init__(self, part):
+    def __init__(self, part, states):
+        """states: {step: the state that it depends on}"""
         self.path = os.path.join(HERE, "results", part + ".jsonl")
-        self.passed = set()
         header = {"part": part, "commit": state(), "date": now(), "machine": machine()}
         rows = self.read()
-        if rows and rows[0]["commit"] == header["commit"]:
-            self.passed = {row["step"] for row in rows[1:] if row["result"] == "passed"}
+        was = rows[0]["commit"] if rows else None
+        kept = [row for row in rows[1:] if row.get("state", was) == states.get(row["step"])]
+        self.passed = {row["step"] for row in kept if row["result"] == "passed"}
+        if was == header["commit"]:
             return
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         with open(self.path, "w", encoding="utf-8") as file:
-            print(json.dumps(header), file=file)
+            for row in (header, *kept):
+                print(json.dumps(row), file=file)
 
     def read(self):
         try:
@@ -121,14 +132,16 @@ def run(part, words):
     why = lib.why_not_here()
     if why:
         sys.exit(f"prove: {why}")
-    results = Results(part)
-    for name, function in importlib.import_module("part_" + part).steps():
+    steps = list(importlib.import_module("part_" + part).steps())
+    states = {name: state(*(paths[0] if paths else ())) for name, _, *paths in steps}
+    results = Results(part, states)
+    for name, function, *paths in steps:
         if words and not any(word in name for word in words):
             continue
         if name in results.passed:
             lib.ok(f"{name} (kept)")
         else:
-            results.add(run_step(name, function))
+            results.add({**run_step(name, function), **({"state": states[name]} if paths else {})})
     print(f"prove: {os.path.relpath(results.path, TOP)}", file=sys.stderr)
     return lib.summary()
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * drizzle [--threads 1] [--seconds 30]: a storm of malloc and free in which three sites leak, one
- * block in 100, in 1,000 and in 5,000 allocations, beside innocent ones: plain churn, a pool whose
- * blocks are replaced at random, and a bounded cache.
- *
- * Truth: sites (what was leaked after go); seconds, and allocations.
+ * drizzle [--threads 1]: a storm of malloc and free in which three sites leak, one block in 100, in
+ * 1,000 and in 5,000 allocations, beside innocent ones: plain churn, a pool whose blocks are
+ * replaced at random, and a bounded cache. It begins at "go", rests at "rest", leaks one block more
+ * at "leak", and answers each word, "count" too, with the truth at that moment: sites, allocations,
+ * and when that was (seconds of the monotonic clock).
  */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -21,15 +22,17 @@ enum {
 };
 
 struct state {
-	uint64_t allocations, hundredths, thousandths, rare;
+	uint64_t allocations;
 	uint32_t random;
 	void *pool[POOL], *cache[CACHE];
 	size_t next;
 };
 
 static struct state states[MAX_THREADS];
-static pthread_barrier_t begin;
-static uint64_t until_ns, end_ns;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+static volatile bool working;
+static uint64_t calm;
 
 static uint64_t now_ns(void)
 {
@@ -45,22 +48,19 @@ static uint32_t roll(struct state *state)
 	return state->random >> 8;
 }
 
-SITE static void leak_hundredth(struct state *state)
+SITE static void leak_hundredth(void)
 {
 	KEEP(memset(malloc(LEAK_BYTES), 1, LEAK_BYTES));
-	state->hundredths++;
 }
 
-SITE static void leak_thousandth(struct state *state)
+SITE static void leak_thousandth(void)
 {
 	KEEP(memset(malloc(LEAK_BYTES), 1, LEAK_BYTES));
-	state->thousandths++;
 }
 
-SITE static void leak_rare(struct state *state)
+SITE static void leak_rare(void)
 {
 	KEEP(memset(malloc(LEAK_BYTES), 1, LEAK_BYTES));
-	state->rare++;
 }
 
 SITE static void churn_plain(struct state *state)
@@ -94,11 +94,11 @@ static void batch(struct state *state)
 {
 	for (int i = 0; i < BATCH; i++) {
 		if (i % 100 == 17)
-			leak_hundredth(state);
+			leak_hundredth();
 		else if (i % 1000 == 333)
-			leak_thousandth(state);
+			leak_thousandth();
 		else if (i == 2500)
-			leak_rare(state);
+			leak_rare();
 		else if (i % 10 == 3)
 			churn_pool(state);
 		else if (i % 50 == 9)
@@ -106,57 +106,87 @@ static void batch(struct state *state)
 		else
 			churn_plain(state);
 	}
-	state->allocations += BATCH;
+	__atomic_store_n(&state->allocations, state->allocations + BATCH, __ATOMIC_RELAXED);
+}
+
+/* Threads wait here until they are to work. */
+static void rest(void)
+{
+	pthread_mutex_lock(&mutex);
+	while (!working)
+		pthread_cond_wait(&work, &mutex);
+	pthread_mutex_unlock(&mutex);
 }
 
 static void *drizzle(void *argument)
 {
-	pthread_barrier_wait(&begin);
-	while (now_ns() < until_ns)
+	for (;;) {
+		if (!working)
+			rest();
 		batch(argument);
+	}
 	return NULL;
 }
 
-static void say_truth(long threads, uint64_t ran_ns)
+static void let_work(bool on)
 {
-	struct state sum = {};
+	pthread_mutex_lock(&mutex);
+	working = on;
+	pthread_cond_broadcast(&work);
+	pthread_mutex_unlock(&mutex);
+}
 
-	for (long i = 0; i < threads; i++) {
-		sum.allocations += states[i].allocations;
-		sum.hundredths += states[i].hundredths;
-		sum.thousandths += states[i].thousandths;
-		sum.rare += states[i].rare;
-	}
-	say("{\"sites\":[");
-	say_site("leak_hundredth", sum.hundredths * LEAK_BYTES, sum.hundredths);
-	say_site("leak_thousandth", sum.thousandths * LEAK_BYTES, sum.thousandths);
-	say_site("leak_rare", sum.rare * LEAK_BYTES, sum.rare);
-	say("],\"allocations\":%lld,\"seconds\":%lld.%03lld}\n", (long long)sum.allocations,
-	    (long long)(ran_ns / 1000000000), (long long)(ran_ns / 1000000 % 1000));
+SITE static void leak_calm(void)
+{
+	KEEP(memset(malloc(LEAK_BYTES), 1, LEAK_BYTES));
+	calm++;
+}
+
+/* What was leaked until now: a batch that is under way may not be in it. */
+static void say_truth(long threads)
+{
+	const struct {
+		const char *function;
+		uint64_t every;
+	} leaks[] = { { "leak_hundredth", 100 },
+		      { "leak_thousandth", 1000 },
+		      { "leak_rare", 5000 } };
+	uint64_t allocations = 0, time_ns = now_ns();
+
+	for (long i = 0; i < threads; i++)
+		allocations += __atomic_load_n(&states[i].allocations, __ATOMIC_RELAXED);
+	say("{\"sites\":[{\"function\":\"leak_calm\",\"bytes\":%llu,\"blocks\":%llu}",
+	    (unsigned long long)calm * LEAK_BYTES, (unsigned long long)calm);
+	for (size_t i = 0; i < sizeof(leaks) / sizeof(*leaks); i++)
+		say(",{\"function\":\"%s\",\"bytes\":%llu,\"blocks\":%llu}", leaks[i].function,
+		    (unsigned long long)(allocations / leaks[i].every * LEAK_BYTES),
+		    (unsigned long long)(allocations / leaks[i].every));
+	say("],\"allocations\":%llu,\"seconds\":%llu.%09llu}\n", (unsigned long long)allocations,
+	    (unsigned long long)(time_ns / 1000000000), (unsigned long long)(time_ns % 1000000000));
 }
 
 int main(int argc, char **argv)
 {
 	long threads = option(argc, argv, "--threads", 1);
-	uint64_t seconds = option(argc, argv, "--seconds", 30), begin_ns;
-	pthread_t ids[MAX_THREADS];
+	pthread_t thread;
+	char word[WORD_BYTES];
 
 	if (threads < 1 || threads > MAX_THREADS)
 		die("drizzle: --threads 1…%d\n", MAX_THREADS);
-	pthread_barrier_init(&begin, NULL, threads + 1);
 	for (long i = 0; i < threads; i++) {
 		states[i].random = i;
-		if (pthread_create(&ids[i], NULL, drizzle, &states[i]))
+		if (pthread_create(&thread, NULL, drizzle, &states[i]))
 			die("drizzle: no thread\n");
 	}
-	wait_for_go();
-	begin_ns = now_ns();
-	until_ns = begin_ns + seconds * UINT64_C(1000000000);
-	pthread_barrier_wait(&begin);
-	for (long i = 0; i < threads; i++)
-		pthread_join(ids[i], NULL);
-	end_ns = now_ns();
-	say_truth(threads, end_ns - begin_ns);
-	wait_for_quit();
+	say("ready %d\n", (int)getpid());
+	while (hear_word(word) && strcmp(word, "quit")) {
+		if (!strcmp(word, "go"))
+			let_work(true);
+		else if (!strcmp(word, "rest"))
+			let_work(false);
+		else if (!strcmp(word, "leak"))
+			leak_calm();
+		say_truth(threads);
+	}
 	_exit(0);
 }

@@ -70,16 +70,27 @@ __attribute__((noreturn, format(printf, 1, 2))) static inline void die(const cha
 	_exit(9);
 }
 
-/* Reads one line; whether it is word. End of file is no word. */
+enum { WORD_BYTES = 16 };
+
+/* Reads one line. End of file is none. */
+static inline int hear_word(char word[WORD_BYTES])
+{
+	size_t count = 0;
+	ssize_t got = 0;
+
+	while (count < WORD_BYTES - 1 && (got = read(0, &word[count], 1)) == 1 &&
+	       word[count] != '\n')
+		count++;
+	word[count] = 0;
+	return got == 1;
+}
+
+/* Reads one line; whether it is word. */
 static inline int hear(const char *word)
 {
-	char line[16];
-	size_t count = 0;
+	char line[WORD_BYTES];
 
-	while (count < sizeof(line) - 1 && read(0, &line[count], 1) == 1 && line[count] != '\n')
-		count++;
-	line[count] = 0;
-	return !strcmp(line, word);
+	return hear_word(line) && !strcmp(line, word);
 }
 
 static inline void wait_for_go(void)

@@ -358,6 +358,33 @@ static void test_output_abandoned(void **state)
 	unlink("new");
 }
 
+static void test_output_is_named_at_its_end(void **state)
+{
+	struct output *first, *second;
+	struct stat status;
+
+	assert_int_equal(output_open_in(&first, "no/such"), -ENOENT);
+	assert_int_equal(output_open_in(&first, "."), 0);
+	assert_int_equal(output_open_in(&second, "."), 0);
+	fputs("one", output_stream(first));
+	fputs("two", output_stream(second));
+	/* A link is replaced, and what it names stays as it is. */
+	write_file("old", "old");
+	assert_int_equal(symlink("old", "new"), 0);
+	output_name(first, "./new");
+	assert_int_equal(output_commit(first), 0);
+	assert_string_equal(content_of("new"), "one");
+	assert_string_equal(content_of("old"), "old");
+	assert_int_equal(lstat("new", &status), 0);
+	assert_true(S_ISREG(status.st_mode));
+	assert_int_equal(status.st_mode & 0777, 0600);
+	output_abandon();
+	output_name(second, "./other");
+	assert_int_equal(output_commit(second), -ENOENT);
+	assert_int_equal(access("other", F_OK), -1);
+	assert_int_equal(unlink("new") + unlink("old"), 0);
+}
+
 static void test_output_keeps_links_and_devices(void **state)
 {
 	struct output *output;
@@ -426,6 +453,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_output_is_whole_or_not_there, enter_directory,
 						leave_directory),
 		cmocka_unit_test_setup_teardown(test_output_abandoned, enter_directory,
+						leave_directory),
+		cmocka_unit_test_setup_teardown(test_output_is_named_at_its_end, enter_directory,
 						leave_directory),
 		cmocka_unit_test_setup_teardown(test_output_keeps_links_and_devices,
 						enter_directory, leave_directory),

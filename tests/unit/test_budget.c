@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The budget of probes, and what is concluded from samples. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,17 +151,45 @@ static void test_few_samples_are_unresolved(void **state)
 /* 1 % of all allocations leak: 1 % of the churn's addresses end as theirs. */
 static void test_survivors_by_another_ones_leak(void **state)
 {
-	struct estimate sites[] = { samples(600, 600, 300, 300), samples(60000, 620, 310, 310) };
+	struct estimate sites[] = { samples(600, 600, 300, 300), samples(60000, 620, 310, 310),
+				    samples(60000, 0, 0, 0) };
 
 	(void)state;
 	estimate_sites(sites, 2, 30, 1, 1e6);
 	assert_int_equal(sites[0].verdict, ESTIMATE_LEAK);
 	assert_int_equal(sites[1].verdict, ESTIMATE_UNRESOLVED);
 	assert_close(sites[1].bytes_per_second, 0, 0);
-	/* a site of which a tenth stays is one that leaks */
+	/* a site of which a tenth stays is one that leaks, */
 	sites[1] = samples(60000, 6000, 3000, 3000);
 	estimate_sites(sites, 2, 30, 1, 1e6);
 	assert_int_equal(sites[1].verdict, ESTIMATE_LEAK);
+	/* but not where its blocks have the size of what leaks more */
+	sites[1] = samples(3000, 300, 200, 200);
+	estimate_sites(sites, 3, 30, 1, 1e6);
+	assert_int_equal(sites[1].verdict, ESTIMATE_UNRESOLVED);
+	sites[1].live_heap_bytes *= 2;
+	estimate_sites(sites, 3, 30, 1, 1e6);
+	assert_int_equal(sites[1].verdict, ESTIMATE_LEAK);
+}
+
+/* Found in one time of sampling, and in the next hardly seen. */
+static void test_estimates_add_up(void **state)
+{
+	struct estimate sites[] = { samples(300, 300, 200, 200) }, few[] = { samples(1, 1, 0, 0) };
+	struct estimate_sum sum = { 0 };
+
+	(void)state;
+	estimate_sites(sites, 1, 30, 1, 3e6);
+	estimate_add(&sum, &sites[0], 10);
+	assert_int_equal(sum.verdict, ESTIMATE_LEAK);
+	assert_close(sum.bytes, 24e6, 1);
+	assert_close(sum.blocks, 24e4, 1);
+	estimate_sites(few, 1, 30, 1, 1.25e6);
+	estimate_add(&sum, &few[0], 1);
+	assert_int_equal(sum.verdict, ESTIMATE_LEAK);
+	assert_close(sum.bytes, 25e6, 1);
+	assert_close(sqrt(sum.variance), sqrt(3e12 * 64 / 100 + 1e12), 1);
+	assert_int_equal(sum.sampled_blocks, 301);
 }
 
 int main(void)
@@ -175,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_never_below_what_was_seen),
 		cmocka_unit_test(test_few_samples_are_unresolved),
 		cmocka_unit_test(test_survivors_by_another_ones_leak),
+		cmocka_unit_test(test_estimates_add_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

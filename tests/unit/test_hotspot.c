@@ -368,6 +368,33 @@ static void test_blob_that_is_replaced(void **state)
 	assert_false(codecache_holds(memory, &vm, &blob, 42));
 }
 
+/* Compiled methods' data in malloc: by glibc's chunk headers. */
+static void test_code_in_malloc(void **state)
+{
+	vm.nmethod_immutable_data = 128;
+	vm.blob_mutable_data = 136;
+	put(HEAP, (BLOB - 16 - HEAP) >> SEGMENT_LOG2, 4);
+	put(BLOB - 16, 16, 4);
+	put(BLOB - vm.block_bytes + vm.block_used, 1, 1);
+	put(BLOB + 128, 0x24010, 8);
+	put(0x24008, 0x155, 8); /* a chunk of 0x150, and flags */
+	put(BLOB + 136, CODE, 8); /* it has none */
+	memory_refresh(memory);
+	assert_int_equal(codecache_malloc_bytes(&layout, memory, &vm), 0x150);
+	put(BLOB + 136, 0x24050, 8);
+	put(0x24048, 0x41, 8);
+	memory_refresh(memory);
+	assert_int_equal(codecache_malloc_bytes(&layout, memory, &vm), 0x190);
+	put(0x24048, INT64_MAX, 8); /* no chunk's size */
+	put(BLOB + 128, 0xdead000, 8); /* nothing there */
+	memory_refresh(memory);
+	assert_int_equal(codecache_malloc_bytes(&layout, memory, &vm), 0);
+	put(BLOB + 128, 0x24010, 8);
+	put(BLOB - vm.block_bytes + vm.block_used, 0, 1); /* the block is free */
+	memory_refresh(memory);
+	assert_int_equal(codecache_malloc_bytes(&layout, memory, &vm), 0);
+}
+
 /* -- methods ------------------------------------------------------------------------------------
  */
 
@@ -596,6 +623,7 @@ int main(void)
 		TEST(test_continuation_stubs),
 		TEST(test_code_state),
 		TEST(test_blob_that_is_replaced),
+		TEST(test_code_in_malloc),
 		TEST(test_method),
 		TEST(test_lines),
 		TEST(test_lines_since_20),

@@ -98,6 +98,23 @@ static void test_maps(void **state)
 	assert_null(maps_find(&maps, 0x1000));
 }
 
+/* What was mapped while the file was read is newer than what stands before it. */
+static void test_maps_that_change(void **state)
+{
+	static const char text[] =
+		"1000-2000 r--p 0 0:0 0 \n2000-4000 r--p 0 0:0 0 \n"
+		"4000-5000 r--p 0 0:0 0 \n3000-6000 rw-p 0 0:0 0 \n";
+	struct maps maps;
+
+	assert_int_equal(maps_parse(&maps, text), 0);
+	assert_int_equal(maps.rows.count, 3);
+	assert_int_equal(maps.rows.items[1].start, 0x2000);
+	assert_int_equal(maps.rows.items[1].end, 0x3000);
+	assert_int_equal(maps.rows.items[2].start, 0x3000);
+	assert_true(maps.rows.items[2].writable);
+	maps_free(&maps);
+}
+
 static void test_maps_hostile(void **state)
 {
 	static const char *const bad[] = {
@@ -114,7 +131,7 @@ static void test_maps_hostile(void **state)
 		"1000-2000 r-xp 0 0:0 \n",
 		"1000-2000 r-xp 0 0:0 5x \n",
 		"1000-11111111111111111 r-xp 0 0:0 5 \n",
-		"2000-4000 r-xp 0 0:0 0 \n3000-5000 r-xp 0 0:0 0 \n",
+		"2000-4000 r-xp 0 0:0 0 \n3000-4000 r-xp 0 0:0 0 \n",
 	};
 	struct maps maps;
 
@@ -410,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_maps_that_change),
 		cmocka_unit_test(test_maps_hostile),
 		cmocka_unit_test(test_self),
 		cmocka_unit_test(test_open_map_of_replaced_file),

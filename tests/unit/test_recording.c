@@ -106,6 +106,25 @@ static struct snapshot *make_snapshot(uint64_t number)
 		.in_use_bytes = any(1 << 30),
 		.retained_bytes = any(1 << 30),
 	};
+	*vec_add(&snapshot->incidents) = (struct incident){
+		.reason = "oom",
+		.time_ns = any(1 << 30),
+		.pid = 101,
+		.comm = name_of(snapshot, "comm", number),
+		.ended = any(2),
+		.exit_code = any(256),
+		.signal = 9,
+		.sender = any(1000),
+		.sender_comm = "systemd-oomd",
+		.asking_pid = 101,
+		.asking_tid = any(1000),
+		.asking_comm = "worker",
+		.usage_bytes = any(1 << 30),
+		.limit_bytes = any(1 << 30),
+		.groups_up = any(3),
+	};
+	*vec_add(&snapshot->readings) = (struct reading){ any(1 << 30), any(1 << 30), any(1 << 30),
+							  any(1 << 30), any(1 << 30), number };
 	snapshot->cost.hit_ns = 941.5;
 	snapshot->cost.hits = any(1000000);
 	/* some come, some go, and some are twice there */

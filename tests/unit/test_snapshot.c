@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "model/merge.h"
 #include "model/snapshot.h"
 
 static struct site *add(struct snapshot *snapshot, uint64_t bytes, uint64_t blocks, pid_t pid,
@@ -177,11 +178,48 @@ static void test_modules_have_one_build_id_or_none(void **state)
 	snapshot_free(snapshot);
 }
 
+static void test_same_stacks_are_merged(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct site *site;
+
+	add(snapshot, 7, 1, 1, "before"); /* another process's part: left alone */
+	add(snapshot, 7, 1, 1, "before");
+	site = add(snapshot, 100, 4, 1, "a");
+	site->verdict = "leak";
+	site->max_age_ns = site->min_age_ns = 9;
+	site->standard_error_bytes = 3;
+	add(snapshot, 10, 1, 1, "b");
+	site = add(snapshot, 50, 2, 1, "a");
+	site->max_age_ns = 20;
+	site->min_age_ns = 5;
+	site->standard_error_bytes = 4;
+	add(snapshot, 50, 2, 2, "a");
+	add(snapshot, 50, 2, 1, "a")->end = SITE_END_BARRIER;
+	add(snapshot, 50, 2, 1, "a")->kind = SITE_MAPPING;
+	add(snapshot, 1, 1, 1, "a")->frame_count = 0; /* lost: they may be any */
+	add(snapshot, 1, 1, 1, "a")->frame_count = 0;
+	snapshot_merge(snapshot, 2);
+	assert_int_equal(snapshot->sites.count, 9);
+	site = &snapshot->sites.items[2];
+	assert_string_equal(site->frames->name, "a");
+	assert_int_equal(site->bytes, 150);
+	assert_int_equal(site->blocks, 6);
+	assert_int_equal(site->standard_error_bytes, 5);
+	assert_int_equal(site->min_age_ns, 5);
+	assert_int_equal(site->max_age_ns, 20);
+	assert_string_equal(site->verdict, "leak"); /* the larger part's */
+	assert_string_equal(snapshot->sites.items[3].frames->name, "b");
+	assert_int_equal(snapshot->sites.items[3].bytes, 10);
+	snapshot_free(snapshot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_is_copied_once),
 		cmocka_unit_test(test_frames_are_copied),
+		cmocka_unit_test(test_same_stacks_are_merged),
 		cmocka_unit_test(test_modules_have_one_build_id_or_none),
 		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_sort_is_total),

@@ -92,7 +92,63 @@ static void test_java_heap(void **state)
 	expect(&facts, "java heap", VERDICT_NOT_NATIVE, 0, "-Xmx");
 	facts.free_resident_bytes = facts.releasable_bytes = 300 * MIB;
 	facts.heap_resident_bytes = 400 * MIB;
-	expect(&facts, "retention", VERDICT_RETENTION, 300 * MIB, "System.trim_native_heap");
+	expect(&facts, "retention", VERDICT_RETENTION, 300 * MIB, "malloc_trim");
+}
+
+/* Remedies of what runs there, each with the verdicts that it is one for. */
+static void test_hints(void **state)
+{
+	struct verdict_facts leak = watched(20 * (int64_t)MIB), kept = plain();
+	struct verdict verdict = verdict_of(&leak);
+
+	assert_null(strstr(verdict.remedy, "JVM"));
+	assert_null(strstr(verdict.remedy, "RocksDB"));
+	leak.jvm_version = 8;
+	leak.has_rocksdb = leak.has_netty = true;
+	leak.grown_size_bytes = 7168;
+	leak.grown_blocks = 2900;
+	expect(&leak, "leak", VERDICT_LEAK, 0, "-XX:MaxDirectMemorySize");
+	expect(&leak, "leak", VERDICT_LEAK, 0, "WriteBufferManager");
+	expect(&leak, "leak", VERDICT_LEAK, 0, "-Dio.netty.maxDirectMemory");
+	assert_null(strstr(verdict_of(&leak).evidence, "direct"));
+	leak.direct_bytes = 80 * MIB;
+	leak.direct_buffers = 81;
+	assert_non_null(strstr(verdict_of(&leak).evidence, "direct buffers hold 80.0 MiB, 81 of"));
+	/* all of them at once have room */
+	assert_true(strlen(verdict_of(&leak).remedy) < VERDICT_TEXT_MAX - 1);
+	kept.releasable_bytes = kept.free_resident_bytes = 300 * MIB;
+	kept.heap_resident_bytes += 300 * MIB;
+	kept.has_rocksdb = true;
+	kept.jvm_version = 11;
+	verdict = verdict_of(&kept);
+	assert_null(strstr(verdict.remedy, "TrimNativeHeap"));
+	assert_null(strstr(verdict.remedy, "RocksDB"));
+	kept.jvm_version = 17;
+	expect(&kept, "retention", VERDICT_RETENTION, 300 * MIB, "-XX:TrimNativeHeapInterval");
+}
+
+/* Only what is resident of an allocator is known. */
+static void test_closed_books(void **state)
+{
+	struct verdict_facts facts = { .rss_bytes = 100 * MIB,
+				       .heap_resident_bytes = 80 * MIB,
+				       .in_use_bytes = 80 * MIB,
+				       .closed = "jemalloc" };
+
+	expect(&facts, "closed books", VERDICT_IN_USE, 0, "unfreed trace");
+	assert_non_null(strstr(verdict_of(&facts).evidence, "jemalloc has 80.0 MiB of 100 MiB"));
+	facts.has_growth = true;
+	facts.seconds = 60;
+	facts.growth_bytes = -(int64_t)MIB;
+	expect(&facts, "closed books", VERDICT_IN_USE, 0, "unfreed trace");
+	assert_non_null(strstr(verdict_of(&facts).evidence, "from 81.0 MiB to 80.0 MiB"));
+	facts.growth_bytes = 20 * (int64_t)MIB;
+	expect(&facts, "growth", VERDICT_LEAK, 20 * MIB, "unfreed trace");
+	assert_non_null(strstr(verdict_of(&facts).evidence, "what jemalloc has resident grew"));
+	facts.java_heap_bytes = 70 * MIB;
+	facts.has_growth = false;
+	facts.growth_bytes = 0;
+	expect(&facts, "java heap", VERDICT_NOT_NATIVE, 0, "-Xmx");
 }
 
 /* Native, and not malloc's: each by its class of memory. */
@@ -107,6 +163,14 @@ static void test_outside(void **state)
 	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
 	code.code_cache_bytes = 120 * MIB;
 	expect(&code, "code cache", VERDICT_OUTSIDE, 60 * MIB, "-XX:ReservedCodeCacheSize");
+	assert_false(verdict_of(&code).gain_is_least);
+	code.code_malloc_bytes = 40 * MIB;
+	code.jvm_version = 20;
+	expect(&code, "code cache", VERDICT_OUTSIDE, 80 * MIB, "-XX:ReservedCodeCacheSize");
+	assert_true(verdict_of(&code).gain_is_least);
+	metaspace.kept_metaspace_bytes = 30 * MIB;
+	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 120 * MIB, "-XX:MaxMetaspaceSize");
+	metaspace.kept_metaspace_bytes = 0;
 	/* the larger one of the two */
 	metaspace.code_cache_bytes = 140 * MIB;
 	expect(&metaspace, "metaspace", VERDICT_OUTSIDE, 150 * MIB, "-XX:MaxMetaspaceSize");
@@ -192,6 +256,8 @@ int main(void)
 		cmocka_unit_test(test_leak),	      cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_page_cache),    cmocka_unit_test(test_java_heap),
 		cmocka_unit_test(test_outside),	      cmocka_unit_test(test_arenas),
+		cmocka_unit_test(test_closed_books),  cmocka_unit_test(test_arenas),
+		cmocka_unit_test(test_hints),	      cmocka_unit_test(test_arenas),
 		cmocka_unit_test(test_late_trim),     cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_fragmentation), cmocka_unit_test(test_plateau),
 		cmocka_unit_test(test_in_use),	      cmocka_unit_test(test_names),

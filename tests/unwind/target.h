@@ -20,9 +20,9 @@
 
 struct targets_map targets;
 struct jvms_map jvms;
-struct losses_map losses;
 struct code_map code_table;
 struct rows_map rows;
+struct walks_map walks;
 /* run_config by its symbol: it is constant to the walk alone. */
 volatile struct abi_config settings __asm__("run_config");
 
@@ -35,8 +35,6 @@ static struct {
 	uint32_t row_count;
 	struct abi_target targets[TARGETS]; /* their mm is 1, 2 */
 	struct walk walks[WALK_SLOTS];
-	struct cached_rule cache[1 << RULE_CACHE_LOG2];
-	uint64_t losses[LOSS_MAX];
 	const uint64_t *stack; /* NULL: read our own memory */
 	uint64_t stack_start, stack_bytes;
 	struct abi_jvm *jvm; /* of MM */
@@ -76,10 +74,6 @@ void *bpf_map_lookup_elem(void *map, const void *key)
 		return ELEMENT(fake.rows, index);
 	if (map == &walks)
 		return ELEMENT(fake.walks, index);
-	if (map == &rule_cache)
-		return ELEMENT(fake.cache, index);
-	if (map == &losses)
-		return ELEMENT(fake.losses, index);
 	fail_msg("unknown map");
 	return NULL;
 }
@@ -148,7 +142,8 @@ static const struct abi_row function_rows[FUNCTIONS] = {
 };
 
 static uint64_t stack[STACK_WORDS];
-static struct thread thread;
+static struct thread thread = { .mm = MM };
+static struct walk *walked; /* the last one; NULL: there was no room */
 
 /* A return address in a function: its last byte's successor is the next function's first byte. */
 static inline uint64_t in(enum function function)
@@ -164,7 +159,9 @@ static inline uint64_t at(unsigned int word)
 static inline int set_up(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
+	memset(rule_cache, 0, sizeof(rule_cache));
 	memset(&thread, 0, sizeof(thread));
+	thread.mm = MM;
 	memset(stack, 0, sizeof(stack));
 	settings.frame_pointers_only = 0;
 	fake.codes[0] = (struct abi_code){ .start = CODE, .end = CODE + 0x1000, .bias = CODE };
@@ -181,14 +178,29 @@ static inline int set_up(void **state)
 	return 0;
 }
 
+/* first: an exact address that goes before; or 0. */
+static inline int walk_with(uint64_t first, const struct walk_registers *registers, bool fresh)
+{
+	uint32_t slot = 0;
+	int found_jvm;
+
+	walked = walk_claim(&slot);
+	if (!walked)
+		return -1;
+	walk_start(walked, &thread, registers);
+	walked->first = first;
+	walked->seed = 0;
+	walked->stack.end = END_MAX;
+	found_jvm = unwind_walk(slot, fresh);
+	walk_release(walked);
+	return found_jvm;
+}
+
 static inline void walk_from(uint64_t pc, uint64_t sp, uint64_t bp)
 {
-	struct unwind_registers registers = { .pc = pc, .sp = sp, .bp = bp };
+	struct walk_registers registers = { .pc = pc, .sp = sp, .bp = bp };
 
-	thread.stack.count = 0;
-	thread.stack_hash = 0;
-	thread.stack.end = END_MAX;
-	assert_int_equal(unwind_walk(&thread, &registers, MM), 0);
+	walk_with(0, &registers, false);
 	for (int i = 0; i < WALK_SLOTS; i++)
 		assert_int_equal(fake.walks[i].claims, 0);
 }
@@ -197,19 +209,19 @@ static inline void expect_frames(enum abi_end end, const uint64_t *frames, size_
 {
 	uint64_t hash = 0;
 
-	assert_int_equal(thread.stack.count, count);
+	assert_int_equal(walked->stack.count, count);
 	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(thread.stack.frames[i], frames[i]);
+		assert_int_equal(walked->stack.frames[i], frames[i]);
 		if (frames[i] & ABI_FRAME_KINDS && i + 1 < count) {
 			hash = abi_hash(hash, frames[i] ^ frames[i + 1] * 0x9e3779b97f4a7c15ULL);
-			assert_int_equal(thread.stack.frames[i + 1], frames[i + 1]);
+			assert_int_equal(walked->stack.frames[i + 1], frames[i + 1]);
 			i++;
 		} else {
 			hash = abi_hash(hash, frames[i]);
 		}
 	}
-	assert_int_equal(thread.stack.end, end);
-	assert_int_equal(thread.stack_hash, hash);
+	assert_int_equal(walked->stack.end, end);
+	assert_int_equal(walked->hash, hash);
 }
 
 #define EXPECT(end, ...)                                      \

@@ -113,8 +113,8 @@ static void test_every_depth_and_place_in_a_page(void **state)
 			stack[first + 1 + 2 * i] = in(F_SP16);
 		stack[first + 1 + 2 * frames] = in(F_ROOT);
 		walk_from(in(F_SP16), at(first), 0);
-		assert_int_equal(thread.stack.count, frames + 2);
-		assert_int_equal(thread.stack.end, END_ROOT);
+		assert_int_equal(walked->stack.count, frames + 2);
+		assert_int_equal(walked->stack.end, END_ROOT);
 	}
 }
 
@@ -145,6 +145,23 @@ static void test_unknown_code(void **state)
 	EXPECT(END_NO_MAPPING, CODE);
 }
 
+/* A word with the bits of another question to the cache is no address. */
+static void test_words_that_look_like_questions_are_no_code(void **state)
+{
+	stack[4] = at(8);
+	stack[5] = PLAIN + 0x20;
+	stack[9] = in(F_ROOT);
+	walk_from(PLAIN + 0x10, at(2),
+		  at(4)); /* that PLAIN + 0x20 lies behind a call is cached now */
+	EXPECT(END_ROOT, PLAIN + 0x10, PLAIN + 0x20, in(F_ROOT));
+	stack[1] = RULE_OF_CALL | (PLAIN + 0x20);
+	walk_from(in(F_SP16), at(0), at(8));
+	EXPECT(END_NO_MAPPING, in(F_SP16), PLAIN + 0x20);
+	stack[1] = RULE_OF_METHOD | (PLAIN + 0x20);
+	walk_from(in(F_SP16), at(0), at(8));
+	EXPECT(END_NO_MAPPING, in(F_SP16), RULE_OF_METHOD | (PLAIN + 0x20));
+}
+
 static void test_frame_below(void **state)
 {
 	walk_from(in(F_SINK), at(5), 0);
@@ -168,39 +185,34 @@ static void test_too_deep(void **state)
 	for (size_t i = 1; i < STACK_WORDS; i += 2)
 		stack[i] = in(F_SP16);
 	walk_from(in(F_SP16), at(0), 0);
-	assert_int_equal(thread.stack.count, ABI_MAX_FRAMES);
-	assert_int_equal(thread.stack.end, END_DEPTH);
+	assert_int_equal(walked->stack.count, ABI_MAX_FRAMES);
+	assert_int_equal(walked->stack.end, END_DEPTH);
 }
 
-static void test_frames_that_stood_there_stay(void **state)
+static void test_an_exact_address_goes_before(void **state)
 {
-	struct unwind_registers registers = { .pc = in(F_SP16), .sp = at(0) };
+	struct walk_registers registers = { .pc = in(F_SP16), .sp = at(0) };
 
 	stack[1] = in(F_ROOT);
-	thread.stack.frames[0] = 0x42;
-	thread.stack.count = 1;
-	unwind_walk(&thread, &registers, MM);
-	assert_int_equal(thread.stack.frames[0], 0x42);
-	assert_int_equal(thread.stack.frames[2], in(F_ROOT));
-	assert_int_equal(thread.stack.count, 3);
+	walk_with(0x42, &registers, false);
+	EXPECT(END_ROOT, 0x42, in(F_SP16), in(F_ROOT));
 }
 
 static void test_no_scratch(void **state)
 {
-	struct unwind_registers registers = { .pc = in(F_SP16), .sp = at(0) };
+	struct walk_registers registers = { .pc = in(F_SP16), .sp = at(0) };
 
 	for (int i = 0; i < WALK_SLOTS; i++)
 		fake.walks[i].claims = 1;
-	unwind_walk(&thread, &registers, MM);
-	assert_int_equal(thread.stack.count, 1);
-	assert_int_not_equal(thread.stack.end, END_ROOT);
-	assert_int_equal(fake.losses[LOSS_SCRATCH_BUSY], 1);
+	walk_with(0, &registers, false);
+	assert_null(walked);
 	for (int i = 0; i < WALK_SLOTS; i++)
 		assert_int_equal(fake.walks[i].claims, 1);
 	fake.walks[2].claims = 0;
 	stack[1] = in(F_ROOT);
-	unwind_walk(&thread, &registers, MM);
-	assert_int_equal(thread.stack.end, END_ROOT);
+	walk_with(0, &registers, false);
+	assert_ptr_equal(walked, &fake.walks[2]);
+	EXPECT(END_ROOT, in(F_SP16), in(F_ROOT));
 }
 
 /* -- frame pointers ------------------------------------------------------------------------------
@@ -297,7 +309,7 @@ static void test_cached_rules_die_with_their_generation(void **state)
 	stack[2] = in(F_ROOT);
 	stack[3] = in(F_BIG);
 	walk_from(in(F_SP16), at(0), 0);
-	assert_int_equal(thread.stack.frames[2], in(F_BIG));
+	assert_int_equal(walked->stack.frames[2], in(F_BIG));
 	fake.rows[F_SP16].cfa_offset = 1;
 	stack[0] = in(F_SP16);
 	stack[1] = in(F_ROOT);
@@ -319,8 +331,8 @@ static void test_torn_cache_entry_is_not_believed(void **state)
 	stack[1] = in(F_ROOT);
 	walk_from(in(F_SP16), at(0), 0);
 	for (size_t i = 0; i < 1 << RULE_CACHE_LOG2; i++) {
-		if ((fake.cache[i].check ^ fake.cache[i].rule) == in(F_SP16)-1)
-			entry = &fake.cache[i];
+		if ((rule_cache[i].check ^ rule_cache[i].rule) == in(F_SP16)-1)
+			entry = &rule_cache[i];
 	}
 	assert_non_null(entry);
 	entry->rule ^= 1 << 16; /* half of another */
@@ -455,10 +467,10 @@ static void expect_same_stack(int frames_at_least)
 {
 	/* frame 0 is take_both, at another instruction */
 	assert_true(expected_count > frames_at_least);
-	assert_int_equal(thread.stack.end, END_ROOT);
+	assert_int_equal(walked->stack.end, END_ROOT);
 	for (int i = 1; i < expected_count; i++)
-		assert_int_equal(thread.stack.frames[i], expected[i]);
-	assert_int_equal(thread.stack.count, expected_count);
+		assert_int_equal(walked->stack.frames[i], expected[i]);
+	assert_int_equal(walked->stack.count, expected_count);
 }
 
 static void load_own_code(void)
@@ -533,15 +545,15 @@ static void test_images_are_told_apart(void **state)
 	stack[1] = in(F_ROOT);
 	fake.codes[0].image = 7;
 	walk_from(in(F_SP16), at(0), 0);
-	assert_int_equal(thread.stack.end, END_ROOT);
-	hash = thread.stack_hash;
+	assert_int_equal(walked->stack.end, END_ROOT);
+	hash = walked->hash;
 	walk_from(in(F_SP16), at(0), 0);
-	assert_int_equal(thread.stack_hash, hash);
+	assert_int_equal(walked->hash, hash);
 	fake.codes[0].image = 8;
 	fake.targets[0].generation++;
 	walk_from(in(F_SP16), at(0), 0);
-	assert_int_equal(thread.stack.count, 2);
-	assert_int_not_equal(thread.stack_hash, hash);
+	assert_int_equal(walked->stack.count, 2);
+	assert_int_not_equal(walked->hash, hash);
 }
 
 int main(void)
@@ -557,10 +569,11 @@ int main(void)
 		cmocka_unit_test_setup(test_every_depth_and_place_in_a_page, set_up),
 		cmocka_unit_test_setup(test_replaced_return_address, set_up),
 		cmocka_unit_test_setup(test_unknown_code, set_up),
+		cmocka_unit_test_setup(test_words_that_look_like_questions_are_no_code, set_up),
 		cmocka_unit_test_setup(test_frame_below, set_up),
 		cmocka_unit_test_setup(test_unreadable_stack, set_up),
 		cmocka_unit_test_setup(test_too_deep, set_up),
-		cmocka_unit_test_setup(test_frames_that_stood_there_stay, set_up),
+		cmocka_unit_test_setup(test_an_exact_address_goes_before, set_up),
 		cmocka_unit_test_setup(test_no_scratch, set_up),
 		cmocka_unit_test_setup(test_frame_pointers_through_code_without_rows, set_up),
 		cmocka_unit_test_setup(test_frame_pointers_that_are_none, set_up),

@@ -180,12 +180,12 @@ static void test_too_deep_in_the_interpreter(void **state)
 		stack[20 + 20 * i] = at(40 + 20 * i);
 	}
 	walk_from(INTERPRETER + 0x55, at(0), at(20));
-	assert_int_equal(thread.stack.count, 2 * ABI_MAX_FRAMES);
-	assert_int_equal(thread.stack.end, END_DEPTH);
+	assert_int_equal(walked->stack.count, 2 * ABI_MAX_FRAMES);
+	assert_int_equal(walked->stack.end, END_DEPTH);
 	stack[1] = INTERPRETER + 0x55;
 	walk_from(in(F_SP16), at(0), at(20));
-	assert_int_equal(thread.stack.count, 2 * ABI_MAX_FRAMES - 1);
-	assert_int_equal(thread.stack.frames[2 * ABI_MAX_FRAMES - 2], BYTECODE);
+	assert_int_equal(walked->stack.count, 2 * ABI_MAX_FRAMES - 1);
+	assert_int_equal(walked->stack.frames[2 * ABI_MAX_FRAMES - 2], BYTECODE);
 }
 
 static void test_words_that_look_like_methods_are_none(void **state)
@@ -240,7 +240,7 @@ static void test_hostile_frame_size(void **state)
 
 static void test_fresh_walks_see_replaced_code(void **state)
 {
-	struct unwind_registers registers = { .pc = BLOB + 0x333, .sp = at(0) };
+	struct walk_registers registers = { .pc = BLOB + 0x333, .sp = at(0) };
 
 	stack[7] = in(F_ROOT);
 	stack[9] = in(F_SP16);
@@ -249,15 +249,12 @@ static void test_fresh_walks_see_replaced_code(void **state)
 	put_block(BLOB, 0x400, 10);
 	walk_from(registers.pc, at(0), 0);
 	EXPECT(END_ROOT, BLOB + 0x333, in(F_ROOT)); /* the generation is still the same */
-	registers.fresh = 1;
-	thread.stack.count = 0;
-	thread.stack_hash = 0;
-	assert_int_equal(unwind_walk(&thread, &registers, MM), 1);
+	assert_int_equal(walk_with(0, &registers, true), 1);
 	EXPECT(END_ROOT, BLOB + 0x333, in(F_SP16), in(F_ROOT));
 	walk_from(registers.pc, at(0), 0);
 	EXPECT(END_ROOT, BLOB + 0x333, in(F_SP16), in(F_ROOT));
 	registers.pc = in(F_ROOT);
-	assert_int_equal(unwind_walk(&thread, &registers, MM), 0);
+	assert_int_equal(walk_with(0, &registers, true), 0);
 }
 
 /* -- code that replaces other code ---------------------------------------------------------------
@@ -351,9 +348,9 @@ static void walk_loaded(uint64_t words[2])
 	put_interpreted(20, 24, in(F_ROOT));
 	stack[20 - 3] = LOADED;
 	walk_from(INTERPRETER + 0x55, at(0), at(20));
-	assert_int_equal(thread.stack.end, END_ROOT);
-	assert_int_equal(thread.stack.count, 3);
-	memcpy(words, thread.stack.frames, 2 * sizeof(*words));
+	assert_int_equal(walked->stack.end, END_ROOT);
+	assert_int_equal(walked->stack.count, 3);
+	memcpy(words, walked->stack.frames, 2 * sizeof(*words));
 	assert_int_equal(words[0] & ABI_FRAME_ADDRESS, LOADED);
 	assert_int_equal(words[1] & ABI_FRAME_ADDRESS, BYTECODE);
 	assert_int_equal(words[0] & ABI_FRAME_KINDS, ABI_FRAME_METHOD);

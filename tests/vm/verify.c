@@ -32,6 +32,7 @@ static void configure(struct unfreed *skeleton, const char *name, bool session)
 			bpf_map__set_max_entries(map, 1024);
 	}
 	skeleton->rodata->run_config.session = session;
+	skeleton->rodata->run_config.mapping = true;
 	bpf_object__for_each_program(program, skeleton->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	/* The program's own log: the object's would also hold its types. 4: BPF_LOG_STATS. */

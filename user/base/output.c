@@ -22,8 +22,11 @@ struct output {
 	bool kept; /* aside, too */
 };
 
+enum { PENDING_MAX = 4 };
+
 /* What output_abandon removes; global, as a signal handler can know nothing else. Empty: none. */
-static char pending[PATH_MAX];
+static char pending[PENDING_MAX][PATH_MAX];
+static unsigned int pending_next;
 
 /* mkostemp of output->aside, and no signal finds the file without its name in pending. */
 static int make_aside(struct output *output)
@@ -35,8 +38,8 @@ static int make_aside(struct output *output)
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	fd = mkostemp(output->aside, O_CLOEXEC);
 	err = fd < 0 ? -errno : 0;
-	if (!err && strlen(output->aside) < sizeof(pending))
-		strcpy(pending, output->aside);
+	if (!err && strlen(output->aside) < sizeof(pending[0]))
+		strcpy(pending[pending_next++ % PENDING_MAX], output->aside);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return err ? err : fd;
 }
@@ -44,8 +47,9 @@ static int make_aside(struct output *output)
 /* No signal removes it any more. */
 static void release_aside(const struct output *output)
 {
-	if (!strcmp(pending, output->aside))
-		pending[0] = '\0';
+	for (int i = 0; i < PENDING_MAX; i++)
+		if (!strcmp(pending[i], output->aside))
+			pending[i][0] = '\0';
 }
 
 /* Its name is free again, or was never taken. */
@@ -58,8 +62,9 @@ static void forget_aside(struct output *output)
 
 void output_abandon(void)
 {
-	if (pending[0])
-		unlink(pending);
+	for (int i = 0; i < PENDING_MAX; i++)
+		if (pending[i][0])
+			unlink(pending[i]);
 }
 
 /* The mode of the file that is replaced, else that of a new file. */
@@ -117,10 +122,28 @@ static int open_path(struct output *output)
 	return open_aside(output, there ? &old : NULL);
 }
 
+/* Makes a stream of fd, or says why there is none. */
+static int take_fd(struct output **output, struct output *new, int fd)
+{
+	int err = fd;
+
+	new->stream = fd < 0 ? NULL : fdopen(fd, "w");
+	if (new->stream) {
+		*output = new;
+		return 0;
+	}
+	if (fd >= 0) {
+		err = -errno;
+		close(fd);
+	}
+	error_set(err, "cannot write %s: %s", new->path, strerror(-err));
+	output_discard(new);
+	return err;
+}
+
 int output_open(struct output **output, const char *path)
 {
 	struct output *new = mem_alloc(sizeof(*new));
-	int fd, err;
 
 	*output = NULL;
 	if (!path || !strcmp(path, "-")) {
@@ -129,21 +152,25 @@ int output_open(struct output **output, const char *path)
 		return 0;
 	}
 	new->path = mem_string(path);
-	fd = open_path(new);
-	if (fd < 0) {
-		err = error_set(fd, "cannot write %s: %s", path, strerror(-fd));
-		output_discard(new);
-		return err;
-	}
-	new->stream = fdopen(fd, "w");
-	if (!new->stream) {
-		err = error_set(-errno, "cannot write %s: %s", path, strerror(errno));
-		close(fd);
-		output_discard(new);
-		return err;
-	}
-	*output = new;
-	return 0;
+	return take_fd(output, new, open_path(new));
+}
+
+int output_open_in(struct output **output, const char *folder)
+{
+	struct output *new = mem_alloc(sizeof(*new));
+
+	*output = NULL;
+	new->path = mem_string(folder);
+	new->final = mem_printf("%s/unfreed", folder);
+	return take_fd(output, new, open_aside(new, NULL));
+}
+
+void output_name(struct output *output, const char *path)
+{
+	mem_free(output->final);
+	mem_free(output->path);
+	output->path = mem_string(path);
+	output->final = mem_string(path);
 }
 
 FILE *output_stream(struct output *output)

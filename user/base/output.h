@@ -17,6 +17,15 @@ struct output;
  */
 int output_open(struct output **output, const char *path);
 
+/*
+ * Opens a new file of mode 0600 in folder, whose name is decided later, by output_name: while there
+ * are file descriptors and rights for it. Else as output_open.
+ */
+int output_open_in(struct output **output, const char *folder);
+
+/* What it is called from its commit on: a path in the same folder. What is there is replaced. */
+void output_name(struct output *output, const char *path);
+
 /* Where to write. Never NULL. */
 FILE *output_stream(struct output *output);
 
@@ -37,7 +46,7 @@ void output_discard(struct output *output);
 
 /*
  * Removes what is being written aside, for a signal handler that ends the program at once: it is
- * async-signal-safe. Of several outputs that are open, only the last one opened.
+ * async-signal-safe. Of several outputs that are open, the last few opened.
  */
 void output_abandon(void);
 

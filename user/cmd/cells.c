@@ -32,6 +32,14 @@ struct cell cell_growth(int64_t bytes)
 	return cell;
 }
 
+struct cell cell_time(uint64_t time_ns)
+{
+	struct cell cell;
+
+	units_format_time(cell.text, time_ns);
+	return cell;
+}
+
 void cells_paragraph(FILE *stream, const char *label, const char *text)
 {
 	size_t column = INDENT;
@@ -61,8 +69,9 @@ void cells_verdict(const struct verdict *verdict, FILE *stream)
 	char head[VERDICT_TEXT_MAX];
 
 	fputc('\n', stream);
-	snprintf(head, sizeof(head), "%s%s%s", verdict_name(verdict->kind),
+	snprintf(head, sizeof(head), "%s%s%s%s", verdict_name(verdict->kind),
 		 verdict->gain_bytes ? ", to be had back: " : "",
+		 verdict->gain_is_least ? "at least " : "",
 		 verdict->gain_bytes ? cell_bytes(verdict->gain_bytes).text : "");
 	cells_paragraph(stream, "VERDICT", head);
 	cells_paragraph(stream, "evidence", verdict->evidence);

@@ -21,6 +21,7 @@ int cmd_trace(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
 int cmd_jvm(int argc, char **argv);
 int cmd_map(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_check(int argc, char **argv);

@@ -39,6 +39,7 @@ void heap_json_verdict(struct json *json, const struct verdict *verdict)
 	json_text(json, "evidence", verdict->evidence);
 	json_text(json, "remedy", verdict->remedy);
 	json_uint(json, "gain_bytes", verdict->gain_bytes);
+	json_bool(json, "gain_is_least", verdict->gain_is_least);
 	json_end(json);
 }
 
@@ -84,7 +85,7 @@ static void write_process(struct json *json, const struct heap_process *process)
 	json_double(json, "walk_seconds", (double)process->walked_ns / 1e9, 6);
 	if (process->peek.blocks.count)
 		peek_json(&process->peek, json);
-	if (walk->arenas.count)
+	if (process->verdict.rule)
 		heap_json_verdict(json, &process->verdict);
 	json_end(json);
 }
@@ -162,7 +163,7 @@ void heap_json(const struct heap_report *report, FILE *stream)
 	json_end(&json);
 	write_sizes(&json, report);
 	write_losses(&json, report);
-	if (first && first->walk.arenas.count)
+	if (first && first->verdict.rule)
 		heap_json_verdict(&json, &first->verdict);
 	json_end(&json);
 	fputc('\n', stream);

@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "cmd/interrupt.h"
+#include "collect/jvm.h"
 #include "collect/survey.h"
 #include "glibc/process_reader.h"
+#include "hotspot/hotspot.h"
 #include "model/footprint.h"
 
 #define WALK_MAX_NS (120ULL * 1000000000) /* a heap of 200 GB, or a forged one */
@@ -126,6 +128,9 @@ static void sample_process(struct heap_process *process, const struct heap_optio
 		process->allocator =
 			options->spare_files ? "glibc" : heap_allocator(pid, &process->maps);
 		error = read_heap(process, options);
+		/* So does a static program of glibc's without symbols. */
+		if (!error && !strcmp(process->allocator, "none"))
+			process->allocator = "glibc";
 		/* A static program without symbols has no name for it. */
 		if (error &&
 		    (!strcmp(process->allocator, "none") || !strcmp(process->allocator, "musl")) &&
@@ -171,6 +176,9 @@ struct figures heap_other_allocators(const struct heap_process *process)
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
 		figures_add(&sum, &process->around[classes[i]]);
+	/* tcmalloc takes its memory by brk(2), and jemalloc may. */
+	if (!process->walk.arenas.count)
+		figures_add(&sum, &process->around[CLASS_MAIN_HEAP]);
 	return sum;
 }
 
@@ -221,9 +229,19 @@ static uint64_t blocks_of(const struct walk *walk, uint64_t size_bytes)
 	return 0;
 }
 
+/* Of an allocator that is not walked: what is resident of it, or, of musl, in use. */
 static uint64_t held(const struct heap_process *process)
 {
-	return process->sums.in_use_bytes + process->walk.mmapped.bytes;
+	if (process->walk.arenas.count)
+		return process->sums.in_use_bytes + process->walk.mmapped.bytes;
+	if (process->musl.groups)
+		return process->musl.in_use_bytes;
+	return heap_other_allocators(process).rss_bytes;
+}
+
+static bool is_known(const struct heap_process *process)
+{
+	return process->walk.arenas.count || held(process);
 }
 
 static int rows_by_size(const void *a, const void *b)
@@ -262,6 +280,33 @@ static void find_growth(struct verdict_facts *facts, const struct heap_process *
 	mem_free(old);
 }
 
+/* Class space can be given back since metaspace is elastic (JEP 387, 16). */
+static void add_jvm(struct verdict_facts *facts, const struct heap_process *process)
+{
+	struct hotspot_facts jvm;
+
+	if (!facts->metaspace_bytes || jvm_facts(&jvm, process->proc.pid))
+		return;
+	facts->code_malloc_bytes = jvm.code_malloc_bytes;
+	facts->jvm_version = jvm.version;
+	facts->direct_bytes = jvm.direct_bytes;
+	facts->direct_buffers = jvm.direct_buffers;
+	if (jvm.version < 16)
+		facts->kept_metaspace_bytes = process->around[CLASS_CLASS_SPACE].rss_bytes;
+}
+
+/* A library whose name begins so, wherever it was unpacked to. */
+static bool has_library(const struct maps *maps, const char *name)
+{
+	vec_for_each (map, &maps->rows) {
+		const char *file = map->path ? strrchr(map->path, '/') : NULL;
+
+		if (file && !strncmp(file + 1, name, strlen(name)))
+			return true;
+	}
+	return false;
+}
+
 static struct verdict_facts facts_of(const struct heap_process *process)
 {
 	const struct walk *walk = &process->walk;
@@ -275,6 +320,8 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 		.code_cache_bytes = around[CLASS_CODE_CACHE].rss_bytes,
 		.stack_bytes = around[CLASS_THREAD_STACK].rss_bytes,
 		.threads = process->proc.threads,
+		.has_rocksdb = has_library(&process->maps, "librocksdb"),
+		.has_netty = has_library(&process->maps, "libnetty"),
 		.heap_resident_bytes = sums->resident_bytes + walk->mmapped.resident_bytes,
 		.in_use_bytes = held(process),
 		.free_resident_bytes = sums->free_resident_bytes,
@@ -286,10 +333,16 @@ static struct verdict_facts facts_of(const struct heap_process *process)
 			walk->mmapped.has_settings && walk->mmapped.trim_threshold_bytes > 1 << 20,
 	};
 
+	if (!walk->arenas.count) {
+		facts.heap_resident_bytes = heap_other_allocators(process).rss_bytes;
+		if (!process->musl.groups)
+			facts.closed = process->allocator;
+	}
 	if (walk->size_count) {
 		facts.top_size_bytes = walk->sizes[0].size_bytes;
 		facts.top_size_blocks = blocks_of(walk, facts.top_size_bytes);
 	}
+	add_jvm(&facts, process);
 	return facts;
 }
 
@@ -303,13 +356,13 @@ static void judge(struct heap_report *report, const struct heap_report *before)
 		const struct heap_process *then = before ? find(before, &process->proc) : NULL;
 		struct verdict_facts facts;
 
-		if (!process->walk.arenas.count)
+		if (!is_known(process))
 			continue;
 		facts = facts_of(process);
 		/* It is the group's: set it against all that is in there. */
 		if (report->page_cache_bytes > 2 * rss_bytes)
 			facts.page_cache_bytes = report->page_cache_bytes;
-		if (then && then->walk.arenas.count)
+		if (then && is_known(then))
 			find_growth(&facts, process, then, report->watched_ns);
 		process->verdict = verdict_of(&facts);
 	}

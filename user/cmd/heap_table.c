@@ -113,8 +113,9 @@ static void print_process(const struct heap_report *report, const struct heap_pr
 		print_arenas(&process->walk, stream);
 		print_sizes(&process->walk, process->sums.in_use_bytes, report->options->top,
 			    stream);
-		cells_verdict(&process->verdict, stream);
 	}
+	if (process->verdict.rule)
+		cells_verdict(&process->verdict, stream);
 	if (report->options->peek.wanted)
 		peek_table(&process->peek, stream);
 }

@@ -8,12 +8,16 @@
 #include "base/output.h"
 
 static volatile sig_atomic_t signals; /* one came: global, as a handler is */
+static volatile sig_atomic_t requests; /* the same of SIGUSR1 */
+static void (*abandon)(void);
 
 /* The kernel detaches whatever is attached. */
 static void on_signal(int number)
 {
 	if (signals) {
 		output_abandon();
+		if (abandon)
+			abandon();
 		signal(number, SIG_DFL);
 		raise(number);
 	}
@@ -30,7 +34,33 @@ void interrupt_catch(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+void interrupt_abandon_by(void (*function)(void))
+{
+	abandon = function;
+}
+
 bool interrupted(void)
 {
 	return signals;
+}
+
+static void on_request(int number)
+{
+	requests = 1;
+}
+
+void interrupt_catch_request(void)
+{
+	struct sigaction action = { .sa_handler = on_request };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+bool interrupt_requested(void)
+{
+	bool requested = requests;
+
+	if (requested)
+		requests = 0;
+	return requested;
 }

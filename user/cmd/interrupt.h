@@ -8,7 +8,16 @@
 /* Catches SIGINT, SIGTERM and SIGHUP from now on; SIGPIPE becomes an error of write(2). */
 void interrupt_catch(void);
 
+/* What a second signal calls before it quits: async-signal-safe. */
+void interrupt_abandon_by(void (*function)(void));
+
 /* Whether a first signal came. */
 bool interrupted(void);
+
+/* Catches SIGUSR1 from now on. */
+void interrupt_catch_request(void);
+
+/* Whether one came since the last call. */
+bool interrupt_requested(void);
 
 #endif

@@ -28,6 +28,10 @@ static void write_facts(struct json *json, const struct hotspot_facts *facts)
 		write_bound(json, "max_direct_bytes", facts->max_direct_bytes);
 		json_end(json);
 	}
+	if (facts->has_direct) {
+		json_uint(json, "direct_bytes", facts->direct_bytes);
+		json_uint(json, "direct_buffers", facts->direct_buffers);
+	}
 	if (facts->has_counters) {
 		json_begin_object(json, "counters");
 		json_uint(json, "heap_used_bytes", facts->heap_used_bytes);
@@ -127,7 +131,7 @@ static void write_process(struct json *json, const struct jvm_process *process,
 	if (process->nmt)
 		write_nmt(json, process->nmt, before ? before->nmt : NULL);
 	write_rows(json, process, before);
-	if (heap->walk.arenas.count)
+	if (heap->verdict.rule)
 		heap_json_verdict(json, &heap->verdict);
 	if (process->answer || process->answer_why) {
 		json_text(json, "answer", process->answer);

@@ -78,23 +78,26 @@ static uint64_t compare_mapped(struct jvm_process *process)
 	return sum;
 }
 
-/* Unsafe.allocateMemory: of a category of its own since JDK 11. */
-static void compare_direct(struct jvm_process *process)
-{
-	const struct nmt_category *other = nmt_find(process->nmt, "Other");
-	struct jvm_row *row;
-
-	if (!other)
-		return;
-	row = add(process, "  direct buffers");
-	row->is_part = true;
-	add_nmt(row, other->malloc_bytes);
-}
-
 static void add_used(struct jvm_row *row, uint64_t bytes)
 {
 	row->has_used = true;
 	row->used_bytes = bytes;
+}
+
+/* By the JDK's own count; to NMT, Unsafe.allocateMemory is a category of its own since JDK 11. */
+static void compare_direct(struct jvm_process *process)
+{
+	const struct nmt_category *other = process->nmt ? nmt_find(process->nmt, "Other") : NULL;
+	struct jvm_row *row;
+
+	if (!other && !process->facts.has_direct)
+		return;
+	row = add(process, "  direct buffers");
+	row->is_part = true;
+	if (other)
+		add_nmt(row, other->malloc_bytes);
+	if (process->facts.has_direct)
+		add_used(row, process->facts.direct_bytes);
 }
 
 static void compare_malloc(struct jvm_process *process)
@@ -110,8 +113,8 @@ static void compare_malloc(struct jvm_process *process)
 	if (process->nmt) {
 		seen = process->nmt->malloc_bytes;
 		add_nmt(row, seen);
-		compare_direct(process);
 	}
+	compare_direct(process);
 	if (!walked)
 		return;
 	if (process->nmt) {

@@ -185,10 +185,10 @@ static void print_process(const struct jvm_report *report, const struct jvm_proc
 		print_categories(process, before, report->options->top, stream);
 		print_sites(process->nmt, report->options->top, stream);
 	}
-	if (heap->walk.arenas.count)
-		cells_verdict(&heap->verdict, stream);
-	else if (heap->why)
+	if (heap->why)
 		cells_paragraph(stream, "note", heap->why);
+	if (heap->verdict.rule)
+		cells_verdict(&heap->verdict, stream);
 	print_answer(process, report->options, stream);
 }
 

@@ -13,6 +13,7 @@
 static const struct command commands[] = {
 	{ "trace", "what a process or container allocates and does not give back, by stack", 0,
 	  cmd_trace },
+	{ "watch", "the same live, on a terminal", RIGHTS_TRACE, cmd_watch },
 	{ "map", "all memory of a process or container, each mapping in a class", RIGHTS_LOOK,
 	  cmd_map },
 	{ "heap", "what malloc holds, in use and free, and a verdict", RIGHTS_LOOK, cmd_heap },

@@ -14,14 +14,42 @@
 #include "cmd/terminal.h"
 #include "collect/survey.h"
 #include "report/footprint.h"
+#include "report/plot.h"
 
 struct map_options {
 	struct target_spec spec;
 	struct footprint_options report;
 	const char *output, *save;
+	const struct map_format *format;
 	uint64_t interval_ns, duration_ns;
 	bool as_json, interval, duration, help;
 };
+
+/* A report of each moment, or a plot of all of them at the end. */
+static const struct map_format {
+	const char *name;
+	void (*report)(const struct footprint *footprint, const struct growth *growth,
+		       const struct footprint_options *options, FILE *stream);
+	void (*plot)(const struct plot *plot, FILE *stream);
+} formats[] = {
+	{ "table", footprint_table, NULL },
+	{ "json", footprint_json, NULL },
+	{ "svg", NULL, plot_svg },
+	{ "html", NULL, plot_html },
+};
+
+static int parse_format(const char *argument, void *value)
+{
+	const struct map_format **format = value;
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		if (!strcmp(argument, formats[i].name)) {
+			*format = &formats[i];
+			return 0;
+		}
+	}
+	return error_set(-EINVAL, "no format '%s': table, json, svg, html", argument);
+}
 
 static int parse_by(const char *argument, void *value)
 {
@@ -47,6 +75,11 @@ static int check(const struct map_options *options, char *const *rest)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	if (options->duration && !options->interval)
 		return error_set(-EINVAL, "--duration: only with --interval");
+	if (options->format->plot && !options->interval)
+		return error_set(-EINVAL,
+				 "--format %s: a plot is drawn over time: only with "
+				 "--interval",
+				 options->format->name);
 	return target_options_take(&options->spec, rest);
 }
 
@@ -63,8 +96,8 @@ static bool parse_options(struct map_options *options, int argc, char **argv, in
 		  &options->interval_ns, NULL, &options->interval },
 		{ "duration", 'd', "TIME", "end after TIME (with -i: until Ctrl-C)", OPTION_TIME,
 		  &options->duration_ns, NULL, &options->duration },
-		{ "format", 'f', "FORMAT", "table, json (table)", OPTION_CALL, &options->as_json,
-		  cmd_parse_format, NULL },
+		{ "format", 'f', "FORMAT", "table, json; with -i svg, html (table)", OPTION_CALL,
+		  &options->format, parse_format, NULL },
 		{ "json", 0, NULL, "the same as -f json", OPTION_FLAG, &options->as_json, NULL,
 		  NULL },
 		{ "output", 'o', "FILE", "write the report to FILE", OPTION_STRING,
@@ -83,6 +116,8 @@ static bool parse_options(struct map_options *options, int argc, char **argv, in
 			    argc, argv, &options->help, status);
 	if (index < 0)
 		return false;
+	if (options->as_json)
+		options->format = &formats[1];
 	if (check(options, argv + index)) {
 		*status = cmd_fail(EXIT_USAGE);
 		return false;
@@ -95,10 +130,7 @@ static bool parse_options(struct map_options *options, int argc, char **argv, in
 static int write_report(const struct map_options *options, const struct footprint *footprint,
 			const struct growth *growth, FILE *stream)
 {
-	if (options->as_json)
-		footprint_json(footprint, growth, &options->report, stream);
-	else
-		footprint_table(footprint, growth, &options->report, stream);
+	options->format->report(footprint, growth, &options->report, stream);
 	fflush(stream);
 	return ferror(stream) ? error_set(-EIO, "cannot write the report: %s", strerror(errno)) : 0;
 }
@@ -140,15 +172,29 @@ static void wait_until(uint64_t time_ns)
 	}
 }
 
-static int run_series(const struct map_options *options, struct survey *survey,
-		      struct footprint *first, FILE *stream)
+/* What is known of all moments: for each report, or for the one at the end. */
+struct seen {
+	struct growth growth;
+	struct plot *plot;
+};
+
+static int take(const struct map_options *options, struct seen *seen,
+		const struct footprint *footprint, FILE *stream)
+{
+	if (options->format->plot) {
+		plot_add(seen->plot, footprint);
+		return 0;
+	}
+	growth_add(&seen->growth, footprint);
+	return write_report(options, footprint, &seen->growth, stream);
+}
+
+static int look_on(const struct map_options *options, struct survey *survey, struct seen *seen,
+		   FILE *stream)
 {
 	uint64_t start_ns = now_ns(), next_ns = start_ns;
-	struct growth growth = { 0 };
-	int error;
+	int error = 0;
 
-	growth_add(&growth, first);
-	error = write_report(options, first, &growth, stream);
 	while (!error) {
 		struct footprint *footprint;
 
@@ -166,12 +212,25 @@ static int run_series(const struct map_options *options, struct survey *survey,
 			fputs("unfreed: the target has ended\n", stderr);
 			break;
 		}
-		growth_add(&growth, footprint);
-		error = write_report(options, footprint, &growth, stream);
+		error = take(options, seen, footprint, stream);
 		if (!error)
 			error = save(options, footprint);
 		footprint_free(footprint);
 	}
+	return error;
+}
+
+static int run_series(const struct map_options *options, struct survey *survey,
+		      struct footprint *first, FILE *stream)
+{
+	struct seen seen = { .plot = plot_new() };
+	int error = take(options, &seen, first, stream);
+
+	if (!error)
+		error = look_on(options, survey, &seen, stream);
+	if (!error && options->format->plot)
+		options->format->plot(seen.plot, stream);
+	plot_free(seen.plot);
 	return error;
 }
 
@@ -197,7 +256,7 @@ static int run(const struct map_options *options, const struct target *target,
 
 int cmd_map(int argc, char **argv)
 {
-	struct map_options options = { .report.top = 20 };
+	struct map_options options = { .report.top = 20, .format = formats };
 	struct target target = { 0 };
 	struct output *output = NULL;
 	int status, error;

@@ -14,7 +14,7 @@
 #include "report/footprint.h"
 
 struct save {
-	const char *path;
+	char *path;
 	char *aside; /* NULL: nothing is kept yet, or it is written to directly */
 	struct output *output;
 	struct recorder *recorder;
@@ -55,22 +55,40 @@ static int begin_recording(struct save *save, char *const *words)
 	return error;
 }
 
-int save_begin(struct save **out, const char *path, char *const *words)
+static int begin(struct save **out, int error, struct save *save, char *const *words)
 {
-	struct save *save = mem_alloc(sizeof(*save));
-	int error;
-
-	save->path = path;
-	error = output_open(&save->output, path);
 	if (!error)
 		error = begin_recording(save, words);
 	if (error) {
 		output_discard(save->output);
+		mem_free(save->path);
 		mem_free(save);
 		return error;
 	}
 	*out = save;
 	return 0;
+}
+
+int save_begin(struct save **out, const char *path, char *const *words)
+{
+	struct save *save = mem_alloc(sizeof(*save));
+
+	save->path = mem_string(path);
+	return begin(out, output_open(&save->output, path), save, words);
+}
+
+int save_begin_in(struct save **out, const char *folder, char *const *words)
+{
+	struct save *save = mem_alloc(sizeof(*save));
+
+	return begin(out, output_open_in(&save->output, folder), save, words);
+}
+
+void save_name(struct save *save, const char *path)
+{
+	mem_free(save->path);
+	save->path = mem_string(path);
+	output_name(save->output, path);
 }
 
 /* As map --json has it; NULL: there is none. free() */
@@ -134,6 +152,7 @@ int save_end(struct save *save, int error)
 	output_discard(save->output);
 	recorder_free(save->recorder);
 	mem_free(save->aside);
+	mem_free(save->path);
 	mem_free(save);
 	return error;
 }

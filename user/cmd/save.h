@@ -14,6 +14,10 @@ struct save;
  */
 int save_begin(struct save **save, const char *path, char *const *words);
 
+/* The same in folder, to be named by save_name before its end. */
+int save_begin_in(struct save **save, const char *folder, char *const *words);
+void save_name(struct save *save, const char *path);
+
 /* footprint: the classes of the same moment, or NULL. */
 int save_add(struct save *save, const struct snapshot *snapshot, const struct footprint *footprint);
 

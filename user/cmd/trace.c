@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/output.h"
-#include "base/text.h"
 #include "base/units.h"
+#include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/interrupt.h"
 #include "cmd/save.h"
@@ -57,21 +57,6 @@ static void progress(const struct run *run, bool done)
 		fprintf(stderr, "\r%s of %s, Ctrl-C ends\033[K",
 			units_format_time(now, collect_window_ns(run->collect)),
 			units_format_time(end, trace->duration_ns));
-}
-
-/* While the names are looked up. */
-static void show_fetching(const char *name)
-{
-	char text[256];
-
-	if (!isatty(STDERR_FILENO))
-		return;
-	if (!name) {
-		fputs("\r\033[K", stderr);
-		return;
-	}
-	text_escape(text, sizeof(text), name);
-	fprintf(stderr, "\rfetching debug information of %s\033[K", text);
 }
 
 /* -- the report -------------------------------------------------------------------------------- */
@@ -188,15 +173,12 @@ static int run_window(struct run *run, const char **ended_by)
 
 static void announce(const struct run *run)
 {
-	char text[128], duration[UNITS_TEXT_MAX], name[256];
+	char how_long[64] = "until it exits", duration[UNITS_TEXT_MAX];
 
-	collect_describe(run->collect, text, sizeof(text));
-	text_escape(name, sizeof(name), run->target.name);
-	if (until_exit(run->trace))
-		fprintf(stderr, "tracing %s until it exits: %s\n", name, text);
-	else
-		fprintf(stderr, "tracing %s for %s: %s\n", name,
-			units_format_time(duration, run->trace->duration_ns), text);
+	if (!until_exit(run->trace))
+		snprintf(how_long, sizeof(how_long), "for %s",
+			 units_format_time(duration, run->trace->duration_ns));
+	attach_announce(run->collect, &run->target, how_long);
 }
 
 static int watch(struct run *run)
@@ -233,22 +215,10 @@ static int reach_target(struct run *run)
 
 static int start(struct run *run)
 {
-	struct collect_options options = run->trace->collect;
-	char shown[1024];
-
-	vec_for_each (note, &run->target.notes) {
-		text_escape(shown, sizeof(shown), *note);
-		fprintf(stderr, "unfreed: %s\n", shown);
-	}
 	/* A command has no heap yet. */
-	if (!run->command && options.heap)
+	if (!run->command && run->trace->collect.heap)
 		trace_verdict_begin(&run->verdict, &run->target);
-	options.target = run->target.name;
-	options.pids = run->target.pids.items;
-	options.pid_count = run->target.pids.count;
-	options.members = &run->target;
-	options.fetching = show_fetching;
-	return collect_start(&run->collect, &options);
+	return attach(&run->collect, &run->trace->collect, &run->target);
 }
 
 /* The report is out before the probes come off: that takes time where they are many. */
@@ -297,8 +267,8 @@ int cmd_trace(int argc, char **argv)
 	if (trace_options(&trace, argc, argv, &status)) {
 		trace.report.kinds = trace.view.kinds;
 		terminal_look(trace.output, &trace.report.columns, &trace.report.color);
-		status = run_trace(&trace);
+		status = flight_wanted(&trace.flight) ? flight_run(&trace) : run_trace(&trace);
 	}
-	view_free(&trace.view);
+	trace_free(&trace);
 	return status;
 }

@@ -3,6 +3,7 @@
 #ifndef UNFREED_CMD_TRACE_H
 #define UNFREED_CMD_TRACE_H
 
+#include "cmd/flight.h"
 #include "collect/collect.h"
 #include "process/target.h"
 #include "report/report.h"
@@ -21,13 +22,15 @@ struct trace {
 	uint64_t duration_ns; /* UINT64_MAX: until the target exits */
 	uint64_t interval_ns;
 	uint64_t fail_over_bytes;
+	struct flight_options flight;
 	bool duration_given, fail_over, interval, top_given, min_age_given, classes, help;
 };
 
 /*
- * trace ends with view_free. Defaults, then what argv says. Returns true, or false: the command
+ * trace ends with trace_free. Defaults, then what argv says. Returns true, or false: the command
  * ends with *status, and all is said.
  */
 bool trace_options(struct trace *trace, int argc, char **argv, int *status);
+void trace_free(struct trace *trace);
 
 #endif

@@ -6,65 +6,16 @@
 
 #include "base/error.h"
 #include "cmd/cmd.h"
+#include "cmd/collect_options.h"
 #include "cmd/target_options.h"
 #include "cmd/trace.h"
 #include "cmd/view_options.h"
 
-static int parse_events(const char *argument, void *value)
+static int parse_when(const char *argument, void *value)
 {
-	struct collect_options *collect = value;
-	char *text = mem_string(argument), *rest = NULL;
-	int error = 0;
+	struct flight_options *flight = value;
 
-	collect->heap = collect->mapping = collect->fault = false;
-	for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (!strcmp(word, "heap"))
-			collect->heap = true;
-		else if (!strcmp(word, "mapping"))
-			collect->mapping = true;
-		else if (!strcmp(word, "fault"))
-			collect->fault = true;
-		else
-			error = error_set(-EINVAL, "no events '%s': heap, mapping, fault", word);
-	}
-	mem_free(text);
-	if (!error && !collect->heap && !collect->mapping && !collect->fault)
-		error = error_set(-EINVAL, "none given: heap, mapping, fault");
-	return error;
-}
-
-static int parse_stack(const char *argument, void *value)
-{
-	bool *frame_pointers_only = value;
-
-	*frame_pointers_only = !strcmp(argument, "fp");
-	if (*frame_pointers_only || !strcmp(argument, "auto") || !strcmp(argument, "table"))
-		return 0;
-	return error_set(-EINVAL, "no way to walk '%s': auto, table, fp", argument);
-}
-
-static int parse_overhead(const char *argument, void *value)
-{
-	double *share = value;
-	char *end;
-	double percent;
-
-	*share = 0;
-	if (!strcmp(argument, "off"))
-		return 0;
-	percent = strtod(argument, &end);
-	if (end == argument || (strcmp(end, "%") && *end) || !(percent >= 0.1 && percent <= 100))
-		return error_set(-EINVAL, "from 0.1%% to 100%%, or off: '%s' is not", argument);
-	*share = percent / 100;
-	return 0;
-}
-
-static int parse_method(const char *argument, void *value)
-{
-	struct collect_options *collect = value;
-
-	collect->method_given = true;
-	return link_method_find(argument, &collect->method);
+	return trigger_parse(vec_add(&flight->triggers), argument);
 }
 
 /* One target, and nothing else. rest: the words behind the options. */
@@ -96,21 +47,7 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  &trace->collect.min_age_ns, NULL, &trace->min_age_given },
 		{ "top", 't', "N", "stacks in the table (20)", OPTION_COUNT, &trace->report.top,
 		  NULL, &trace->top_given },
-		{ "events", 0, "LIST", "what to trace: heap, mapping, fault (heap,mapping)",
-		  OPTION_CALL, &trace->collect, parse_events, NULL },
-		{ "stack", 0, "HOW", "walk stacks by auto, table, fp (auto)", OPTION_CALL,
-		  &trace->collect.frame_pointers_only, parse_stack, NULL },
-		{ "max-overhead", 0, "PCT",
-		  "of the target's time that heap probes may take; or off (5%)", OPTION_CALL,
-		  &trace->collect.budget_share, parse_overhead, NULL },
-		{ "sample", 0, "SIZE", "trace one block in SIZE of what is allocated (each)",
-		  OPTION_BYTES, &trace->collect.sample_bytes, NULL, NULL },
-		{ "max-blocks", 0, "N", "live blocks kept (524288)", OPTION_COUNT,
-		  &trace->collect.max_blocks, NULL, NULL },
-		{ "max-stacks", 0, "N", "distinct stacks kept (65536)", OPTION_COUNT,
-		  &trace->collect.max_stacks, NULL, NULL },
-		{ "probe", 0, "METHOD", "attach by session, multi or perf (the best that works)",
-		  OPTION_CALL, &trace->collect, parse_method, NULL },
+		COLLECT_OPTION_ROWS(&trace->collect),
 		VIEW_OPTION_ROWS(&trace->view),
 		{ "format", 'f', "FORMAT", REPORT_FORMATS " (table)", OPTION_CALL, &trace->format,
 		  cmd_parse_report_format, NULL },
@@ -123,6 +60,18 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 		  OPTION_FLAG, &trace->classes, NULL, NULL },
 		{ "fail-over", 0, "SIZE", "exit with 3 if more than SIZE is outstanding",
 		  OPTION_BYTES, &trace->fail_over_bytes, NULL, &trace->fail_over },
+		{ "on-oom", 0, NULL, "wait until the kernel kills a process for its memory, report",
+		  OPTION_FLAG, &trace->flight.on_oom, NULL, NULL },
+		{ "on-exit", 0, NULL, "the same when a process ends, however that is", OPTION_FLAG,
+		  &trace->flight.on_exit, NULL, NULL },
+		{ "when", 0, "EXPR", "the same at rss>2G, cgroup>90%, growth>100M/min, live>1G ...",
+		  OPTION_CALL, &trace->flight, parse_when, NULL },
+		{ "follow-restarts", 0, NULL, "attach again when the target is there again",
+		  OPTION_FLAG, &trace->flight.follow_restarts, NULL, NULL },
+		{ "max-reports", 0, "N", "of these, end after N (100)", OPTION_COUNT,
+		  &trace->flight.max_reports, NULL, NULL },
+		{ "exec", 0, "COMMAND", "run COMMAND after each of these reports", OPTION_STRING,
+		  &trace->flight.exec, NULL, NULL },
 		{ "help", 'h', NULL, "this text", OPTION_FLAG, &trace->help, NULL, NULL },
 		{ 0 },
 	};
@@ -149,16 +98,49 @@ static int parse_options(struct trace *trace, int argc, char **argv, int *status
 	return 0;
 }
 
+/* Of a heap that is looked at through windows, what is live is not known from second to second. */
+static bool is_exact(const struct collect_options *collect)
+{
+	return collect->heap && (!collect->budget_share || collect->sample_bytes);
+}
+
+static int check_flight(const struct trace *trace)
+{
+	const struct flight_options *flight = &trace->flight;
+
+	if (!flight_wanted(flight)) {
+		if (flight->follow_restarts || flight->exec)
+			return error_set(-EINVAL,
+					 "--follow-restarts and --exec: only with --on-oom, "
+					 "--on-exit or --when");
+		return 0;
+	}
+	if (trace->command || trace->interval || trace->record)
+		return error_set(-EINVAL,
+				 "--on-oom, --on-exit and --when: not with a COMMAND, -i or -w: "
+				 "each report has a recording beside it");
+	if (!flight->max_reports)
+		return error_set(-EINVAL, "--max-reports: from 1");
+	if (flight->follow_restarts && trace->spec.pids)
+		return error_set(-EINVAL,
+				 "--follow-restarts: a pid does not come again: name a "
+				 "container (-c), a pod or a command (-n)");
+	vec_for_each (trigger, &flight->triggers) {
+		if ((trigger->gauge == TRIGGER_LIVE || trigger->gauge == TRIGGER_BLOCKS) &&
+		    !is_exact(&trace->collect))
+			return error_set(
+				-EINVAL,
+				"--when %s: only with --max-overhead off or --sample: else "
+				"what is live is an estimate",
+				trigger->text);
+	}
+	return 0;
+}
+
 static int check_limits(const struct trace *trace)
 {
-	const uint64_t most = 1U << 30;
-
-	if (!trace->collect.max_blocks || trace->collect.max_blocks > most)
-		return error_set(-EINVAL, "--max-blocks: from 1 to %llu", (unsigned long long)most);
-	if (!trace->collect.max_stacks || trace->collect.max_stacks > most)
-		return error_set(-EINVAL, "--max-stacks: from 1 to %llu", (unsigned long long)most);
-	if (trace->collect.sample_bytes > UINT32_MAX)
-		return error_set(-EINVAL, "--sample: less than 4G");
+	if (collect_options_check(&trace->collect))
+		return -EINVAL;
 	if (trace->interval && !trace->interval_ns)
 		return error_set(-EINVAL, "--interval: longer than nothing");
 	if (trace->classes && !trace->record)
@@ -168,6 +150,8 @@ static int check_limits(const struct trace *trace)
 				 "--interval: a file in %s holds one report: record them with -w, "
 				 "and draw that",
 				 trace->format->name);
+	if (check_flight(trace))
+		return -EINVAL;
 	return target_options_check(&trace->spec);
 }
 
@@ -192,12 +176,28 @@ static void follow_command(struct trace *trace)
 		trace->collect.min_age_ns = 0;
 }
 
+/* It waits for as long as it takes, and what has just been allocated counts. */
+static void wait_for_incidents(struct trace *trace)
+{
+	if (!trace->duration_given)
+		trace->duration_ns = UINT64_MAX;
+	if (!trace->min_age_given)
+		trace->collect.min_age_ns = 0;
+}
+
+void trace_free(struct trace *trace)
+{
+	vec_free(&trace->flight.triggers);
+	view_free(&trace->view);
+}
+
 bool trace_options(struct trace *trace, int argc, char **argv, int *status)
 {
 	*trace = (struct trace){
 		.words = argv,
 		.duration_ns = 30ULL * 1000000000,
 		.report.top = 20,
+		.flight.max_reports = 100,
 	};
 	collect_defaults(&trace->collect);
 	view_init(&trace->view);
@@ -209,6 +209,8 @@ bool trace_options(struct trace *trace, int argc, char **argv, int *status)
 	}
 	if (trace->command)
 		follow_command(trace);
+	if (flight_wanted(&trace->flight))
+		wait_for_incidents(trace);
 	shape(trace);
 	return true;
 }

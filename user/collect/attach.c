@@ -110,9 +110,10 @@ static void sort_probes(const struct watched *watched, const struct image *image
 }
 
 /*
- * Frees first. Without session links the returns go on before the entries: an entry whose return
- * is not seen would stay open, a return without an entry is ignored. Returns the number of
- * functions probed, or -errno with a sentence.
+ * Frees first, but for a window, in which nothing counts until all are on: they are hit most.
+ * Without session links the returns go on before the entries: an entry whose return is not seen
+ * would stay open, a return without an entry is ignored. Returns the number of functions probed, or
+ * -errno with a sentence.
  */
 static int image_attach(struct watched *watched, const struct image *image,
 			const struct watched_programs *programs)
@@ -126,13 +127,14 @@ static int image_attach(struct watched *watched, const struct image *image,
 		struct link_request request;
 		bool wanted;
 	} steps[] = {
-		{ &frees, enter, true },
+		{ &frees, enter, !programs->held },
 		{ &entries, enter, true },
 		{ &calls, { .program_fd = programs->session_fd, .method = LINK_SESSION }, session },
 		{ &calls,
 		  { .program_fd = programs->return_fd, .method = plain, .returns = true },
 		  !session },
 		{ &calls, enter, !session },
+		{ &frees, enter, programs->held },
 	};
 	int error = 0;
 
@@ -287,14 +289,14 @@ bool watched_has_allocator(const struct watched *watched)
 	return false;
 }
 
-void watched_pause_calls(struct watched *watched)
+void watched_pause_calls(struct watched *watched, struct closing *closing)
 {
 	size_t kept = 0;
 
 	/* What was put on last is hit most. */
 	for (size_t i = watched->links.count; i; i--) {
 		if (!watched->links.items[i - 1].frees)
-			close(watched->links.items[i - 1].fd);
+			closing_add(closing, watched->links.items[i - 1].fd);
 	}
 	vec_for_each (link, &watched->links) {
 		if (link->frees)
@@ -303,10 +305,10 @@ void watched_pause_calls(struct watched *watched)
 	watched->links.count = kept;
 }
 
-void watched_pause(struct watched *watched)
+void watched_pause(struct watched *watched, struct closing *closing)
 {
 	vec_for_each (link, &watched->links)
-		close(link->fd);
+		closing_add(closing, link->fd);
 	watched->links.count = 0;
 	vec_for_each (attached, &watched->attached)
 		attached->on = false;
@@ -314,7 +316,10 @@ void watched_pause(struct watched *watched)
 
 void watched_detach(struct watched *watched)
 {
-	watched_pause(watched);
+	struct closing closing = { 0 };
+
+	watched_pause(watched, &closing);
+	closing_wait(&closing);
 	watched_forget_places(watched);
 }
 

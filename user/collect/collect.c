@@ -43,6 +43,7 @@ void collect_defaults(struct collect_options *options)
 		.max_stacks = 1 << 16,
 		.budget_share = 0.05,
 		.min_age_ns = 5ULL * 1000000000,
+		.also_fd = -1,
 	};
 }
 
@@ -163,6 +164,8 @@ int collect_start(struct collect **out, const struct collect_options *options)
 	if (!error)
 		error = attach_process_events(collect);
 	if (!error)
+		error = collect_attach_deaths(collect);
+	if (!error)
 		error = collect_find_spaces(collect);
 	if (!error)
 		error = attach_counting(collect);
@@ -208,12 +211,15 @@ static int count_running(struct collect *collect)
 
 int collect_poll(struct collect *collect, int timeout_ms)
 {
-	struct pollfd ring = { .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = ring_buffer__epoll_fd(collect->ring), .events = POLLIN },
+		{ .fd = collect->options.also_fd, .events = POLLIN },
+	};
 
 	if (governor_wait_ms(collect) < timeout_ms)
 		timeout_ms = governor_wait_ms(collect);
 	/* Most records come without a wakeup: they are looked for whether there was one or not. */
-	if (poll(&ring, 1, timeout_ms) < 0)
+	if (poll(fds, 2, timeout_ms) < 0)
 		return errno == EINTR ? -EINTR
 				      : error_set(-errno, "cannot wait for the ring buffer: %s",
 						  strerror(errno));
@@ -255,15 +261,13 @@ static void freeze(struct collect *collect)
 	governor_end(collect);
 }
 
-int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
-		     struct snapshot **out)
+static int take_snapshot(struct collect *collect, uint64_t since_ns, const char *ended_by,
+			 struct snapshot **out)
 {
 	struct snapshot *snapshot = snapshot_new();
 	int error;
 
-	if (last)
-		freeze(collect);
-	else
+	if (!collect->frozen)
 		faults_count(collect, false);
 	snapshot->target = snapshot_string(snapshot, collect->options.target);
 	snapshot->start_unix_ns = collect->start_unix_ns;
@@ -273,7 +277,7 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	snapshot->fault = collect->options.fault;
 	snapshot->ended_by = ended_by;
 	snapshot->command_status = -1;
-	error = collect_harvest(collect, snapshot);
+	error = collect_harvest(collect, snapshot, since_ns);
 	if (error) {
 		snapshot_free(snapshot);
 		return error;
@@ -289,6 +293,23 @@ int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
 	snapshot_sort(snapshot);
 	*out = snapshot;
 	return 0;
+}
+
+int collect_snapshot(struct collect *collect, bool last, const char *ended_by,
+		     struct snapshot **snapshot)
+{
+	if (last)
+		freeze(collect);
+	else
+		faults_count(collect, false);
+	return take_snapshot(collect, 0, ended_by, snapshot);
+}
+
+int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char *ended_by,
+			   struct snapshot **snapshot)
+{
+	faults_count(collect, false);
+	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
 void collect_free(struct collect *collect)
@@ -324,6 +345,7 @@ void collect_free(struct collect *collect)
 	vec_for_each (note, &collect->notes)
 		mem_free(*note);
 	vec_free(&collect->notes);
+	vec_free(&collect->deaths);
 	vec_for_each (path, &collect->paths)
 		mem_free(*path);
 	vec_free(&collect->paths);

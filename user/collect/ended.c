@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/units.h"
 #include "collect/faults.h"
 #include "collect/internal.h"
 #include "collect/serving.h"
@@ -29,7 +30,7 @@ struct burial {
 static struct moment end_of(const struct collect *collect, const struct watched *watched)
 {
 	return (struct moment){ watched->end_ns, collect->options.min_age_ns,
-				(uint32_t)collect->options.sample_bytes };
+				(uint32_t)collect->options.sample_bytes, watched->exact_since_ns };
 }
 
 /* -- out of the kernel's maps ------------------------------------------------------------------ */
@@ -225,6 +226,19 @@ static void take_batch(struct burial *burial)
 	collect->watched.count = kept;
 }
 
+static void find_exact(struct collect *collect, struct watched *watched)
+{
+	char text[UNITS_TEXT_MAX];
+	uint64_t gap_ns;
+
+	watched->exact_since_ns = governor_exact_since(collect, watched->end_ns, &gap_ns);
+	if (gap_ns && watched->exact_since_ns != UINT64_MAX && watched->probes)
+		collect_note(collect,
+			     "pid %d (%s): its heap is as it was %s before its end, when tracing "
+			     "every call took more than the budget (--max-overhead)",
+			     (int)watched->pid, watched->comm, units_format_time(text, gap_ns));
+}
+
 void collect_bury(struct collect *collect, bool now)
 {
 	struct burial burial = { .collect = collect };
@@ -236,6 +250,7 @@ void collect_bury(struct collect *collect, bool now)
 	if (!burial.batch.count)
 		return;
 	vec_for_each (watched, &burial.batch) {
+		find_exact(collect, *watched);
 		sums_clear(&(*watched)->sums);
 		for (struct stack *stack = (*watched)->stacks; stack; stack = stack->hh.next)
 			take_site(collect, *watched, stack->id);

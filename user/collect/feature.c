@@ -105,15 +105,27 @@ static int try_page_faults(void)
 	return fd < 0 ? error_set(fd, "cannot count page faults: %s", strerror(-fd)) : 0;
 }
 
-static int try_process_events(void)
+static int try_raw_tracepoint(const char *name)
 {
 	cleanup_close int program_fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT);
 	cleanup_close int fd = -1;
 
 	if (program_fd < 0)
 		return program_fd;
-	fd = link_raw_tracepoint(program_fd, "sched_process_exit");
+	fd = link_raw_tracepoint(program_fd, name);
 	return fd < 0 ? fd : 0;
+}
+
+static int try_process_events(void)
+{
+	return try_raw_tracepoint("sched_process_exit");
+}
+
+static int try_deaths(void)
+{
+	int error = try_raw_tracepoint("mark_victim");
+
+	return error ? error : try_raw_tracepoint("signal_generate");
 }
 
 /* Our own first mapping, by the way that a target's are opened. */
@@ -265,6 +277,8 @@ const struct feature features[] = {
 	{ "map_files", "opening what a process has mapped, also when deleted", NEED_NOT,
 	  try_map_files, "", RIGHT(CHECKPOINT_RESTORE), RIGHT(SYS_ADMIN) },
 	{ "process_events", "seeing targets exec and exit", NEED_IT, try_process_events,
+	  "use a kernel with CONFIG_TRACEPOINTS", BPF_RIGHTS, RIGHT(SYS_ADMIN) },
+	{ "deaths", "--on-oom, --on-exit, --when: why a process ends", NEED_NOT, try_deaths,
 	  "use a kernel with CONFIG_TRACEPOINTS", BPF_RIGHTS, RIGHT(SYS_ADMIN) },
 	{ "syscall_tracepoints", "mapping events: mmap, brk, mprotect", NEED_NOT, try_tracepoint,
 	  "use a kernel with CONFIG_FTRACE_SYSCALLS, or --events heap", BPF_RIGHTS,

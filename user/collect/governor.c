@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,17 +14,31 @@
 #include "collect/survivors.h"
 
 enum {
-	FIRST_NS = 5000000, /* of the first look */
+	FIRST_NS = 5000000, /* of the first look, */
+	FIRST_TIMES = 10, /* so often, until the targets have run as long */
 	TOO_MUCH = 4, /* times the budget, in the first look: no burst of a program that is calm */
 	STEP_MS = 20, /* how soon a load that has risen is seen */
-	PLANNED_NS = 25000000, /* a window's cost, until one was measured */
+	LONGEST_NS = 50000000, /* of windows */
 	MEASURE_WINDOWS = 16, /* of so many, one measures what a hit costs */
 	CALM_WINDOWS = 5, /* before probes stay on again */
+	STRETCH_MAX = 100, /* that a thread's time on a CPU takes, with waiting for it */
 	JITTER_PERCENT = 20, /* windows keep no rhythm with the target */
 };
 
-/* Of the budget that tracing every call may take before it is turned to. */
-static const double calm_share = 0.7;
+/* Of what may be spent in a slice, what one window takes: a slice that begins with a window has
+ * three at most. */
+static const double window_share = 0.25;
+
+/* Of the budget that a window's hits may take before tracing every call is turned to: in its tail
+ * only frees are seen, and what is turned to is to last. */
+static const double calm_share = 0.5;
+
+static uint64_t window_ns(const struct governor *governor)
+{
+	double ns = window_share * governor->budget.share * BUDGET_SLICE_SECONDS * 1e9;
+
+	return ns < LONGEST_NS ? (uint64_t)ns : LONGEST_NS;
+}
 
 static struct epoch *epoch_now(struct governor *governor)
 {
@@ -45,21 +60,38 @@ static void epoch_begin(struct collect *collect, const char *mode)
 
 /* -- what is spent ----------------------------------------------------------------------------- */
 
-/* How many CPUs the targets have kept busy since the last look, at least one: what their hits took
- * is spread over as many threads. */
-static double busy_cpus(struct collect *collect, uint64_t now_ns)
-{
-	struct governor *governor = &collect->governor;
-	uint64_t cpu_ns = 0, before_ns = governor->cpu_ns, since_ns = now_ns - governor->looked_ns;
-	double cpus;
+/* Waiting for a CPU is looked at where hits take so much of the budget: it may make it ten times
+ * as much, and takes a file for each thread to be read. */
+static const double delay_matters = 0.05;
 
+static void read_times(struct collect *collect, bool with_delay, struct governor_times *times)
+{
+	*times = (struct governor_times){ .delay_known = with_delay };
 	vec_for_each (watched, &collect->watched) {
-		if ((*watched)->state == WATCHED_RUNNING)
-			cpu_ns += proc_cpu_ns((*watched)->pid);
+		if ((*watched)->state != WATCHED_RUNNING)
+			continue;
+		times->cpu_ns += proc_cpu_ns((*watched)->pid);
+		if (with_delay)
+			times->delay_ns += proc_delay_ns((*watched)->pid);
 	}
-	governor->cpu_ns = cpu_ns;
-	cpus = cpu_ns > before_ns && since_ns ? (double)(cpu_ns - before_ns) / (double)since_ns : 1;
-	return cpus > 1 ? cpus : 1;
+}
+
+/*
+ * How much time of one thread a nanosecond of CPU time is that hits took of all. It is spread over
+ * as many threads as run or want to; and where they wait for a CPU, each nanosecond on it has taken
+ * them longer.
+ */
+static double spread(const struct governor_times *now, const struct governor_times *before,
+		     uint64_t since_ns)
+{
+	double cpu = (double)now->cpu_ns - (double)before->cpu_ns, delay = 0, threads;
+
+	if (now->delay_known && before->delay_known)
+		delay = fmax(0, (double)now->delay_ns - (double)before->delay_ns);
+	if (cpu <= 0 || !since_ns)
+		return 1;
+	threads = (cpu + delay) / (double)since_ns;
+	return fmin((cpu + delay) / cpu, STRETCH_MAX) / fmax(threads, 1);
 }
 
 /* The kernel measures programs while an fd is open: that costs every program of the machine some
@@ -92,13 +124,17 @@ static void measure_hit(struct collect *collect)
 static double spent_on_hits(struct collect *collect, uint64_t now_ns)
 {
 	struct governor *governor = &collect->governor;
-	uint64_t hits = collect_counter(collect, COUNTER_HITS), since = hits - governor->hits;
-	double cpus = busy_cpus(collect, now_ns);
+	uint64_t hits = collect_counter(collect, COUNTER_HITS),
+		 since = now_ns - governor->looked_ns;
+	double hits_ns = (double)(hits - governor->hits) * governor->hit_ns;
+	struct governor_times before = governor->times;
 
+	read_times(collect, hits_ns > delay_matters * governor->budget.share * (double)since,
+		   &governor->times);
 	governor->hits = hits;
 	governor->looked_ns = now_ns;
 	measure_hit(collect);
-	return (double)since * governor->hit_ns / cpus;
+	return hits_ns * spread(&governor->times, &before, since);
 }
 
 /* -- modes ------------------------------------------------------------------------------------- */
@@ -107,6 +143,8 @@ static void go_windowed(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
 
+	/* While they come off, not all frees are seen any more. */
+	window_epoch(collect, true);
 	window_close_all(collect);
 	/* What it took to come off is spent, too. */
 	budget_spend(&governor->budget, collect_now_ns(), spent_on_hits(collect, collect_now_ns()));
@@ -123,8 +161,7 @@ static void go_windowed(struct collect *collect)
 	}
 	governor->windowed = true;
 	governor->calm_windows = 0;
-	governor->planned_ns = PLANNED_NS;
-	window_epoch(collect, true);
+	governor->planned_ns = (double)window_ns(governor);
 	epoch_begin(collect, "windowed");
 	survivors_begin(collect);
 }
@@ -158,28 +195,37 @@ static struct watched *next_watched(struct collect *collect)
 	return NULL;
 }
 
+/* How much the next window will take, and that not all are as far apart. */
+static void plan(struct governor *governor, uint64_t on_ns)
+{
+	double jitter = (double)(rand() % JITTER_PERCENT) / 100;
+	double planned_ns = (governor->planned_ns * 3 + (double)on_ns) / 4 * (1 + jitter / 4);
+
+	governor->planned_ns = fmax(planned_ns, (double)window_ns(governor));
+	governor->budget.most_ns = governor->planned_ns;
+}
+
 static void run_window(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
 	struct watched *watched = next_watched(collect);
 	struct epoch *epoch = epoch_now(governor);
 	uint64_t on_ns;
-	double hits_ns, jitter = (double)(rand() % JITTER_PERCENT) / 100;
+	double hits_ns;
 
 	if (!watched)
 		return;
 	governor->looked_ns = collect_now_ns();
 	if (epoch->windows % MEASURE_WINDOWS == 0)
 		stats_start(collect);
-	on_ns = window_run(collect, watched);
+	on_ns = window_run(collect, watched, window_ns(governor));
 	hits_ns = spent_on_hits(collect, collect_now_ns());
 	/* A thread cannot lose more than the window. */
 	budget_spend(&governor->budget, collect_now_ns(), (double)on_ns);
 	epoch->windows++;
 	epoch->on_ns += on_ns;
-	governor->planned_ns = (governor->planned_ns * 3 + (double)on_ns) / 4 * (1 + jitter / 4);
-	governor->budget.most_ns = governor->planned_ns;
-	if (on_ns && hits_ns / (double)on_ns < governor->budget.share * calm_share)
+	plan(governor, on_ns);
+	if (hits_ns < (double)window_ns(governor) * governor->budget.share * calm_share)
 		governor->calm_windows++;
 	else
 		governor->calm_windows = 0;
@@ -193,14 +239,18 @@ static void run_window(struct collect *collect)
 static void first_look(struct collect *collect)
 {
 	struct governor *governor = &collect->governor;
-	uint64_t begun_ns = collect_now_ns(), now_ns;
-	double spent_ns;
+	uint64_t begun_ns = governor->looked_ns, now_ns = begun_ns, begun_cpu_ns;
+	double spent_ns = 0;
 
+	read_times(collect, true, &governor->times);
+	begun_cpu_ns = governor->times.cpu_ns;
 	window_hurry(true);
-	window_sleep_until(begun_ns + FIRST_NS);
+	for (int i = 0; i < FIRST_TIMES && governor->times.cpu_ns < begun_cpu_ns + FIRST_NS; i++) {
+		window_sleep_until(now_ns + FIRST_NS);
+		now_ns = collect_now_ns();
+		spent_ns += spent_on_hits(collect, now_ns);
+	}
 	window_hurry(false);
-	now_ns = collect_now_ns();
-	spent_ns = spent_on_hits(collect, now_ns);
 	budget_spend(&governor->budget, now_ns, spent_ns);
 	if (spent_ns > TOO_MUCH * governor->budget.share * (double)(now_ns - begun_ns))
 		go_windowed(collect);
@@ -214,7 +264,8 @@ void governor_begin(struct collect *collect, double share)
 
 	governor->hit_ns = collect->trap_ns + 1000;
 	governor->looked_ns = collect_now_ns();
-	budget_begin(&governor->budget, share, PLANNED_NS, governor->looked_ns);
+	budget_begin(&governor->budget, share, 0, governor->looked_ns);
+	governor->budget.most_ns = (double)window_ns(governor);
 	epoch_begin(collect, "exact");
 	if (share <= 0 || !collect->options.heap)
 		return;
@@ -232,7 +283,7 @@ void governor_step(struct collect *collect)
 		return;
 	if (!governor->windowed) {
 		budget_spend(&governor->budget, now_ns, spent_on_hits(collect, now_ns));
-		if (!budget_allows(&governor->budget, -PLANNED_NS))
+		if (!budget_allows(&governor->budget, -(double)window_ns(governor)))
 			go_windowed(collect);
 		return;
 	}
@@ -248,6 +299,26 @@ void governor_step(struct collect *collect)
 bool governor_holds(const struct collect *collect)
 {
 	return collect->governor.windowed || collect->governor.stopped;
+}
+
+uint64_t governor_exact_since(const struct collect *collect, uint64_t time_ns, uint64_t *gap_ns)
+{
+	const struct governor *governor = &collect->governor;
+
+	*gap_ns = 0;
+	for (size_t i = governor->epochs.count; i--;) {
+		const struct epoch *epoch = &governor->epochs.items[i];
+		uint64_t begin_ns = collect->opened_ns + epoch->begin_ns;
+
+		if (begin_ns > time_ns && i)
+			continue;
+		if (!strcmp(epoch->mode, "exact"))
+			return i ? begin_ns : 0;
+		*gap_ns = time_ns - begin_ns;
+		if (*gap_ns > SURVIVORS_AGE_NS)
+			return UINT64_MAX;
+	}
+	return 0;
 }
 
 int governor_wait_ms(const struct collect *collect)

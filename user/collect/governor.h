@@ -18,12 +18,19 @@
 struct collect;
 struct watched;
 
+/* Of all targets, at one moment. */
+struct governor_times {
+	uint64_t cpu_ns, delay_ns; /* on a CPU; waiting for one, where that is known */
+	bool delay_known;
+};
+
 struct governor {
 	struct budget budget; /* without a limit, nothing here happens */
 	bool windowed, stopped; /* stopped: this kernel has no way to open windows */
 	double hit_ns; /* what a probe hit costs, its program included */
 	uint64_t hits; /* when last looked */
-	uint64_t looked_ns, cpu_ns; /* of the targets, then */
+	uint64_t looked_ns;
+	struct governor_times times;
 	double planned_ns; /* what a window has cost of late */
 	size_t turn; /* whose window is next */
 	uint64_t calm_windows; /* in a row, in which tracing every call would have fitted */
@@ -42,15 +49,22 @@ int governor_wait_ms(const struct collect *collect);
 /* Are probes to be off, but for windows? */
 bool governor_holds(const struct collect *collect);
 
+/*
+ * Since when every call was traced at time_ns, or until a moment before, in which windows cannot
+ * tell anything yet: blocks of that time on count as live then. 0: from the start; UINT64_MAX: not
+ * every call was traced. *gap_ns is how long not every call was traced before time_ns.
+ */
+uint64_t governor_exact_since(const struct collect *collect, uint64_t time_ns, uint64_t *gap_ns);
+
 /* Nothing is traced any more. */
 void governor_end(struct collect *collect);
 
 /* The epochs and the cost of the budget, into a snapshot. */
 void governor_report(struct collect *collect, struct snapshot *snapshot);
 
-/* window.c: puts the probes of one process on for a window, and the time of its frees behind it.
- * Returns how long any of them was hit, in ns. */
-uint64_t window_run(struct collect *collect, struct watched *watched);
+/* window.c: puts the probes of one process on for length_ns, in whose last part only those of frees
+ * are on. Returns how long any of them was on, in ns. */
+uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t length_ns);
 
 /* Takes all heap probes off. */
 void window_close_all(struct collect *collect);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* From the kernel's sums, the live blocks and the ledgers to the sites of a snapshot. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,13 @@
 #include "collect/serving.h"
 #include "collect/skeleton.h"
 #include "collect/survivors.h"
+#include "model/merge.h"
 
 struct harvest {
 	struct collect *collect;
 	struct snapshot *snapshot;
 	struct moment moment;
-	uint64_t exact_since_ns; /* no block that is older is known to live */
+	uint64_t since_ns; /* what ran then is asked for; 0: what runs, or all that have ended */
 };
 
 /* -- the kernel's sums ------------------------------------------------------------------------- */
@@ -39,16 +41,8 @@ static void take_block(void *context, const void *key, const void *value)
 	const struct abi_block *block = value;
 	struct watched *watched = collect_watched_mm(harvest->collect, at->mm);
 
-	struct sums *sums;
-
-	if (!watched || watched->space != at->address >> 48)
-		return;
-	sums = sums_get(&watched->sums, block->stack_id);
-	sums_block(sums, block, &harvest->moment);
-	if (block->time_ns < harvest->exact_since_ns)
-		return;
-	sums->verified_bytes += abi_weight_bytes(block, harvest->moment.sample_bytes);
-	sums->verified_units += abi_weight_units(block, harvest->moment.sample_bytes);
+	if (watched && watched->space == at->address >> 48)
+		sums_block(sums_get(&watched->sums, block->stack_id), block, &harvest->moment);
 }
 
 int collect_read_sites(struct collect *collect, sums_take_fn take, void *context)
@@ -94,17 +88,13 @@ int collect_read_blocks(struct collect *collect, sums_take_fn take, void *contex
 /* With windows: what has grown is estimated, what was seen alive before a gap is not known. */
 static void fill_estimate(struct site *site, const struct sums *sums)
 {
-	const struct estimate *estimate = &sums->estimate;
-	double bytes = estimate->bytes_per_second * sums->estimate_seconds;
+	const struct estimate_sum *estimate = &sums->estimate;
 
 	site->unverified_bytes = sums_less(site->bytes, sums->verified_bytes);
 	site->unverified_blocks = sums_less(site->blocks, sums_blocks(sums->verified_units));
-	site->bytes = sums->verified_bytes + (uint64_t)bytes;
-	site->blocks = sums_blocks(sums->verified_units);
-	if (estimate->live_bytes)
-		site->blocks += (uint64_t)(bytes * (double)estimate->live_blocks /
-					   (double)estimate->live_bytes);
-	site->standard_error_bytes = (uint64_t)(estimate->standard_error * sums->estimate_seconds);
+	site->bytes = sums->verified_bytes + (uint64_t)estimate->bytes;
+	site->blocks = sums_blocks(sums->verified_units) + (uint64_t)estimate->blocks;
+	site->standard_error_bytes = (uint64_t)sqrt(estimate->variance);
 	site->sampled_blocks = estimate->sampled_blocks;
 	site->sampled_live_blocks = estimate->live_blocks;
 	site->verdict = estimate_verdict_name(estimate->verdict);
@@ -121,7 +111,7 @@ static void add_site(struct harvest *harvest, struct watched *watched, const str
 {
 	struct snapshot *snapshot = harvest->snapshot;
 	struct stack *stack = collect_stack(watched, sums->stack_id);
-	struct site site = { .pid = watched->pid };
+	struct site site = { .pid = watched->pid, .id = sums->stack_id };
 
 	if (!collect_fill_site(&site, sums, stack, now_ns))
 		return;
@@ -154,16 +144,36 @@ static bool all_ended(const struct collect *collect)
 	return !collect->watched.count;
 }
 
+/* Is it to be told what that one held, which has ended? */
+static bool is_wanted(const struct harvest *harvest, const struct watched *ended)
+{
+	return harvest->since_ns ? ended->end_ns >= harvest->since_ns : all_ended(harvest->collect);
+}
+
+static void want_stack(struct names *names, const struct stack *stack)
+{
+	for (size_t i = 0; stack && i < stack->count; i++) {
+		if (stack->frames[i].image)
+			names_want(names, stack->frames[i].image, stack->frames[i].address);
+	}
+}
+
 static void want_names(struct names *names, struct watched *watched)
 {
-	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next) {
-		struct stack *stack = collect_stack(watched, sums->stack_id);
+	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
+		want_stack(names, collect_stack(watched, sums->stack_id));
+}
 
-		for (size_t i = 0; stack && i < stack->count; i++) {
-			if (stack->frames[i].image)
-				names_want(names, stack->frames[i].image, stack->frames[i].address);
+void collect_prepare(struct collect *collect)
+{
+	vec_for_each (watched, &collect->watched) {
+		for (struct stack *stack = (*watched)->stacks; stack; stack = stack->hh.next) {
+			if (!stack->prepared)
+				want_stack(collect->names, stack);
+			stack->prepared = true;
 		}
 	}
+	names_resolve(collect->names);
 }
 
 /* While a window is open, the ring must be emptied: there is no time to wait for a server. */
@@ -176,8 +186,12 @@ static void resolve_names(struct collect *collect)
 
 static void add_sites(struct harvest *harvest, struct watched *watched, uint64_t now_ns)
 {
+	size_t first = harvest->snapshot->sites.count;
+
 	for (struct sums *sums = watched->sums; sums; sums = sums->hh.next)
 		add_site(harvest, watched, sums, now_ns);
+	if (watched->java || watched->jit) /* the same method, compiled anew */
+		snapshot_merge(harvest->snapshot, first);
 }
 
 static void add_faults(struct harvest *harvest, struct watched *watched)
@@ -188,7 +202,7 @@ static void add_faults(struct harvest *harvest, struct watched *watched)
 	faults_sum(watched->faults, &watched->sums, &harvest->moment);
 }
 
-static void add_running(struct harvest *harvest)
+static void prepare_running(struct harvest *harvest)
 {
 	struct collect *collect = harvest->collect;
 
@@ -201,28 +215,41 @@ static void add_running(struct harvest *harvest)
 		collect_add_mapped(&harvest->snapshot->mapping_totals, &mapped);
 		want_names(collect->names, watched);
 	}
+}
+
+static void prepare_ended(struct harvest *harvest)
+{
+	struct collect *collect = harvest->collect;
+	struct snapshot *snapshot = harvest->snapshot;
+
+	if (!harvest->since_ns && all_ended(collect)) {
+		snapshot->heap_totals = collect->forgotten.heap;
+		snapshot->mapping_totals = collect->forgotten.mapping;
+		snapshot->fault_totals = collect->forgotten.fault;
+	}
+	vec_for_each (watched, &collect->ended) {
+		if (!is_wanted(harvest, *watched))
+			continue;
+		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
+		want_names(collect->names, *watched);
+	}
+}
+
+static void add_all_sites(struct harvest *harvest)
+{
+	struct collect *collect = harvest->collect;
+
+	prepare_running(harvest);
+	prepare_ended(harvest);
 	resolve_names(collect);
 	vec_for_each (watched, &collect->watched) {
 		serving_reset(*watched);
 		add_sites(harvest, *watched, harvest->moment.now_ns);
 	}
-}
-
-static void add_ended(struct harvest *harvest)
-{
-	struct collect *collect = harvest->collect;
-	struct snapshot *snapshot = harvest->snapshot;
-
-	snapshot->heap_totals = collect->forgotten.heap;
-	snapshot->mapping_totals = collect->forgotten.mapping;
-	snapshot->fault_totals = collect->forgotten.fault;
 	vec_for_each (watched, &collect->ended) {
-		collect_add_mapped(&snapshot->mapping_totals, &(*watched)->mapped);
-		want_names(collect->names, *watched);
+		if (is_wanted(harvest, *watched))
+			add_sites(harvest, *watched, (*watched)->end_ns);
 	}
-	resolve_names(collect);
-	vec_for_each (watched, &collect->ended)
-		add_sites(harvest, *watched, (*watched)->end_ns);
 }
 
 static const char *exit_text(struct snapshot *snapshot, const struct watched *watched)
@@ -306,9 +333,11 @@ static void add_processes(struct harvest *harvest)
 	}
 	for (int begun = 0; begun < 2; begun++) {
 		vec_for_each (watched, &collect->ended) {
+			if (harvest->since_ns && !is_wanted(harvest, *watched))
+				continue;
 			if (!(*watched)->began_ns == !begun)
 				add_process(harvest->snapshot, *watched, (*watched)->allocators);
-			if (begun && all_ended(collect))
+			if (begun && is_wanted(harvest, *watched))
 				add_untraced(&untraced, *watched);
 		}
 	}
@@ -319,9 +348,13 @@ static void add_processes(struct harvest *harvest)
 static void note_ended(struct harvest *harvest)
 {
 	const struct collect *collect = harvest->collect;
-	uint64_t ended = collect->ended.count + collect->forgotten.processes;
+	uint64_t ended = collect->forgotten.processes;
 
-	if (ended && !all_ended(collect))
+	if (!harvest->since_ns && all_ended(collect))
+		return;
+	vec_for_each (watched, &collect->ended)
+		ended += !is_wanted(harvest, *watched);
+	if (ended)
 		snapshot_note(harvest->snapshot,
 			      "%llu process%s ended in the window: what %s held is given back, and "
 			      "not in the sums",
@@ -368,7 +401,7 @@ static struct watched *find_ended(struct collect *collect, uint64_t mm)
 }
 
 static void take_estimate(void *context, const struct abi_site_key *key,
-			  const struct estimate *estimate)
+			  const struct estimate_sum *estimate)
 {
 	struct harvest *harvest = context;
 	struct collect *collect = harvest->collect;
@@ -378,10 +411,8 @@ static void take_estimate(void *context, const struct abi_site_key *key,
 	if (!watched)
 		watched = find_ended(collect, key->mm);
 	sums = watched ? sums_find(watched->sums, key->stack_id) : NULL;
-	if (!sums)
-		return;
-	sums->estimate = *estimate;
-	sums->estimate_seconds = survivors_seconds(collect);
+	if (sums)
+		sums->estimate = *estimate;
 }
 
 static void add_module(struct image *image, void *context)
@@ -393,9 +424,9 @@ static void add_module(struct image *image, void *context)
 				image->info.build_id_bytes);
 }
 
-int collect_harvest(struct collect *collect, struct snapshot *snapshot)
+int collect_harvest(struct collect *collect, struct snapshot *snapshot, uint64_t since_ns)
 {
-	struct harvest harvest = { .collect = collect, .snapshot = snapshot };
+	struct harvest harvest = { .collect = collect, .snapshot = snapshot, .since_ns = since_ns };
 	int error;
 
 	collect_look(collect);
@@ -404,7 +435,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	harvest.moment.now_ns = collect->opened_ns + snapshot->window_ns;
 	harvest.moment.min_age_ns = snapshot->min_age_ns;
 	harvest.moment.sample_bytes = (uint32_t)collect->options.sample_bytes;
-	harvest.exact_since_ns =
+	harvest.moment.exact_since_ns =
 		governor_holds(collect) ? UINT64_MAX : collect->skeleton->bss->epoch_ns;
 	error = read_sums(&harvest);
 	if (error)
@@ -415,10 +446,7 @@ int collect_harvest(struct collect *collect, struct snapshot *snapshot)
 	if (collect->survivors)
 		survivors_estimate(collect, take_estimate, &harvest);
 	collect->lost_stacks = 0;
-	if (all_ended(collect))
-		add_ended(&harvest);
-	else
-		add_running(&harvest);
+	add_all_sites(&harvest);
 	add_processes(&harvest);
 	images_each(collect->images, add_module, &harvest);
 	note_ended(&harvest);

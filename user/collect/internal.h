@@ -27,6 +27,7 @@ struct stack_frame {
 struct stack {
 	uint64_t id; /* abi_site_key.stack_id */
 	uint8_t kind, end;
+	bool prepared; /* its names are known */
 	uint16_t count;
 	const char *owner; /* mapping: what the call itself says it is for, or NULL */
 	uint64_t allocated_bytes, allocated_blocks; /* mapping: in the window */
@@ -41,6 +42,12 @@ struct forgotten {
 	struct heap_totals heap;
 	struct mapping_totals mapping;
 	struct fault_totals fault;
+};
+
+/* A process that ended, or is to be killed: its texts. */
+struct death {
+	struct incident incident;
+	char comm[64], sender_comm[16], asking_comm[16];
 };
 
 struct collect {
@@ -78,6 +85,8 @@ struct collect {
 	uint64_t lost_pages; /* page faults not kept: too many */
 	uint64_t java_gone; /* frames whose code was another's before they were named */
 	uint64_t lost_stacks, late_attaches, short_lived, rescanned_ns;
+	VEC(struct death) deaths; /* not told of yet, and before them those that were */
+	size_t deaths_told;
 	uint64_t notes_left_out; /* some of them more than once */
 	uint64_t swept_ns; /* when live blocks of the ended may be looked for again */
 	uint32_t probes;
@@ -143,6 +152,14 @@ int collect_record(void *context, void *data, size_t bytes);
  */
 void collect_bury(struct collect *collect, bool now);
 
+/* deaths.c: takes the records of the kernel side, and that a process has ended. */
+void collect_victim(struct collect *collect, const struct abi_victim *record);
+void collect_signal(struct collect *collect, const struct abi_signal *record);
+void collect_died(struct collect *collect, const struct watched *watched);
+/* Chooses the programs before they are loaded; attaches them. 0, or -errno with a sentence. */
+void collect_configure_deaths(struct collect *collect);
+int collect_attach_deaths(struct collect *collect);
+
 /* sites.c: the frames of a stack, by their names. */
 void collect_site_frames(struct collect *collect, struct snapshot *snapshot,
 			 const struct stack *stack, struct site *site);
@@ -173,8 +190,11 @@ int collect_attach_mapping(struct collect *collect);
 /* How many calls of targets passed the programs by, or may have. */
 uint64_t collect_missed_mapping_calls(struct collect *collect);
 
-/* harvest.c: the sums and live blocks, into a snapshot that has its frame already. */
-int collect_harvest(struct collect *collect, struct snapshot *snapshot);
+/*
+ * harvest.c: the sums and live blocks, into a snapshot that has its frame already. since_ns: of all
+ * that ran then; 0: of what runs, or where nothing does, of all that have ended.
+ */
+int collect_harvest(struct collect *collect, struct snapshot *snapshot, uint64_t since_ns);
 
 /* Call take for each site (struct abi_site_key, struct abi_site) and each live block (struct
  * abi_block_key, struct abi_block) of the kernel side. Return 0 or -errno. */

@@ -155,6 +155,7 @@ static void configure(struct collect *collect)
 	bpf_program__set_autoload(skeleton->progs.heap_enter, options->heap);
 	bpf_program__set_autoload(skeleton->progs.fault_book, options->fault);
 	collect_configure_mapping(collect);
+	collect_configure_deaths(collect);
 	if (collect->method == LINK_PERF)
 		return;
 	bpf_program__set_expected_attach_type(skeleton->progs.heap_session,

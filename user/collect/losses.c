@@ -55,7 +55,8 @@ static const struct counted loss_rows[LOSS_MAX] = {
 	[LOSS_FAULT_RECORDS] = { "fault_records", "page faults lost: the ring was full", 0 },
 	[LOSS_PROCESS_RECORDS] = { "process_records", "process events lost: the ring was full", 0 },
 	[LOSS_TARGETS_FULL] = { "targets_full", "processes not followed: too many at once", 0 },
-	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "stacks cut: no scratch memory", 0 },
+	[LOSS_SCRATCH_BUSY] = { "scratch_busy", "calls not kept: too many walks at once on a CPU",
+				0 },
 };
 
 void collect_losses(struct collect *collect, struct snapshot *snapshot)

@@ -224,6 +224,10 @@ int collect_record(void *context, void *data, size_t bytes)
 		record_fault(collect, data);
 	else if (header->type == RECORD_PROCESS && bytes >= sizeof(struct abi_process))
 		record_process(collect, data);
+	else if (header->type == RECORD_VICTIM && bytes >= sizeof(struct abi_victim))
+		collect_victim(collect, data);
+	else if (header->type == RECORD_SIGNAL && bytes >= sizeof(struct abi_signal))
+		collect_signal(collect, data);
 	return collect->look_bytes < RING_BYTES ? 0 : -EAGAIN;
 }
 

@@ -30,6 +30,10 @@ static const char *module_of(const struct stack_frame *from, const struct named 
 	return from->image || from->path ? "[perf map]" : NULL;
 }
 
+/*
+ * Code that was made at run time is made again, elsewhere: where it has a name, its address says
+ * nothing more, and would tell stacks apart that are the same.
+ */
 static void add_frames(struct collect *collect, struct snapshot *snapshot,
 		       const struct stack_frame *from, frame_list *frames)
 {
@@ -51,7 +55,7 @@ static void add_frames(struct collect *collect, struct snapshot *snapshot,
 		frame = vec_add(frames);
 		frame->name = snapshot_string(snapshot, one->name);
 		frame->module = snapshot_string(snapshot, module_of(from, named));
-		frame->offset = from->address;
+		frame->offset = named == from->made && one->name ? 0 : from->address;
 		frame->file = snapshot_string(snapshot, one->file);
 		frame->line = one->line;
 		frame->type = one->type;

@@ -64,6 +64,10 @@ void sums_block(struct sums *sums, const struct abi_block *block, const struct m
 	}
 	if (block->flags & BLOCK_PREEXISTING)
 		sums->preexisting_bytes += block->bytes;
+	if (block->time_ns >= moment->exact_since_ns) {
+		sums->verified_bytes += bytes;
+		sums->verified_units += abi_weight_units(block, moment->sample_bytes);
+	}
 	sums->samples += (block->flags & BLOCK_SAMPLED) != 0;
 	/* Horvitz and Thompson's: (1 - p) / p^2 * s^2 of each; 0 of those that are always kept. */
 	sums->variance += (double)bytes * (double)(bytes - block->bytes);

@@ -22,8 +22,7 @@ struct sums {
 	uint64_t bytes, committed_bytes, mappings; /* mapping */
 	uint64_t resident_bytes, pages; /* page faults, of what is resident still */
 	uint64_t verified_bytes, verified_units; /* live, of this epoch, where that is exact */
-	struct estimate estimate; /* where there were windows */
-	double estimate_seconds; /* over which it grew; 0: none */
+	struct estimate_sum estimate; /* where there were windows */
 	const char *owner;
 	UT_hash_handle hh;
 };
@@ -32,6 +31,7 @@ struct sums {
 struct moment {
 	uint64_t now_ns, min_age_ns;
 	uint32_t sample_bytes;
+	uint64_t exact_since_ns; /* older blocks are not known to live */
 };
 
 /* While the target runs, one sum is read after another, and a later one may be ahead. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "collect/survivors.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "collect/internal.h"
@@ -18,7 +19,7 @@ enum {
 };
 
 static const uint64_t bin_first_ns = 1000000000;
-static const uint64_t ages_ns[AGES] = { 3000000000, 10000000000 };
+static const uint64_t ages_ns[AGES] = { SURVIVORS_AGE_NS, 10000000000 };
 
 /* The samples of one site in one bin. */
 struct bin {
@@ -31,6 +32,8 @@ struct sampled {
 	struct abi_site_key key;
 	uint64_t units, bytes; /* of the kernel side's sums: taken in already */
 	struct bin bins[BINS];
+	/* of the times of sampling that have ended; and with this one, as last looked */
+	struct estimate_sum earlier, all;
 	UT_hash_handle hh;
 };
 
@@ -42,7 +45,8 @@ struct suspect {
 
 struct survivors {
 	struct sampled *sites;
-	uint64_t begun_ns, ended_ns; /* of sampling; ended 0: goes on */
+	bool sampling;
+	uint64_t begun_ns;
 	uint64_t bin_ns;
 	uint64_t looked_ns;
 	uint64_t turn; /* which part of the live set has its marks read next */
@@ -309,11 +313,15 @@ static void look(struct collect *collect)
 
 void survivors_begin(struct collect *collect)
 {
-	survivors_free(collect->survivors);
-	collect->survivors = NULL;
-	heap_growth_begin(&survivors_of(collect)->growth, collect);
-	collect->survivors->begun_ns = collect_now_ns();
-	collect_read_sites(collect, take_baseline, collect->survivors);
+	struct survivors *survivors = survivors_of(collect);
+
+	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
+		memset(site->bins, 0, sizeof(site->bins));
+	survivors->bin_ns = bin_first_ns;
+	survivors->sampling = true;
+	heap_growth_begin(&survivors->growth, collect);
+	survivors->begun_ns = collect_now_ns();
+	collect_read_sites(collect, take_baseline, survivors);
 }
 
 void survivors_window(struct collect *collect)
@@ -328,23 +336,19 @@ void survivors_window(struct collect *collect)
 		look(collect);
 }
 
-void survivors_end(struct collect *collect)
-{
-	survivors_of(collect)->ended_ns = collect_now_ns();
-}
-
 /* The age at which survivors are judged: the longer one as soon as it leaves enough. */
-static int age_of(const struct survivors *survivors, uint64_t now_ns)
+static int age_of(const struct survivors *survivors)
 {
-	uint64_t elapsed_ns = now_ns - survivors->begun_ns;
+	uint64_t elapsed_ns = survivors->now_ns - survivors->begun_ns;
 
 	return elapsed_ns > 5 * ages_ns[1] / 2 ? 1 : 0;
 }
 
-static void add_up(const struct survivors *survivors, const struct sampled *site, uint64_t now_ns,
+static void add_up(const struct survivors *survivors, const struct sampled *site,
 		   struct estimate *estimate)
 {
-	int age = age_of(survivors, now_ns);
+	uint64_t now_ns = survivors->now_ns;
+	int age = age_of(survivors);
 
 	for (uint64_t i = 0; i < BINS; i++) {
 		uint64_t end_ns = survivors->begun_ns + (i + 1) * survivors->bin_ns;
@@ -364,42 +368,53 @@ static void add_up(const struct survivors *survivors, const struct sampled *site
 	}
 }
 
-double survivors_seconds(const struct collect *collect)
+/* What follows from the samples of this time, together with earlier ones. */
+static void sum_up(struct collect *collect)
 {
-	const struct survivors *survivors = collect->survivors;
+	struct survivors *survivors = collect->survivors;
+	const struct governor *governor = &collect->governor;
+	const struct epoch *epoch = &governor->epochs.items[governor->epochs.count - 1];
+	VEC(struct estimate) estimates = { 0 };
+	double seconds, old_seconds;
+	size_t i = 0;
 
-	if (!survivors)
-		return 0;
-	return (double)((survivors->ended_ns ? survivors->ended_ns : survivors->now_ns) -
-			survivors->begun_ns) /
-	       1e9;
+	survivors->now_ns = collect_now_ns();
+	look(collect);
+	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
+		add_up(survivors, site, vec_add(&estimates));
+	seconds = (double)(survivors->now_ns - survivors->begun_ns) / 1e9;
+	old_seconds = fmax(0, seconds - (double)ages_ns[age_of(survivors)] / 1e9);
+	estimate_sites(estimates.items, estimates.count, old_seconds,
+		       (double)epoch->on_ns / 1e9 * old_seconds / seconds,
+		       heap_growth_rate(&survivors->growth, collect));
+	for (struct sampled *site = survivors->sites; site; site = site->hh.next) {
+		site->all = site->earlier;
+		estimate_add(&site->all, &estimates.items[i++], seconds);
+	}
+	vec_free(&estimates);
+}
+
+void survivors_end(struct collect *collect)
+{
+	struct survivors *survivors = survivors_of(collect);
+
+	sum_up(collect);
+	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
+		site->earlier = site->all;
+	survivors->sampling = false;
 }
 
 void survivors_estimate(struct collect *collect,
 			void (*take)(void *context, const struct abi_site_key *key,
-				     const struct estimate *estimate),
+				     const struct estimate_sum *estimate),
 			void *context)
 {
 	struct survivors *survivors = collect->survivors;
-	VEC(struct estimate) estimates = { 0 };
-	double on_seconds = 0, seconds = survivors_seconds(collect), old_seconds;
-	size_t i = 0;
 
 	if (!survivors)
 		return;
-	survivors->now_ns = collect_now_ns();
-	if (collect->frozen || collect->governor.windowed)
-		look(collect);
+	if (survivors->sampling)
+		sum_up(collect);
 	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
-		add_up(survivors, site, survivors->now_ns, vec_add(&estimates));
-	vec_for_each (epoch, &collect->governor.epochs)
-		on_seconds += (double)epoch->on_ns / 1e9;
-	old_seconds = seconds - (double)ages_ns[age_of(survivors, survivors->now_ns)] / 1e9;
-	if (old_seconds > 0 && seconds > 0)
-		on_seconds *= old_seconds / seconds;
-	estimate_sites(estimates.items, estimates.count, old_seconds, on_seconds,
-		       heap_growth_rate(&survivors->growth, collect));
-	for (struct sampled *site = survivors->sites; site; site = site->hh.next)
-		take(context, &site->key, &estimates.items[i++]);
-	vec_free(&estimates);
+		take(context, &site->key, &site->all);
 }

@@ -16,13 +16,16 @@
 struct collect;
 struct survivors;
 
+/* Samples that are younger tell nothing. */
+#define SURVIVORS_AGE_NS 3000000000ULL
+
 /* Sampling begins, or goes on: what is in the live set already is not of it. */
 void survivors_begin(struct collect *collect);
 
 /* A window was closed: takes its samples in, and now and then looks who lives. */
 void survivors_window(struct collect *collect);
 
-/* Sampling ends: until it begins again, what was found stays. */
+/* Sampling ends: what was found stays, and what a next time finds is added to it. */
 void survivors_end(struct collect *collect);
 
 void survivors_free(struct survivors *survivors); /* NULL is legal */
@@ -30,10 +33,7 @@ void survivors_free(struct survivors *survivors); /* NULL is legal */
 /* What follows from the samples until now: calls take for each site that has any. */
 void survivors_estimate(struct collect *collect,
 			void (*take)(void *context, const struct abi_site_key *key,
-				     const struct estimate *estimate),
+				     const struct estimate_sum *estimate),
 			void *context);
-
-/* Over how many seconds, which leaves out the youngest samples, were they taken? */
-double survivors_seconds(const struct collect *collect);
 
 #endif

@@ -35,6 +35,8 @@ void collect_end(struct collect *collect, struct watched *watched, enum watched_
 		HASH_DEL(collect->by_mm, watched);
 	watched->state = state;
 	watched->end_ns = collect->end_ns = end_ns;
+	if (state == WATCHED_EXITED)
+		collect_died(collect, watched);
 }
 
 /* Its key is known now. Whose it was before has ended unheard. */
@@ -244,6 +246,7 @@ int collect_attach(struct collect *collect, struct watched *watched)
 		.return_fd = bpf_program__fd(skeleton->progs.heap_return),
 		.session_fd = bpf_program__fd(skeleton->progs.heap_session),
 		.places_fd = collect->cookies ? -1 : bpf_map__fd(skeleton->maps.probes),
+		.held = skeleton->bss->held,
 	};
 	uint32_t before = watched->probes;
 	int error;

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "base/vec.h"
+#include "collect/closing.h"
 #include "collect/images.h"
 #include "collect/java.h"
 #include "collect/jit.h"
@@ -48,11 +49,15 @@ struct watched {
 	bool forked; /* from a target, while watched */
 	uint64_t began_ns; /* while watched; 0: it was there before */
 	uint64_t end_ns; /* of its end */
+	uint64_t exact_since_ns; /* of one that has ended: governor_exact_since */
 	bool late_counted;
 	char comm[64];
 	int pidfd; /* -1: not needed any more */
 	enum watched_state state;
 	int exit_code; /* as in wait(2), -1: not known */
+	int signal; /* the last that was sent to it, of those that ask for its end; 0: none */
+	pid_t sender; /* of that; 0: not known */
+	char sender_comm[16];
 	struct stack *stacks; /* all that it has sent */
 	struct sums *sums; /* of the last harvest; of one that has ended, for good */
 	struct ledger_sums mapped; /* of one that has ended */
@@ -112,6 +117,7 @@ struct watched_programs {
 	enum link_method method;
 	int enter_fd, return_fd, session_fd;
 	int places_fd; /* the map of what is probed where, -1: probes carry cookies */
+	bool held; /* their hits do not count yet */
 };
 
 /*
@@ -130,8 +136,9 @@ void watched_forget_places(struct watched *watched);
 /* Does it have functions to be probed? */
 bool watched_has_allocator(const struct watched *watched);
 
-/* Takes the probes off until the next watched_attach: all but those of frees, or all. */
-void watched_pause_calls(struct watched *watched);
-void watched_pause(struct watched *watched);
+/* Takes the probes off until the next watched_attach: all but those of frees, or all. Their kernel
+ * side is done with when closing is. */
+void watched_pause_calls(struct watched *watched, struct closing *closing);
+void watched_pause(struct watched *watched, struct closing *closing);
 
 #endif

@@ -8,8 +8,8 @@
 #include "collect/skeleton.h"
 
 enum {
-	WINDOW_NS = 10000000, /* allocations and frees */
-	TAIL_NS = 10000000, /* frees only: longer than short-lived blocks live */
+	/* Of a window; the rest sees frees only: longer than short-lived blocks live. */
+	CALLS_PERCENT = 70,
 	PRIORITY = 1, /* of real time: before all that is not */
 };
 
@@ -21,12 +21,13 @@ void window_sleep_until(uint64_t until_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
 
-/* Without the privilege (CAP_SYS_NICE) windows are longer on a busy machine, and fewer. */
+/* Threads that are made meanwhile are in the same hurry.
+ * Without the privilege (CAP_SYS_NICE) windows are longer on a busy machine, and fewer. */
 void window_hurry(bool hurry)
 {
 	struct sched_param parameters = { .sched_priority = hurry ? PRIORITY : 0 };
 
-	sched_setscheduler(0, hurry ? SCHED_RR | SCHED_RESET_ON_FORK : SCHED_OTHER, &parameters);
+	sched_setscheduler(0, hurry ? SCHED_RR : SCHED_OTHER, &parameters);
 }
 
 void window_epoch(struct collect *collect, bool windowed)
@@ -39,35 +40,46 @@ void window_epoch(struct collect *collect, bool windowed)
 	__atomic_store_n(&bss->epoch, bss->epoch + 1, __ATOMIC_SEQ_CST);
 }
 
-uint64_t window_run(struct collect *collect, struct watched *watched)
+uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t length_ns)
 {
 	struct unfreed__bss *bss = collect->skeleton->bss;
-	uint64_t first_ns, last_ns, closed_ns;
+	struct closing closing = { 0 };
+	uint64_t open_ns = collect_now_ns(), closed_ns;
+	int error;
 
 	window_epoch(collect, true);
 	window_hurry(true);
-	if (!collect_attach(collect, watched)) {
-		first_ns = bss->first_hit_ns;
-		window_sleep_until((first_ns ? first_ns : collect_now_ns()) + WINDOW_NS);
-		closed_ns = collect_now_ns();
-		watched_pause_calls(watched);
-		window_sleep_until(closed_ns + TAIL_NS);
+	bss->held = true;
+	error = collect_attach(collect, watched);
+	__atomic_store_n(&bss->held, false, __ATOMIC_SEQ_CST);
+	if (!error) {
+		open_ns = collect_now_ns();
+		window_sleep_until(open_ns + length_ns * CALLS_PERCENT / 100);
+		watched_pause_calls(watched, &closing);
+		window_sleep_until(open_ns + length_ns);
 	}
-	watched_pause(watched);
+	closed_ns = collect_now_ns();
+	watched_pause(watched, &closing);
+	closing_wait(&closing);
 	window_hurry(false);
-	first_ns = bss->first_hit_ns;
-	last_ns = bss->last_hit_ns;
+	if (bss->first_hit_ns && bss->first_hit_ns < open_ns)
+		open_ns = bss->first_hit_ns;
+	if (bss->last_hit_ns > closed_ns)
+		closed_ns = bss->last_hit_ns;
 	/* The calls that are under way return unseen. */
 	window_epoch(collect, true);
-	return last_ns > first_ns ? last_ns - first_ns : 0;
+	return closed_ns - open_ns;
 }
 
 void window_close_all(struct collect *collect)
 {
+	struct closing closing = { 0 };
+
 	window_hurry(true);
 	vec_for_each (watched, &collect->watched)
-		watched_pause_calls(*watched);
+		watched_pause_calls(*watched, &closing);
 	vec_for_each (watched, &collect->watched)
-		watched_pause(*watched);
+		watched_pause(*watched, &closing);
+	closing_wait(&closing);
 	window_hurry(false);
 }

@@ -7,10 +7,9 @@
 
 #include "base/vec.h"
 #include "hotspot/codecache.h"
+#include "hotspot/klasses.h"
 
 enum {
-	LOADERS_MAX = 65536,
-	KLASSES_MAX = 262144,
 	GRAIN_LOG2 = 16, /* metaspace commits 64 KiB at a time: an address in each is enough */
 	OBJECT_BYTES = 1024, /* looked at of each of the collector's objects */
 	HEAP_OBJECT_BYTES = 4096,
@@ -35,16 +34,26 @@ static void report(const struct walk *walk, enum hotspot_area_kind kind, uint64_
 
 /* -- what has bounds --------------------------------------------------------------------------- */
 
+bool areas_heap(struct memory *memory, const struct vmstructs *vm, uint64_t *start, uint64_t *end)
+{
+	uint64_t region = memory_u64(memory, vm->collected_heap) + vm->heap_reserved, words;
+
+	*start = memory_u64(memory, region + vm->region_start);
+	words = memory_u64(memory, region + vm->region_words);
+	if (memory->failed || !vm->collected_heap || vm->heap_reserved == VM_ABSENT ||
+	    words > INT64_MAX / 8 || *start > INT64_MAX)
+		return false;
+	*end = *start + 8 * words;
+	return true;
+}
+
 static void read_heap(const struct walk *walk)
 {
-	const struct vmstructs *vm = walk->vm;
-	uint64_t region = memory_u64(walk->memory, vm->collected_heap) + vm->heap_reserved;
-	uint64_t start = memory_u64(walk->memory, region + vm->region_start);
-	uint64_t words = memory_u64(walk->memory, region + vm->region_words);
+	uint64_t start, end;
 
-	if (vm->heap_reserved == VM_ABSENT || words > INT64_MAX / 8)
-		return;
-	report(walk, HOTSPOT_AREA_HEAP, start, start + 8 * words);
+	if (areas_heap(walk->memory, walk->vm, &start, &end))
+		report(walk, HOTSPOT_AREA_HEAP, start, end);
+	walk->memory->failed = false;
 }
 
 static void report_code(uint64_t start, uint64_t end, void *context)
@@ -107,86 +116,37 @@ static void add_grain(struct grains *grains, uint64_t address)
 struct classes {
 	const struct walk *walk;
 	struct grains klasses, pools;
-	uint32_t left;
 };
 
 /* A class, and its constant pool; an array's has other things there. */
-static void add_klass(struct classes *classes, uint64_t klass)
+static bool add_klass(uint64_t klass, void *context)
 {
+	struct classes *classes = context;
 	const struct vmstructs *vm = classes->walk->vm;
 	struct memory *memory = classes->walk->memory;
 	uint64_t pool = memory_u64(memory, klass + vm->klass_constants);
 
-	classes->left--;
 	add_grain(&classes->klasses, klass);
 	if (vm->klass_layout != VM_ABSENT && memory_s32(memory, klass + vm->klass_layout) < 0)
-		return;
+		return true;
 	if (pool % 8 == 0 && pool < INT64_MAX)
 		add_grain(&classes->pools, pool);
-}
-
-static void read_loaders(struct classes *classes)
-{
-	const struct vmstructs *vm = classes->walk->vm;
-	struct memory *memory = classes->walk->memory;
-	uint64_t loader = memory_u64(memory, vm->loader_data_head);
-
-	for (uint32_t i = 0; loader && !memory->failed && i < LOADERS_MAX; i++) {
-		uint64_t klass = memory_u64(memory, loader + vm->loader_klasses);
-
-		while (klass && classes->left && !memory->failed) {
-			add_klass(classes, klass);
-			klass = memory_u64(memory, klass + vm->klass_next);
-		}
-		memory->failed = false; /* a class's page may be swapped out */
-		loader = memory_u64(memory, loader + vm->loader_next);
-	}
-}
-
-/* Loaders do not list their classes until 10, but each class its heirs. */
-static void read_heirs(struct classes *classes)
-{
-	const struct vmstructs *vm = classes->walk->vm;
-	struct memory *memory = classes->walk->memory;
-	VEC(uint64_t) queue = { 0 };
-
-	*vec_add(&queue) = memory_u64(memory, vm->object_klass);
-	for (size_t i = 0; i < queue.count && classes->left; i++) {
-		uint64_t klass = queue.items[i];
-		uint64_t child = memory_u64(memory, klass + vm->klass_child);
-		uint64_t sibling = memory_u64(memory, klass + vm->klass_sibling);
-
-		add_klass(classes, klass);
-		memory->failed = false;
-		if (child)
-			*vec_add(&queue) = child;
-		if (sibling)
-			*vec_add(&queue) = sibling;
-	}
-	vec_free(&queue);
+	return true;
 }
 
 static void read_classes(const struct walk *walk)
 {
-	const struct vmstructs *vm = walk->vm;
 	struct classes *classes = mem_alloc(sizeof(*classes));
 
 	classes->walk = walk;
-	classes->left = KLASSES_MAX;
-	if (vm->klass_constants == VM_ABSENT)
-		;
-	else if (vm->loader_data_head && vm->loader_next != VM_ABSENT &&
-		 vm->loader_klasses != VM_ABSENT && vm->klass_next != VM_ABSENT)
-		read_loaders(classes);
-	else if (vm->object_klass && vm->klass_child != VM_ABSENT && vm->klass_sibling != VM_ABSENT)
-		read_heirs(classes);
-	walk->memory->failed = false;
+	if (walk->vm->klass_constants != VM_ABSENT)
+		klasses_visit(walk->memory, walk->vm, add_klass, classes);
 	vec_for_each (address, &classes->pools.addresses)
 		report(walk, HOTSPOT_AREA_METASPACE, *address, *address);
 	vec_for_each (address, &classes->klasses.addresses)
 		report(walk, HOTSPOT_AREA_CLASS_SPACE, *address, *address);
-	vec_free(&classes->klasses.addresses);
 	vec_free(&classes->pools.addresses);
+	vec_free(&classes->klasses.addresses);
 	mem_free(classes);
 }
 
@@ -269,8 +229,7 @@ void areas_read(struct memory *memory, const struct vmstructs *vm, hotspot_area_
 	struct walk walk = { memory, vm, area, context };
 
 	memory->failed = false;
-	if (vm->collected_heap)
-		read_heap(&walk);
+	read_heap(&walk);
 	codecache_visit(memory, vm, report_code, &walk);
 	read_cards(&walk);
 	read_archive(&walk);

@@ -10,4 +10,7 @@
 void areas_read(struct memory *memory, const struct vmstructs *vm, hotspot_area_fn area,
 		void *context);
 
+/* The bounds of the Java heap's address space. False: not known. */
+bool areas_heap(struct memory *memory, const struct vmstructs *vm, uint64_t *start, uint64_t *end);
+
 #endif

@@ -18,6 +18,8 @@ enum {
 	SEGMENT_HOPS_MAX = 4096,
 	CODE_HEAP_BYTES_MAX = 4096, /* of a CodeHeap, the structure */
 	BLOCKS_MAX = 65536, /* looked at for one blob */
+	CHUNK_BYTES_MIN = 32,
+	CHUNK_BYTES_MAX = 1 << 22,
 	BYTECODE_SLOT = -8,
 	BYTECODE_SLOT_8 = -7, /* before the mirror came into the frame, JDK-8074345 */
 };
@@ -136,6 +138,24 @@ bool codecache_holds(struct memory *memory, const struct vmstructs *vm, const st
 	       memory_u64(memory, method) && !memory->failed;
 }
 
+/* From one block of a heap to the next; false: there is none, or it cannot be read. */
+static bool next_block(const struct hotspot_layout *layout, struct memory *memory,
+		       const struct vmstructs *vm, const struct hotspot_heap *heap, uint64_t *block)
+{
+	uint64_t segments = memory_u32(memory, *block + vm->block_length);
+
+	*block += segments << layout->segment_log2;
+	return !memory->failed && segments && *block < heap->end;
+}
+
+static bool is_used(const struct hotspot_layout *layout, struct memory *memory,
+		    const struct hotspot_heap *heap, uint64_t block)
+{
+	uint64_t segment = (block - heap->start) >> layout->segment_log2;
+
+	return memory_u8(memory, heap->segment_map + segment) != SEGMENT_FREE;
+}
+
 /* The blob in a heap whose name has this part. */
 static bool find_named(const struct hotspot_layout *layout, struct memory *memory,
 		       const struct vmstructs *vm, const struct hotspot_heap *heap,
@@ -143,19 +163,61 @@ static bool find_named(const struct hotspot_layout *layout, struct memory *memor
 {
 	uint64_t block = heap->start;
 
-	for (int i = 0; i < BLOCKS_MAX && block < heap->end; i++) {
-		uint64_t segments = memory_u32(memory, block + vm->block_length);
-		uint64_t segment = (block - heap->start) >> layout->segment_log2;
-
-		if (memory->failed || !segments)
-			break;
-		if (memory_u8(memory, heap->segment_map + segment) != SEGMENT_FREE &&
-		    read_blob(memory, vm, block, blob) && strstr(blob->name, part))
+	for (int i = 0; i < BLOCKS_MAX; i++) {
+		if (is_used(layout, memory, heap, block) && read_blob(memory, vm, block, blob) &&
+		    strstr(blob->name, part))
 			return true;
-		block += segments << layout->segment_log2;
+		if (!next_block(layout, memory, vm, heap, &block))
+			break;
 	}
 	memory->failed = false;
 	return false;
+}
+
+/* -- what belongs to code and lies elsewhere ----------------------------------------------------
+ */
+
+/* A block of glibc's malloc, by the size in front of it; what has no data points to code. */
+static uint64_t malloc_bytes(const struct hotspot_layout *layout, struct memory *memory,
+			     uint64_t block)
+{
+	uint64_t bytes;
+
+	if (block < MEMORY_PAGE || block % 16 || heap_of(layout, block))
+		return 0;
+	bytes = memory_u64(memory, block - 8) & ~7ULL;
+	return bytes >= CHUNK_BYTES_MIN && bytes <= CHUNK_BYTES_MAX ? bytes : 0;
+}
+
+uint64_t codecache_malloc_bytes(const struct hotspot_layout *layout, struct memory *memory,
+				const struct vmstructs *vm)
+{
+	const uint16_t members[] = { vm->nmethod_immutable_data, vm->blob_mutable_data };
+	uint64_t sum = 0;
+	struct blob blob;
+
+	memory->failed = false;
+	for (uint32_t i = 0; i < layout->heap_count; i++) {
+		uint64_t block = layout->heaps[i].start;
+		int blocks = 0;
+
+		do {
+			if (!is_used(layout, memory, &layout->heaps[i], block) ||
+			    !memory_u8(memory, block + vm->block_used) ||
+			    !read_blob(memory, vm, block, &blob) || !blob.is_method)
+				continue;
+			for (size_t k = 0; k < 2; k++) {
+				if (members[k] != VM_ABSENT)
+					sum += malloc_bytes(layout, memory,
+							    memory_u64(memory,
+								       blob.start + members[k]));
+			}
+			memory->failed = false; /* some of it may be swapped out */
+		} while (++blocks < BLOCKS_MAX &&
+			 next_block(layout, memory, vm, &layout->heaps[i], &block));
+		memory->failed = false;
+	}
+	return sum;
 }
 
 /* -- the whole ----------------------------------------------------------------------------------

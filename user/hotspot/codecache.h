@@ -27,6 +27,11 @@ bool codecache_find(const struct hotspot_layout *layout, struct memory *memory,
 bool codecache_holds(struct memory *memory, const struct vmstructs *vm, const struct blob *blob,
 		     uint32_t compilation);
 
+/* What blocks of glibc's malloc hold for compiled methods: their data that do not change (23+), and
+ * those that do (25+). */
+uint64_t codecache_malloc_bytes(const struct hotspot_layout *layout, struct memory *memory,
+				const struct vmstructs *vm);
+
 /* Calls visit with the bounds of each code heap and of its segment map. */
 typedef void (*codecache_visit_fn)(uint64_t start, uint64_t end, void *context);
 void codecache_visit(struct memory *memory, const struct vmstructs *vm, codecache_visit_fn visit,

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hotspot/codecache.h"
+#include "hotspot/direct.h"
+
 enum { FLAGS_MAX = 4096, NAME_MAX = 64, COUNTERS_MAX = 4096, COUNTERS_MAX_BYTES = 1 << 20 };
 
 /* -- flags --------------------------------------------------------------------------------------
@@ -191,6 +194,8 @@ static bool read_counters(struct hotspot_facts *facts, struct memory *memory,
 
 void facts_read(struct hotspot_facts *facts, struct memory *memory, const struct vmstructs *vm)
 {
+	struct hotspot_layout layout;
+
 	*facts = (struct hotspot_facts){ .version = vm->version };
 	if (vm->flags && vm->flag_count && vm->flag_name != VM_ABSENT &&
 	    vm->flag_address != VM_ABSENT && vm->flag_bytes != VM_ABSENT)
@@ -198,6 +203,10 @@ void facts_read(struct hotspot_facts *facts, struct memory *memory, const struct
 	memory->failed = false;
 	if (vm->perf_start && vm->perf_capacity)
 		facts->has_counters = read_counters(facts, memory, vm);
+	memory->failed = false;
+	if (!codecache_layout(&layout, memory, vm))
+		facts->code_malloc_bytes = codecache_malloc_bytes(&layout, memory, vm);
+	facts->has_direct = direct_read(memory, vm, &facts->direct_bytes, &facts->direct_buffers);
 	memory->failed = false;
 	if (vm->vm_release)
 		memory_text(memory, memory_u64(memory, vm->vm_release), facts->release,

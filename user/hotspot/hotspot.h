@@ -80,6 +80,9 @@ struct hotspot_facts {
 	char nmt[16]; /* -XX:NativeMemoryTracking: "off", "summary", "detail" */
 	char collector[16]; /* "G1" */
 	uint64_t max_heap_bytes, max_metaspace_bytes, max_code_bytes, max_direct_bytes;
+	bool has_direct; /* below: direct buffers of java.nio, as the JDK counts them */
+	uint64_t direct_bytes, direct_buffers;
+	uint64_t code_malloc_bytes; /* of malloc, with compiled methods (23+) */
 	bool has_counters; /* below: what jstat shows; off with -XX:-UsePerfData */
 	uint64_t heap_used_bytes, heap_committed_bytes; /* as of the last collection */
 	uint64_t metaspace_used_bytes, metaspace_committed_bytes; /* likewise; with class space */

@@ -25,6 +25,7 @@ struct vmstructs {
 	uint64_t collected_heap; /* CollectedHeap* */
 	uint64_t barrier_set; /* BarrierSet*, 10+ */
 	uint64_t shared_base, shared_top; /* void*: the mapped CDS archive, 11+ */
+	uint64_t narrow_base, narrow_shift; /* of compressed references: an address, an int */
 	uint64_t loader_data_head; /* ClassLoaderData*, 8+ */
 	uint64_t object_klass; /* Klass*: that of all classes' ancestor, until 16 */
 	uint64_t flags, flag_count; /* JVMFlag*, size_t */
@@ -67,6 +68,7 @@ struct vmstructs {
 	uint16_t klass_next, klass_constants;
 	uint16_t klass_layout; /* below zero: of an array */
 	uint16_t klass_child, klass_sibling;
+	uint16_t klass_mirror; /* the Class, or, from 10 on, a handle of it */
 
 	uint16_t flag_name, flag_address, flag_bytes; /* JVMFlag; Flag until 10 */
 

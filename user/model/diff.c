@@ -174,6 +174,8 @@ static struct snapshot *copy_head(const struct snapshot *after)
 	shown->strings = strings;
 	shown->sites = (__typeof__(shown->sites)){ 0 };
 	vec_free(&shown->verdicts); /* of one moment */
+	vec_free(&shown->incidents);
+	vec_free(&shown->readings);
 	shown->target = snapshot_string(shown, head->target);
 	shown->mode = snapshot_string(shown, head->mode);
 	shown->ended_by = snapshot_string(shown, head->ended_by);

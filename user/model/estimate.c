@@ -10,6 +10,8 @@ enum {
 	STAY_PERCENT = 98, /* of a leak's survivors at one age live at two */
 };
 
+static const double alike = 0.1; /* sizes that differ by less */
+
 const char *estimate_verdict_name(enum estimate_verdict verdict)
 {
 	static const char *const names[] = {
@@ -33,10 +35,36 @@ static enum estimate_verdict judge(const struct estimate *site)
 	return site->aged_live_blocks < FEWEST_SAMPLES ? ESTIMATE_UNRESOLVED : ESTIMATE_LEAK;
 }
 
+/* Do most of its samples? */
+static bool stays(const struct estimate *site)
+{
+	return site->live_blocks * 2 > site->sampled_blocks;
+}
+
+static double mean_heap_bytes(const struct estimate *site)
+{
+	return (double)site->live_heap_bytes / (double)site->live_blocks;
+}
+
+static bool is_size_of_a_leak(const struct estimate *sites, size_t count,
+			      const struct estimate *site)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct estimate *leak = &sites[i];
+
+		if (leak->verdict == ESTIMATE_LEAK && stays(leak) &&
+		    leak->live_blocks > site->live_blocks &&
+		    fabs(mean_heap_bytes(leak) / mean_heap_bytes(site) - 1) < alike)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A block that was freed, and whose address a leak was given while no window was open, looks alive
- * for ever. Of a site's blocks that are freed, as many end so as leaks have of all allocations.
- * What survives no oftener cannot be told from that.
+ * for ever. Of a site's blocks that are freed, as many end so as leaks have of all allocations, or
+ * more where they outlive a window, of the sizes that leak. What survives no oftener, or is of the
+ * size of a larger leak, cannot be told from that.
  */
 static void judge_taken_over(struct estimate *sites, size_t count)
 {
@@ -44,23 +72,25 @@ static void judge_taken_over(struct estimate *sites, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		sampled += (double)sites[i].sampled_blocks;
-		if (sites[i].live_blocks * 2 > sites[i].sampled_blocks)
+		if (stays(&sites[i]))
 			leaked += (double)sites[i].live_blocks;
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct estimate *site = &sites[i];
 		double expected = sampled > 0 ? leaked / sampled * (double)site->sampled_blocks : 0;
 
-		if (site->live_blocks && site->live_blocks * 2 <= site->sampled_blocks &&
-		    (double)site->live_blocks < TAKEN_OVER * expected + FEWEST_SAMPLES)
+		if (!site->live_blocks || stays(site))
+			continue;
+		if ((double)site->live_blocks < TAKEN_OVER * expected + FEWEST_SAMPLES ||
+		    (site->verdict == ESTIMATE_LEAK && is_size_of_a_leak(sites, count, site)))
 			site->verdict = ESTIMATE_UNRESOLVED;
 	}
 }
 
 static bool grows(const struct estimate *site)
 {
-	return site->verdict == ESTIMATE_LEAK || (site->verdict == ESTIMATE_UNRESOLVED &&
-						  site->live_blocks * 2 > site->sampled_blocks);
+	return site->verdict == ESTIMATE_LEAK ||
+	       (site->verdict == ESTIMATE_UNRESOLVED && stays(site));
 }
 
 /* What does not die grows: leaks, and what may be one. */
@@ -105,4 +135,21 @@ void estimate_sites(struct estimate *sites, size_t count, double seconds, double
 			site->live_blocks ? site->bytes_per_second / sqrt((double)site->live_blocks)
 					  : 0;
 	}
+}
+
+void estimate_add(struct estimate_sum *sum, const struct estimate *estimate, double seconds)
+{
+	double bytes = estimate->bytes_per_second * seconds;
+	double error = estimate->standard_error * seconds;
+
+	sum->bytes += bytes;
+	sum->variance += error * error;
+	if (estimate->live_bytes)
+		sum->blocks += bytes * (double)estimate->live_blocks / (double)estimate->live_bytes;
+	sum->sampled_blocks += estimate->sampled_blocks;
+	sum->live_blocks += estimate->live_blocks;
+	if (estimate->verdict == ESTIMATE_NOTHING ||
+	    (estimate->verdict == ESTIMATE_UNRESOLVED && sum->verdict == ESTIMATE_LEAK))
+		return;
+	sum->verdict = estimate->verdict;
 }

@@ -40,6 +40,16 @@ struct estimate {
 void estimate_sites(struct estimate *sites, size_t count, double seconds, double on_seconds,
 		    double growth);
 
+/* What a site's estimates, of one time of sampling and the next, come to. */
+struct estimate_sum {
+	double bytes, blocks, variance; /* variance: of bytes */
+	uint64_t sampled_blocks, live_blocks;
+	enum estimate_verdict verdict; /* of the last that has one; a leak is not doubted by few */
+};
+
+/* Adds an estimate that holds for seconds. */
+void estimate_add(struct estimate_sum *sum, const struct estimate *estimate, double seconds);
+
 const char *estimate_verdict_name(enum estimate_verdict verdict); /* NULL: nothing */
 
 #endif

@@ -29,6 +29,8 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_free(&snapshot->losses);
 	vec_free(&snapshot->sites);
 	vec_free(&snapshot->verdicts);
+	vec_free(&snapshot->incidents);
+	vec_free(&snapshot->readings);
 	vec_free(&snapshot->notes);
 	snapshot_free(snapshot->whole);
 	strings_free(snapshot->strings);
@@ -58,6 +60,8 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 	vec_own(&copy->epochs);
 	vec_own(&copy->losses);
 	vec_own(&copy->verdicts);
+	vec_own(&copy->incidents);
+	vec_own(&copy->readings);
 	vec_own(&copy->sites);
 	vec_own(&copy->notes);
 	return copy;

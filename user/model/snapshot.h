@@ -43,6 +43,8 @@ enum site_end {
 struct site {
 	enum site_kind kind;
 	pid_t pid;
+	uint64_t
+		id; /* of its stack, in the snapshots of one watch of its process; never recorded */
 	uint64_t bytes; /* outstanding; mapping: address space still mapped */
 	uint64_t blocks; /* outstanding blocks or mappings */
 	uint64_t allocated_bytes, allocated_blocks; /* all in the window */
@@ -140,6 +142,32 @@ struct process_verdict {
 	uint64_t retained_bytes; /* freed, and kept resident by malloc */
 };
 
+/* What a report was written for, where nobody waited for it: an end, or a trigger. */
+struct incident {
+	const char *reason; /* "oom", "exit", "signal", or the trigger: "rss>2G" */
+	uint64_t time_ns; /* since the window opened */
+	pid_t pid; /* of the process, 0: all of the target */
+	const char *comm; /* its name, or NULL */
+	bool ended; /* exit_code is how, as in wait(2) */
+	int exit_code;
+	int signal; /* the last one sent to it that asks for its end; 0: none */
+	pid_t sender; /* of that; 0: not known */
+	const char *sender_comm;
+	/* oom: the thread that found no memory, and the control group at its limit */
+	pid_t asking_pid, asking_tid;
+	const char *asking_comm;
+	uint64_t usage_bytes, limit_bytes; /* limit 0: no group was at one, the machine was short */
+	uint64_t groups_up; /* how far above the process's own that group is */
+};
+
+/* The target in short, some time before. */
+struct reading {
+	uint64_t time_ns; /* since the window opened */
+	uint64_t rss_bytes; /* of all processes */
+	uint64_t group_bytes, limit_bytes; /* of the control group: charged, and at most; 0: none */
+	uint64_t live_bytes, live_blocks; /* of the heap, as far as it was traced */
+};
+
 struct snapshot {
 	const char *target; /* as the user named it: "container demo", "pid 1234" */
 	const char *mode; /* "exact"; "sampled"; or "windowed", where any epoch was */
@@ -158,6 +186,8 @@ struct snapshot {
 	VEC(struct counted) losses; /* all kinds, zero counts included */
 	VEC(struct site) sites; /* most bytes first */
 	VEC(struct process_verdict) verdicts; /* most heap first */
+	VEC(struct incident) incidents; /* why this report is; none: someone waited for it */
+	VEC(struct reading) readings; /* of the last minutes, by time, with incidents only */
 	VEC(const char *) notes; /* what the user must know: "pid 7: no known allocator" */
 	struct cost cost;
 	int command_status; /* of a COMMAND: as in wait(2); -1: none */

@@ -3,6 +3,7 @@
 #include "model/verdict.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/units.h"
 
@@ -115,13 +116,19 @@ static bool is_metaspace(const struct verdict_facts *facts)
 
 static uint64_t metaspace_gain(const struct verdict_facts *facts)
 {
-	return facts->metaspace_bytes;
+	return facts->metaspace_bytes - facts->kept_metaspace_bytes;
 }
 
 static void metaspace_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("metaspace and class space hold %s of %s resident", size(facts->metaspace_bytes).text,
-	    size(facts->rss_bytes).text);
+	if (facts->kept_metaspace_bytes)
+		SAY("metaspace and class space hold %s of %s resident; of that, class space of %s, "
+		    "which no JVM before 16 gives back",
+		    size(facts->metaspace_bytes).text, size(facts->rss_bytes).text,
+		    size(facts->kept_metaspace_bytes).text);
+	else
+		SAY("metaspace and class space hold %s of %s resident",
+		    size(facts->metaspace_bytes).text, size(facts->rss_bytes).text);
 }
 
 static bool is_code_cache(const struct verdict_facts *facts)
@@ -129,16 +136,31 @@ static bool is_code_cache(const struct verdict_facts *facts)
 	return is_large_part(facts, facts->code_cache_bytes);
 }
 
-/* What is bounded to a half is still fast: code that is not called goes first. */
+static bool drops_cold_code(const struct verdict_facts *facts)
+{
+	return facts->jvm_version >= 20;
+}
+
+/* What is bounded to a half is still fast: code that is not called goes first. From 20 on the JVM
+ * lets go of it before the cache is full (JDK-8290025), how much depends on what is called. */
 static uint64_t code_cache_gain(const struct verdict_facts *facts)
 {
-	return facts->code_cache_bytes / 2;
+	return (facts->code_cache_bytes + facts->code_malloc_bytes) / 2;
 }
 
 static void code_cache_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("the code cache holds %s of %s resident", size(facts->code_cache_bytes).text,
-	    size(facts->rss_bytes).text);
+	const char *more =
+		drops_cold_code(facts) ? "; with a bound, at least half of that goes" : "";
+
+	if (facts->code_malloc_bytes)
+		SAY("the code cache holds %s of %s resident, and %s of malloc belong to its "
+		    "code%s",
+		    size(facts->code_cache_bytes).text, size(facts->rss_bytes).text,
+		    size(facts->code_malloc_bytes).text, more);
+	else
+		SAY("the code cache holds %s of %s resident%s", size(facts->code_cache_bytes).text,
+		    size(facts->rss_bytes).text, more);
 }
 
 /* -- leak ----------------------------------------------------------------------------------------
@@ -195,8 +217,13 @@ static uint64_t growth_gain(const struct verdict_facts *facts)
 
 static void growth_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("in use grew by %s in %.0f s, in blocks of many sizes",
-	    size((uint64_t)facts->growth_bytes).text, facts->seconds);
+	if (facts->closed)
+		SAY("what %s has resident grew by %s in %.0f s, to %s", facts->closed,
+		    size((uint64_t)facts->growth_bytes).text, facts->seconds,
+		    size(facts->heap_resident_bytes).text);
+	else
+		SAY("in use grew by %s in %.0f s, in blocks of many sizes",
+		    size((uint64_t)facts->growth_bytes).text, facts->seconds);
 }
 
 /* -- retention -----------------------------------------------------------------------------------
@@ -273,6 +300,22 @@ static void fragmentation_evidence(const struct verdict_facts *facts, char *text
 /* -- what is in use ------------------------------------------------------------------------------
  */
 
+static bool is_closed(const struct verdict_facts *facts)
+{
+	return facts->closed;
+}
+
+static void closed_evidence(const struct verdict_facts *facts, char *text)
+{
+	if (facts->has_growth)
+		SAY("what %s has resident went from %s to %s in %.0f s", facts->closed,
+		    size(facts->heap_resident_bytes - (uint64_t)facts->growth_bytes).text,
+		    size(facts->heap_resident_bytes).text, facts->seconds);
+	else
+		SAY("%s has %s of %s resident", facts->closed,
+		    size(facts->heap_resident_bytes).text, size(facts->rss_bytes).text);
+}
+
 static bool is_steady(const struct verdict_facts *facts)
 {
 	return facts->has_growth;
@@ -309,9 +352,7 @@ static void in_use_evidence(const struct verdict_facts *facts, char *text)
 static const struct rule rules[] = {
 	{ "leak", VERDICT_LEAK, is_leak, leak_gain, leak_evidence,
 	  "find who allocates blocks of this size: unfreed trace; see what is in them: unfreed "
-	  "heap --peek SIZE; in a JVM, direct buffers are bounded by -XX:MaxDirectMemorySize, and "
-	  "an "
-	  "Inflater or Deflater wants its end()" },
+	  "heap --peek SIZE" },
 	{ "growth", VERDICT_LEAK, is_growth, growth_gain, growth_evidence,
 	  "watch for longer (-d 10m); if it goes on, unfreed trace shows who allocates" },
 	{ "page cache", VERDICT_NOT_NATIVE, is_page_cache, page_cache_gain, page_cache_evidence,
@@ -324,8 +365,7 @@ static const struct rule rules[] = {
 	  "find class loaders that stay (jcmd PID VM.classloader_stats); bound it: "
 	  "-XX:MaxMetaspaceSize" },
 	{ "code cache", VERDICT_OUTSIDE, is_code_cache, code_cache_gain, code_cache_evidence,
-	  "bound it, to half of that to begin with: -XX:ReservedCodeCacheSize; from JDK 23 on, as "
-	  "much again in malloc goes with it" },
+	  "bound the cache, to half of what it holds to begin with: -XX:ReservedCodeCacheSize" },
 	{ "arenas", VERDICT_RETENTION, is_spread, spread_gain, spread_evidence,
 	  "start it with MALLOC_ARENA_MAX=2, or with jemalloc; at once, for most of it: "
 	  "malloc_trim(0)" },
@@ -333,19 +373,99 @@ static const struct rule rules[] = {
 	  "call malloc_trim(0) after work in bulk, or fix the thresholds, which large blocks have "
 	  "moved up: MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072" },
 	{ "retention", VERDICT_RETENTION, is_retention, retention_gain, retention_evidence,
-	  "call malloc_trim(0) after work in bulk (a JVM: jcmd PID System.trim_native_heap), or "
-	  "use "
-	  "jemalloc" },
+	  "call malloc_trim(0) after work in bulk, or use jemalloc" },
 	{ "fragmentation", VERDICT_FRAGMENTATION, is_fragmented, fragmentation_gain,
 	  fragmentation_evidence,
 	  "use jemalloc (LD_PRELOAD), which keeps sizes apart; or allocate what lives long "
 	  "together, before what is short-lived" },
+	{ "closed books", VERDICT_IN_USE, is_closed, no_gain, closed_evidence,
+	  "ask the allocator what of it is in use; what is not given back from now on, and by "
+	  "whom, tells unfreed trace" },
 	{ "plateau", VERDICT_POOL, is_steady, top_size_gain, steady_evidence,
 	  "no leak: what is held is a pool, a cache or what the program needs; if it is too much, "
 	  "bound the cache" },
 	{ "in use", VERDICT_IN_USE, always, no_gain, in_use_evidence,
 	  "a second look tells a leak from a cache: unfreed heap -d 1m" },
 };
+
+/* -- remedies in the words of what runs there -----------------------------------------------------
+ */
+
+static bool is_jvm(const struct verdict_facts *facts)
+{
+	return facts->jvm_version;
+}
+
+/* JDK-8293114, in 22, 21.0.1 and 17.0.9 */
+static bool is_jvm_that_trims(const struct verdict_facts *facts)
+{
+	return facts->jvm_version >= 17;
+}
+
+static bool has_rocksdb(const struct verdict_facts *facts)
+{
+	return facts->has_rocksdb;
+}
+
+static bool has_netty(const struct verdict_facts *facts)
+{
+	return facts->has_netty;
+}
+
+enum {
+	HELD = 1 << VERDICT_LEAK | 1 << VERDICT_POOL | 1 << VERDICT_IN_USE,
+	KEPT = 1 << VERDICT_RETENTION | 1 << VERDICT_FRAGMENTATION,
+};
+
+static const struct hint {
+	unsigned int kinds; /* of verdicts, a bit each */
+	bool (*holds)(const struct verdict_facts *facts);
+	const char *text;
+} hints[] = {
+	{ 1 << VERDICT_LEAK, is_jvm,
+	  "in this JVM, direct buffers are bounded by -XX:MaxDirectMemorySize, and an Inflater or "
+	  "Deflater wants its end()" },
+	/* github.com/facebook/rocksdb/wiki/Write-Buffer-Manager; Flink: Configuration, RocksDB */
+	{ HELD, has_rocksdb,
+	  "RocksDB is loaded: one block cache, with a WriteBufferManager that is charged to it, "
+	  "bounds its caches and memtables together (Flink: "
+	  "state.backend.rocksdb.memory.managed)" },
+	/* io.netty.util.internal.PlatformDependent, io.netty.buffer.PooledByteBufAllocator */
+	{ HELD | KEPT, has_netty,
+	  "Netty is loaded: -Dio.netty.maxDirectMemory bounds its buffers, and fewer arenas "
+	  "(-Dio.netty.allocator.numDirectArenas) keep less" },
+	{ KEPT, is_jvm_that_trims,
+	  "this JVM trims at once by unfreed jvm --trim, and by itself with "
+	  "-XX:TrimNativeHeapInterval=60000 (17.0.9, 21.0.1 and later, JDK-8293114)" },
+};
+
+/* Java's own count tells buffers from other blocks of that size. */
+static void add_direct(struct verdict *verdict, const struct verdict_facts *facts)
+{
+	size_t used = strlen(verdict->evidence);
+
+	if (HELD & 1 << verdict->kind && facts->direct_bytes > WORTH_BYTES)
+		snprintf(verdict->evidence + used, sizeof(verdict->evidence) - used,
+			 "; Java's direct buffers hold %s, %llu of them",
+			 size(facts->direct_bytes).text, (unsigned long long)facts->direct_buffers);
+}
+
+static void add_hints(struct verdict *verdict, const struct verdict_facts *facts)
+{
+	size_t used = strlen(verdict->remedy);
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+		int length;
+
+		if (!(hints[i].kinds & 1 << verdict->kind) || !hints[i].holds(facts))
+			continue;
+		length = snprintf(verdict->remedy + used, sizeof(verdict->remedy) - used, "; %s",
+				  hints[i].text);
+		used += (size_t)length;
+		if (used >= sizeof(verdict->remedy))
+			return;
+	}
+}
 
 const char *verdict_name(enum verdict_kind kind)
 {
@@ -373,8 +493,11 @@ struct verdict verdict_of(const struct verdict_facts *facts)
 		.kind = rule->kind,
 		.rule = rule->name,
 		.gain_bytes = rule->gain(facts),
+		.gain_is_least = rule->gain == code_cache_gain && drops_cold_code(facts),
 	};
 	rule->evidence(facts, verdict.evidence);
 	snprintf(verdict.remedy, sizeof(verdict.remedy), "%s", rule->remedy);
+	add_direct(&verdict, facts);
+	add_hints(&verdict, facts);
 	return verdict;
 }

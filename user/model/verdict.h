@@ -10,17 +10,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VERDICT_TEXT_MAX = 320 };
+enum { VERDICT_TEXT_MAX = 768 };
 
 /* Figures of a process; what is not known is 0. */
 struct verdict_facts {
 	uint64_t rss_bytes;
 	/* Resident, of a JVM's own and of threads. */
-	uint64_t java_heap_bytes, metaspace_bytes, code_cache_bytes, stack_bytes;
+	uint64_t java_heap_bytes, code_cache_bytes, stack_bytes;
+	uint64_t metaspace_bytes; /* class space included */
+	uint64_t kept_metaspace_bytes; /* of that, what the JVM never gives back */
+	uint64_t code_malloc_bytes; /* of malloc, with the code in the cache */
 	uint64_t threads;
 	uint64_t page_cache_bytes; /* of its control group: files, not part of the RSS */
 
-	/* The native heap: arenas, and blocks with a mapping of their own. */
+	/* What runs in it, for which there are remedies of its own. */
+	uint32_t jvm_version; /* 0: none */
+	uint64_t direct_bytes, direct_buffers; /* of Java, among the blocks in use */
+	bool has_rocksdb, has_netty;
+
+	/* The native heap: arenas, and blocks with a mapping of their own. Of an allocator that
+	 * cannot be read, only what is resident: all of it is taken to be in use. */
+	const char *closed; /* its name, or NULL */
 	uint64_t heap_resident_bytes; /* all of it */
 	uint64_t in_use_bytes;
 	uint64_t free_resident_bytes; /* free, and still there */
@@ -55,7 +65,8 @@ struct verdict {
 	const char *rule; /* its name */
 	char evidence[VERDICT_TEXT_MAX];
 	char remedy[VERDICT_TEXT_MAX];
-	uint64_t gain_bytes; /* what the remedy would give back */
+	uint64_t gain_bytes; /* what the remedy would give back … */
+	bool gain_is_least; /* … or more: a lower bound is all that can be told */
 };
 
 const char *verdict_name(enum verdict_kind kind);

@@ -80,9 +80,32 @@ bool map_parse(struct map *map, char *line)
 	return true;
 }
 
+/*
+ * Makes room for a row that begins before the ones before it end: what was mapped meanwhile, and is
+ * newer. From Linux 6.17 on ("fs/proc/task_mmu: read proc/pid/maps under per-vma lock") a
+ * process goes on while its file is read. False: it ends there, too, which cannot be.
+ */
+static bool yield_to(struct maps *maps, const struct map *map)
+{
+	while (maps->rows.count) {
+		struct map *last = &maps->rows.items[maps->rows.count - 1];
+
+		if (last->end <= map->start)
+			return true;
+		if (map->end <= last->end)
+			return false;
+		if (last->start < map->start) {
+			last->end = map->start;
+			return true;
+		}
+		mem_free(last->path);
+		maps->rows.count--;
+	}
+	return true;
+}
+
 static int parse(struct maps *maps, char *text)
 {
-	uint64_t previous_end = 0;
 	size_t row = 0;
 	char *line;
 
@@ -93,13 +116,10 @@ static int parse(struct maps *maps, char *text)
 		row++;
 		if (!*line)
 			continue;
-		/* Documentation/filesystems/proc.rst: addresses never go backwards, so no two
-		 * regions overlap, however the process changes them while they are read. */
-		if (!map_parse(&map, line) || map.start < previous_end) {
+		if (!map_parse(&map, line) || !yield_to(maps, &map)) {
 			maps_free(maps);
 			return error_set(-EINVAL, "line %zu of the memory map is malformed", row);
 		}
-		previous_end = map.end;
 		map.path = mem_string(map.path);
 		*vec_add(&maps->rows) = map;
 	}

@@ -3,6 +3,7 @@
 #include "process/proc.h"
 
 #include <elf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -201,4 +202,39 @@ uint64_t proc_cpu_ns(pid_t pid)
 	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
 		return 0;
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* schedstat: time on a CPU, time runnable and waiting for one, how often it ran
+ * (Documentation/scheduler/sched-stats.rst). */
+static bool thread_delay_ns(const char *folder, const char *thread, unsigned long long *ns)
+{
+	cleanup_fclose FILE *stream = NULL;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%.16s/schedstat", folder, thread);
+	stream = fopen(path, "re");
+	return stream && fscanf(stream, "%*u %llu", ns) == 1;
+}
+
+uint64_t proc_delay_ns(pid_t pid)
+{
+	enum { ENOUGH = 200 }; /* threads; the others are taken to wait as long */
+	unsigned long long sum_ns = 0, ns;
+	uint64_t read = 0, all = 0;
+	struct dirent *entry;
+	char path[48];
+	DIR *stream;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	stream = opendir(path);
+	while (stream && (entry = readdir(stream))) {
+		if (entry->d_name[0] == '.' || all++ >= ENOUGH ||
+		    !thread_delay_ns(path, entry->d_name, &ns))
+			continue;
+		sum_ns += ns;
+		read++;
+	}
+	if (stream)
+		closedir(stream);
+	return read ? sum_ns / read * all : 0;
 }

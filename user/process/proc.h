@@ -91,6 +91,9 @@ int proc_open_perf_map(pid_t pid);
 /* CPU time that it has used, of all its threads; 0 where it is gone. */
 uint64_t proc_cpu_ns(pid_t pid);
 
+/* How long its threads have waited for a CPU; 0 where the kernel does not say. */
+uint64_t proc_delay_ns(pid_t pid);
+
 /*
  * The most memory that it held until now, and what it holds of files; 0 where it is gone. Not what
  * getrusage(2) says: that is also of the program that was there before an exec.

@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 enum {
-	MINIMUM_READER = 2, /* of what is written: the oldest version that reads it */
+	MINIMUM_READER = 1, /* of what is written: the oldest version that reads it */
 	LEVEL = 6,
 };
 

@@ -10,7 +10,7 @@
 #include "base/vec.h"
 
 enum {
-	RECORDING_VERSION = 2, /* of what is written */
+	RECORDING_VERSION = 1, /* of what is written */
 	RECORDING_HEAD_BYTES = 24,
 	BLOCK_HEAD_BYTES = 16,
 	BLOCK_MAX_BYTES = 256 << 20, /* of its contents, not compressed */

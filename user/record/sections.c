@@ -7,8 +7,9 @@
 #include "record/values.h"
 
 /* Whoever adds a field there adds it here: to a section of its own once the format is out. */
-_Static_assert(sizeof(struct snapshot) == 512 && sizeof(struct cost) == 96 &&
-		       sizeof(struct process) == 48 && sizeof(struct epoch) == 40,
+_Static_assert(sizeof(struct snapshot) == 560 && sizeof(struct cost) == 96 &&
+		       sizeof(struct process) == 48 && sizeof(struct epoch) == 40 &&
+		       sizeof(struct incident) == 96 && sizeof(struct reading) == 48,
 	       "everything in a snapshot is recorded");
 
 /* What is under way. */
@@ -148,6 +149,49 @@ static void code_verdicts(struct code *code, struct transfer *transfer)
 	code_list(code, &transfer->snapshot->verdicts, code_verdict);
 }
 
+static void code_incident(struct code *code, struct incident *incident)
+{
+	int64_t status = incident->exit_code, signal = incident->signal;
+
+	code_name(code, &incident->reason);
+	code_number(code, &incident->time_ns);
+	code_pid(code, &incident->pid);
+	code_text(code, &incident->comm);
+	code_bool(code, &incident->ended);
+	code_signed(code, &status);
+	code_signed(code, &signal);
+	incident->exit_code = (int)status;
+	incident->signal = (int)signal;
+	code_pid(code, &incident->sender);
+	code_text(code, &incident->sender_comm);
+	code_pid(code, &incident->asking_pid);
+	code_pid(code, &incident->asking_tid);
+	code_text(code, &incident->asking_comm);
+	code_number(code, &incident->usage_bytes);
+	code_number(code, &incident->limit_bytes);
+	code_number(code, &incident->groups_up);
+}
+
+static void code_incidents(struct code *code, struct transfer *transfer)
+{
+	code_list(code, &transfer->snapshot->incidents, code_incident);
+}
+
+static void code_reading(struct code *code, struct reading *reading)
+{
+	code_number(code, &reading->time_ns);
+	code_number(code, &reading->rss_bytes);
+	code_number(code, &reading->group_bytes);
+	code_number(code, &reading->limit_bytes);
+	code_number(code, &reading->live_bytes);
+	code_number(code, &reading->live_blocks);
+}
+
+static void code_readings(struct code *code, struct transfer *transfer)
+{
+	code_list(code, &transfer->snapshot->readings, code_reading);
+}
+
 static void code_cost(struct code *code, struct transfer *transfer)
 {
 	struct cost *cost = &transfer->snapshot->cost;
@@ -195,14 +239,9 @@ static void code_known(struct code *code, struct transfer *transfer)
 static void code_values(struct code *code, struct transfer *transfer)
 {
 	if (code->reads)
-		values_read(code, transfer->pool, transfer->snapshot, false);
+		values_read(code, transfer->pool, transfer->snapshot);
 	else
 		values_write(code, transfer->pool, transfer->snapshot);
-}
-
-static void code_old_values(struct code *code, struct transfer *transfer)
-{
-	values_read(code, transfer->pool, transfer->snapshot, true);
 }
 
 /* -- the table --------------------------------------------------------------------------------- */
@@ -221,8 +260,9 @@ static const struct section {
 	{ 5, SECTION_HEAD, code_head },	     { 6, SECTION_HEAD, code_epochs },
 	{ 7, SECTION_HEAD, code_processes }, { 8, SECTION_HEAD, code_modules },
 	{ 9, SECTION_HEAD, code_losses },    { 10, SECTION_HEAD, code_notes },
-	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_OLD, code_old_values },
-	{ 13, SECTION_HEAD, code_verdicts }, { 14, SECTION_VALUES, code_values },
+	{ 11, SECTION_HEAD, code_cost },     { 12, SECTION_VALUES, code_values },
+	{ 13, SECTION_HEAD, code_verdicts }, { 14, SECTION_HEAD, code_incidents },
+	{ 15, SECTION_HEAD, code_readings },
 };
 
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };

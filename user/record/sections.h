@@ -14,8 +14,7 @@ enum section_part {
 	SECTION_HEAD = 2, /* times, totals, processes …: all but sites */
 	SECTION_KNOWN = 4, /* sites that it has added, or all of them, where it is whole */
 	SECTION_VALUES = 8, /* the sites' values, beside those of the snapshot before */
-	SECTION_OLD = 16, /* the same, as version 1 wrote them: only read */
-	SECTION_SITES = SECTION_KNOWN | SECTION_VALUES | SECTION_OLD,
+	SECTION_SITES = SECTION_KNOWN | SECTION_VALUES,
 };
 
 /*

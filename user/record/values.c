@@ -72,13 +72,10 @@ static const struct column {
 
 _Static_assert((int)COLUMNS == (int)SITE_VALUES, "a known site keeps each column's value");
 
-_Static_assert(sizeof(struct site) == 200, "everything in a site is recorded");
+_Static_assert(sizeof(struct site) == 208, "everything in a site but its id is recorded");
 
-/* How a birth is written: in units since the window opened, plus what tells that moment from none.
- */
-static const struct births {
-	uint64_t unit_ns, base;
-} births = { BIRTH_UNIT_NS, 1ull << 42 }, old_births = { 1, 1ull << 62 };
+/* Added to a birth, in units since the window opened: tells that moment from none. */
+#define BIRTH_BASE (1ull << 42)
 
 /* -- one value --------------------------------------------------------------------------------- */
 
@@ -93,7 +90,7 @@ static uint64_t get_value(const struct site *site, const struct column *column, 
 		return *(const uint64_t *)field;
 	case COLUMN_AGE:
 		age = *(const uint64_t *)field;
-		return age ? (window_ns - age + births.base * births.unit_ns) / births.unit_ns : 0;
+		return age ? (window_ns - age + BIRTH_BASE * BIRTH_UNIT_NS) / BIRTH_UNIT_NS : 0;
 	case COLUMN_FLAG:
 		return *(const bool *)field;
 	case COLUMN_END:
@@ -106,14 +103,16 @@ static uint64_t get_value(const struct site *site, const struct column *column, 
 
 /* Of what is not 0: that is there already. false: it cannot be. */
 static bool set_value(struct site *site, const struct column *column, uint64_t value,
-		      const struct texts *texts)
+		      uint64_t window_ns, const struct texts *texts)
 {
 	void *field = (char *)site + column->offset;
 
 	switch (column->kind) {
 	case COLUMN_WORD:
-	case COLUMN_AGE: /* until set_ages */
 		*(uint64_t *)field = value;
+		return true;
+	case COLUMN_AGE:
+		*(uint64_t *)field = window_ns - (value - BIRTH_BASE) * BIRTH_UNIT_NS;
 		return true;
 	case COLUMN_FLAG:
 		*(bool *)field = value;
@@ -242,7 +241,8 @@ static void read_column(struct code *code, const struct column *column, struct p
 		known->values[j] = value;
 		before[i] = latest;
 		if (value && snapshot &&
-		    !set_value(&snapshot->sites.items[i], column, value, pool->texts))
+		    !set_value(&snapshot->sites.items[i], column, value, snapshot->window_ns,
+			       pool->texts))
 			code_break(code);
 	}
 }
@@ -263,30 +263,34 @@ static void add_sites(struct snapshot *snapshot, const struct pool *pool, const 
 	}
 }
 
-/* What reports take for granted. */
+/* The sum over all sites is a number that has a difference to any other. */
+static bool adds_up(const struct snapshot *snapshot, const struct column *column)
+{
+	uint64_t sum = 0;
+
+	vec_for_each (site, &snapshot->sites) {
+		uint64_t value = *(const uint64_t *)((const char *)site + column->offset);
+
+		if (value > INT64_MAX - sum)
+			return false;
+		sum += value;
+	}
+	return true;
+}
+
+/* What reports take for granted: they sum up groups of sites, and tell how they have grown. */
 static bool is_sound(const struct snapshot *snapshot)
 {
 	vec_for_each (site, &snapshot->sites)
 		if (site->young_bytes > site->bytes || site->young_blocks > site->blocks)
 			return false;
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (columns[i].kind == COLUMN_WORD && !adds_up(snapshot, &columns[i]))
+			return false;
 	return true;
 }
 
-static void set_age(const struct births *as, uint64_t window_ns, uint64_t *age_ns)
-{
-	if (*age_ns)
-		*age_ns = window_ns - (*age_ns - as->base) * as->unit_ns;
-}
-
-static void set_ages(const struct births *as, struct snapshot *snapshot)
-{
-	vec_for_each (site, &snapshot->sites) {
-		set_age(as, snapshot->window_ns, &site->min_age_ns);
-		set_age(as, snapshot->window_ns, &site->max_age_ns);
-	}
-}
-
-void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool old)
+void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot)
 {
 	uint64_t count = 0, *numbers, *before;
 
@@ -301,6 +305,4 @@ void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot
 	mem_free(numbers);
 	if (snapshot && !code->broken && !is_sound(snapshot))
 		code_break(code);
-	if (snapshot)
-		set_ages(old ? &old_births : &births, snapshot);
 }

@@ -11,9 +11,9 @@
 void values_write(struct code *code, struct pool *pool, const struct snapshot *snapshot);
 
 /*
- * snapshot, if there is one, gets the sites; its window must be known. old: as version 1 wrote
- * them, ages in nanoseconds. Ages are whole milliseconds from the window's opening on.
+ * snapshot, if there is one, gets the sites; its window must be known. Ages are whole milliseconds
+ * from the window's opening on.
  */
-void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot, bool old);
+void values_read(struct code *code, struct pool *pool, struct snapshot *snapshot);
 
 #endif

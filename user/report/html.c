@@ -10,6 +10,7 @@
 #include "report/coverage.h"
 #include "report/formats.h"
 #include "report/html_data.h"
+#include "report/incident.h"
 #include "report/label.h"
 #include "report/markup.h"
 
@@ -81,6 +82,19 @@ static void write_verdicts(const struct parts *parts)
 	fputs("</dl>\n</section>\n", parts->stream);
 }
 
+static void write_incidents(const struct parts *parts)
+{
+	const struct page page = { .stream = parts->stream, .html = true };
+
+	if (!parts->history->last->incidents.count)
+		return;
+	fputs("<section id=\"incident\" aria-labelledby=\"incident-title\">\n"
+	      "<h2 id=\"incident-title\">Incident</h2>\n<dl>\n",
+	      parts->stream);
+	incidents_write(&page, parts->history->last);
+	fputs("</dl>\n</section>\n", parts->stream);
+}
+
 static void write_total(const struct page *page, enum site_kind kind, uint64_t bytes,
 			uint64_t count)
 {
@@ -122,9 +136,10 @@ static const struct {
 	const char *name;
 	void (*write)(const struct parts *parts);
 } places[] = {
-	{ "policy", write_policy },    { "target", write_target }, { "coverage", write_coverage },
-	{ "verdict", write_verdicts }, { "style", write_style },   { "script", write_script },
-	{ "data", write_data },
+	{ "policy", write_policy },	{ "target", write_target },
+	{ "coverage", write_coverage }, { "incident", write_incidents },
+	{ "verdict", write_verdicts },	{ "style", write_style },
+	{ "script", write_script },	{ "data", write_data },
 };
 
 static void write_place(const struct parts *parts, const char *name, size_t length)

@@ -288,6 +288,52 @@ static void write_verdicts(struct json *json, const struct snapshot *snapshot)
 	json_end(json);
 }
 
+/* What it was written for, and how it came to that. */
+static void write_incidents(struct json *json, const struct snapshot *snapshot)
+{
+	if (!snapshot->incidents.count)
+		return;
+	json_begin_array(json, "incidents");
+	vec_for_each (row, &snapshot->incidents) {
+		json_begin_object(json, NULL);
+		json_text(json, "reason", row->reason);
+		seconds(json, "seconds", row->time_ns);
+		json_int(json, "pid", row->pid);
+		json_text(json, "comm", row->comm);
+		if (row->ended && row->exit_code >= 0 && WIFSIGNALED(row->exit_code))
+			json_int(json, "exit_signal", WTERMSIG(row->exit_code));
+		else if (row->ended && row->exit_code >= 0)
+			json_int(json, "exit_status", WEXITSTATUS(row->exit_code));
+		if (row->signal) {
+			json_int(json, "signal", row->signal);
+			json_int(json, "sender_pid", row->sender);
+			json_text(json, "sender_comm", row->sender_comm);
+		}
+		if (row->asking_comm) {
+			json_int(json, "asking_pid", row->asking_pid);
+			json_int(json, "asking_tid", row->asking_tid);
+			json_text(json, "asking_comm", row->asking_comm);
+			json_uint(json, "usage_bytes", row->usage_bytes);
+			json_uint(json, "limit_bytes", row->limit_bytes);
+			json_uint(json, "groups_up", row->groups_up);
+		}
+		json_end(json);
+	}
+	json_end(json);
+	json_begin_array(json, "readings");
+	vec_for_each (row, &snapshot->readings) {
+		json_begin_object(json, NULL);
+		seconds(json, "seconds", row->time_ns);
+		json_uint(json, "rss_bytes", row->rss_bytes);
+		json_uint(json, "group_bytes", row->group_bytes);
+		json_uint(json, "limit_bytes", row->limit_bytes);
+		json_uint(json, "live_bytes", row->live_bytes);
+		json_uint(json, "live_blocks", row->live_blocks);
+		json_end(json);
+	}
+	json_end(json);
+}
+
 void json_write(const struct snapshot *snapshot, const struct report_options *options, FILE *stream)
 {
 	struct json json;
@@ -317,6 +363,7 @@ void json_write(const struct snapshot *snapshot, const struct report_options *op
 	write_modules(&json, snapshot);
 	write_sites(&json, snapshot, options);
 	write_verdicts(&json, snapshot);
+	write_incidents(&json, snapshot);
 	json_end(&json);
 	putc('\n', stream);
 }

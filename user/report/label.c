@@ -84,6 +84,39 @@ const struct frame *label_site(const struct site *site)
 	return site->frame_count ? &site->frames[0] : NULL;
 }
 
+static bool begins(const char *text, const char *const *prefixes)
+{
+	for (; *prefixes; prefixes++)
+		if (text && !strncmp(text, *prefixes, strlen(*prefixes)))
+			return true;
+	return false;
+}
+
+/* What every thread begins with. */
+static bool is_start(const struct frame *frame)
+{
+	static const char *const modules[] = { "libjvm.so", NULL };
+	static const char *const names[] = { "_start",
+					     "java.lang.Thread.",
+					     "std::thread::",
+					     "void std::__invoke",
+					     "std::__invoke",
+					     "std::invoke",
+					     NULL };
+
+	return label_class(frame) == LABEL_LIBC || begins(frame->name, names) ||
+	       (frame->module && begins(label_basename(frame->module), modules)) ||
+	       (frame->module && !strncmp(label_basename(frame->module), "libstdc++.so", 12));
+}
+
+const struct frame *label_thread(const struct site *site)
+{
+	for (size_t i = site->frame_count; i-- > 0;)
+		if (!is_start(&site->frames[i]))
+			return &site->frames[i];
+	return site->frame_count ? &site->frames[site->frame_count - 1] : NULL;
+}
+
 const struct frame *label_cut(enum site_end end)
 {
 	static const struct frame cuts[SITE_ENDS] = {

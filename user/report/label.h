@@ -34,6 +34,10 @@ const char *label_frame(const struct frame *frame, char *buffer);
  * C++'s library do; NULL: the site has no frames. */
 const struct frame *label_site(const struct site *site);
 
+/* What the site's thread is for: the outermost frame that is the program's own, and not what every
+ * thread begins with; NULL: the site has no frames. */
+const struct frame *label_thread(const struct site *site);
+
 /* What a stack that was cut stands on instead of a root; NULL: it is complete. */
 const struct frame *label_cut(enum site_end end);
 

@@ -267,12 +267,15 @@ static void add_number(struct profile *profile, const char *key, uint64_t number
 
 static void add_labels(struct profile *profile, const struct site *site)
 {
-	char process[64];
+	const struct frame *thread = label_thread(site);
+	char process[64], buffer[LABEL_MAX];
 
 	snprintf(process, sizeof(process), "%s (%d)", snapshot_comm(profile->snapshot, site->pid),
 		 (int)site->pid);
 	add_label(profile, "kind", site_kind_name(site->kind));
 	add_label(profile, "process", process);
+	if (thread)
+		add_label(profile, "thread", label_frame(thread, buffer));
 	add_label(profile, "owner", site->owner);
 	add_label(profile, "verdict", site->verdict);
 	add_number(profile, "max_age", site->max_age_ns, "nanoseconds");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/merge.h"
 #include "model/strings.h"
 #include "report/label.h"
 
@@ -73,39 +74,6 @@ void regroup_forget(struct regroup *regroup)
 /* -- which frame stands for a site --------------------------------------------------------------
  */
 
-static bool begins(const char *text, const char *const *prefixes)
-{
-	for (; *prefixes; prefixes++)
-		if (text && !strncmp(text, *prefixes, strlen(*prefixes)))
-			return true;
-	return false;
-}
-
-/* What every thread begins with. */
-static bool is_start(const struct frame *frame)
-{
-	static const char *const modules[] = { "libjvm.so", NULL };
-	static const char *const names[] = { "_start",
-					     "java.lang.Thread.",
-					     "std::thread::",
-					     "void std::__invoke",
-					     "std::__invoke",
-					     "std::invoke",
-					     NULL };
-
-	return label_class(frame) == LABEL_LIBC || begins(frame->name, names) ||
-	       (frame->module && begins(label_basename(frame->module), modules)) ||
-	       (frame->module && !strncmp(label_basename(frame->module), "libstdc++.so", 12));
-}
-
-static const struct frame *thread_of(const struct site *site)
-{
-	for (size_t i = site->frame_count; i-- > 0;)
-		if (!is_start(&site->frames[i]))
-			return &site->frames[i];
-	return site->frame_count ? &site->frames[site->frame_count - 1] : NULL;
-}
-
 static struct frame module_frame(const struct frame *frame)
 {
 	if (frame && frame->module)
@@ -119,7 +87,7 @@ static struct frame module_frame(const struct frame *frame)
 static struct frame group_frame(const struct snapshot *snapshot, const struct site *site,
 				enum view_by by, char *buffer)
 {
-	const struct frame *frame = by == VIEW_BY_THREAD ? thread_of(site) : label_site(site);
+	const struct frame *frame = by == VIEW_BY_THREAD ? label_thread(site) : label_site(site);
 	struct frame group;
 
 	if (by == VIEW_BY_MODULE)
@@ -154,42 +122,6 @@ struct group {
 	UT_hash_handle hh;
 };
 
-static void merge_ages(struct site *into, const struct site *site)
-{
-	if (!site->max_age_ns)
-		return;
-	if (!into->max_age_ns || site->min_age_ns < into->min_age_ns)
-		into->min_age_ns = site->min_age_ns;
-	if (site->max_age_ns > into->max_age_ns)
-		into->max_age_ns = site->max_age_ns;
-}
-
-static void merge(struct site *into, const struct site *site)
-{
-	merge_ages(into, site);
-	into->bytes += site->bytes;
-	into->blocks += site->blocks;
-	into->allocated_bytes += site->allocated_bytes;
-	into->allocated_blocks += site->allocated_blocks;
-	into->committed_bytes += site->committed_bytes;
-	into->resident_bytes += site->resident_bytes;
-	into->resident_known &= site->resident_known;
-	into->young_bytes += site->young_bytes;
-	into->young_blocks += site->young_blocks;
-	into->preexisting_bytes += site->preexisting_bytes;
-	into->standard_error_bytes += site->standard_error_bytes; /* at most that */
-	into->sampled_blocks += site->sampled_blocks;
-	into->sampled_live_blocks += site->sampled_live_blocks;
-	into->unverified_bytes += site->unverified_bytes;
-	into->unverified_blocks += site->unverified_blocks;
-	into->before_bytes += site->before_bytes;
-	into->before_blocks += site->before_blocks;
-	if (into->owner != site->owner)
-		into->owner = NULL;
-	if (into->verdict != site->verdict)
-		into->verdict = NULL;
-}
-
 static const struct frame *frames_of_group(struct regroup *regroup, struct frame group)
 {
 	char *key = mem_printf("%s\n%s", group.module ? group.module : "", group.name);
@@ -219,7 +151,7 @@ void regroup_by(struct regroup *regroup, struct snapshot *snapshot, enum view_by
 
 		HASH_FIND(hh, groups, &key, sizeof(key), group);
 		if (group) {
-			merge(&snapshot->sites.items[group->site], site);
+			site_merge(&snapshot->sites.items[group->site], site);
 			continue;
 		}
 		group = mem_alloc(sizeof(*group));

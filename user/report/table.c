@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "report/coverage.h"
 #include "report/formats.h"
+#include "report/incident.h"
 #include "report/label.h"
 #include "report/page.h"
 #include "report/selection.h"
@@ -321,6 +322,7 @@ void table_write(const struct snapshot *snapshot, const struct report_options *o
 	if (options->columns > 0)
 		page.columns = options->columns < COLUMNS_MIN ? COLUMNS_MIN : options->columns;
 	write_head(&page, snapshot, options);
+	incidents_write(&page, snapshot);
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
 		if (selection_shows(snapshot, sections[i].kind, options))
 			write_section(&page, snapshot, &sections[i], options);

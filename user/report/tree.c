@@ -9,13 +9,9 @@
 #include "report/selection.h"
 #include "report/tree.h"
 
-#define uthash_malloc(bytes) mem_alloc(bytes)
-#define uthash_free(memory, bytes) mem_free(memory)
-#include <uthash.h>
-
 /*
  * What is merged: same parent, same function. A snapshot has one copy of each text, so addresses
- * stand for names. Hashed as bytes: without padding.
+ * stand for names. Compared as bytes: without padding.
  */
 struct key {
 	const struct node *parent;
@@ -28,36 +24,63 @@ _Static_assert(sizeof(struct key) == 32, "padding in a hashed key");
 struct node {
 	struct tree_node public;
 	struct key key;
-	UT_hash_handle hh;
 };
 
 struct tree {
 	struct node *nodes; /* of fixed size: they point at each other */
 	size_t count;
-	struct node *index;
+	uint32_t *index; /* open addressing: numbers of nodes from 1 on, 0: free */
+	uint64_t index_mask;
 	struct strings *strings;
 };
 
 enum { TYPE_MARK = 100, TYPE_UNNAMED = 101 }; /* beside enum frame_type */
+
+/* splitmix64's last steps over each word: addresses differ in few bits. */
+static uint64_t hash_of(const struct key *key)
+{
+	const uint64_t words[] = { (uintptr_t)key->parent, (uintptr_t)key->text, key->offset,
+				   key->type };
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		hash = (hash ^ words[i]) * 0xbf58476d1ce4e5b9u;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+/* The key's place in the index, or where it belongs: half of it is free at least. */
+static uint32_t *slot_of(const struct tree *tree, const struct key *key)
+{
+	uint64_t i = hash_of(key) & tree->index_mask;
+
+	while (tree->index[i] && memcmp(&tree->nodes[tree->index[i] - 1].key, key, sizeof(*key)))
+		i = (i + 1) & tree->index_mask;
+	return &tree->index[i];
+}
 
 static struct node *child(struct tree *tree, struct node *parent, struct key key, const char *label,
 			  const struct frame *frame)
 {
 	struct node *node;
 	char buffer[LABEL_MAX];
+	uint32_t *slot;
 
 	key.parent = parent;
-	HASH_FIND(hh, tree->index, &key, sizeof(key), node);
-	if (node)
-		return node;
+	slot = slot_of(tree, &key);
+	if (*slot)
+		return &tree->nodes[*slot - 1];
 	node = &tree->nodes[tree->count++];
+	*slot = (uint32_t)tree->count;
 	node->key = key;
 	node->public.frame = frame;
 	node->public.parent = parent ? &parent->public : NULL;
 	node->public.depth = parent ? parent->public.depth + 1 : 0;
-	node->public.label =
-		frame ? strings_intern(tree->strings, label_frame(frame, buffer)) : label;
-	HASH_ADD(hh, tree->index, key, sizeof(key), node);
+	if (frame)
+		label = label_frame(frame, buffer);
+	/* a name is the snapshot's, and lives as long */
+	node->public.label = label == buffer ? strings_intern(tree->strings, buffer) : label;
 	return node;
 }
 
@@ -107,21 +130,12 @@ static void add_site(struct tree *tree, const struct snapshot *snapshot,
 		row->bytes > site->before_bytes ? row->bytes : site->before_bytes;
 }
 
-/* By parent (in the order of their making), then as siblings are wanted. */
-static int compare_parents(const struct node *a, const struct node *b)
-{
-	if (a->key.parent == b->key.parent)
-		return 0;
-	return a->key.parent < b->key.parent ? -1 : 1;
-}
-
 static int compare_labels(const void *left, const void *right)
 {
 	const struct node *a = *(const struct node *const *)left;
 	const struct node *b = *(const struct node *const *)right;
-	int order = compare_parents(a, b);
+	int order = strcmp(a->public.label, b->public.label);
 
-	order = order ? order : strcmp(a->public.label, b->public.label);
 	return order ? order : (a->key.type > b->key.type) - (a->key.type < b->key.type);
 }
 
@@ -129,42 +143,52 @@ static int compare_bytes(const void *left, const void *right)
 {
 	const struct node *a = *(const struct node *const *)left;
 	const struct node *b = *(const struct node *const *)right;
-	int order = compare_parents(a, b);
 
-	if (!order && a->public.bytes != b->public.bytes)
+	if (a->public.bytes != b->public.bytes)
 		return a->public.bytes > b->public.bytes ? -1 : 1;
-	return order ? order : compare_labels(left, right);
+	return compare_labels(left, right);
+}
+
+typedef VEC(struct node *) siblings_t;
+
+/* Most nodes have one child: only where there are several there is anything to order. */
+static void order_children(struct node *parent, siblings_t *siblings, enum tree_order order)
+{
+	const struct tree_node **place = &parent->public.first;
+
+	siblings->count = 0;
+	for (const struct tree_node *each = parent->public.first; each; each = each->next)
+		*vec_add(siblings) = (struct node *)each; /* public is its first member */
+	qsort(siblings->items, siblings->count, sizeof(*siblings->items),
+	      order == TREE_BY_LABEL ? compare_labels : compare_bytes);
+	vec_for_each (node, siblings) {
+		*place = &(*node)->public;
+		place = &(*node)->public.next;
+	}
+	*place = NULL;
 }
 
 /* A parent was made before its children: from the back, each node is complete when it is met. */
 static void finish(struct tree *tree, enum tree_order order)
 {
-	struct node **sorted = mem_array(tree->count, sizeof(struct node *));
-	size_t i;
+	siblings_t siblings = { 0 };
 
-	for (i = tree->count; i-- > 0;) {
+	for (size_t i = tree->count; i-- > 0;) {
 		struct node *node = &tree->nodes[i];
 		struct node *parent = (struct node *)node->key.parent;
 
-		sorted[i] = node;
-		if (parent) {
-			parent->public.bytes += node->public.bytes;
-			parent->public.blocks += node->public.blocks;
-			parent->public.before_bytes += node->public.before_bytes;
-			parent->public.width_bytes += node->public.width_bytes;
-		}
-	}
-	qsort(sorted, tree->count, sizeof(*sorted),
-	      order == TREE_BY_LABEL ? compare_labels : compare_bytes);
-	for (i = tree->count; i-- > 0;) {
-		struct node *parent = (struct node *)sorted[i]->key.parent;
-
+		if (node->public.first && node->public.first->next)
+			order_children(node, &siblings, order);
 		if (!parent)
 			continue;
-		sorted[i]->public.next = parent->public.first;
-		parent->public.first = &sorted[i]->public;
+		parent->public.bytes += node->public.bytes;
+		parent->public.blocks += node->public.blocks;
+		parent->public.before_bytes += node->public.before_bytes;
+		parent->public.width_bytes += node->public.width_bytes;
+		node->public.next = parent->public.first;
+		parent->public.first = &node->public;
 	}
-	mem_free(sorted);
+	vec_free(&siblings);
 }
 
 struct tree *tree_new(const struct snapshot *snapshot, enum site_kind kind,
@@ -178,6 +202,9 @@ struct tree *tree_new(const struct snapshot *snapshot, enum site_kind kind,
 	vec_for_each (row, &selection.rows)
 		most += row->site->frame_count + 2;
 	tree->nodes = mem_array(most, sizeof(struct node));
+	while (tree->index_mask < 2 * most)
+		tree->index_mask = 2 * tree->index_mask + 1;
+	tree->index = mem_array(tree->index_mask + 1, sizeof(*tree->index));
 	tree->strings = strings_new();
 	child(tree, NULL, (struct key){ .type = TYPE_MARK }, site_kind_name(kind), NULL);
 	vec_for_each (row, &selection.rows)
@@ -191,7 +218,7 @@ void tree_free(struct tree *tree)
 {
 	if (!tree)
 		return;
-	HASH_CLEAR(hh, tree->index);
+	mem_free(tree->index);
 	strings_free(tree->strings);
 	mem_free(tree->nodes);
 	mem_free(tree);

@@ -8,7 +8,7 @@
 struct tree;
 
 struct tree_node {
-	const char *label; /* not escaped */
+	const char *label; /* not escaped; the tree's or the snapshot's */
 	const struct frame *frame; /* one of the frames merged here; NULL: process, or a mark */
 	uint64_t bytes, blocks; /* with all that stands on it */
 	uint64_t self_bytes; /* of stacks that end here */

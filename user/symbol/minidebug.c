@@ -11,7 +11,7 @@ enum {
 	PACKED_MAX = 16 << 20,
 	UNPACKED_MAX = 64 << 20, /* of the largest programs: 10 MB */
 	DECODER_MAX = 128 << 20, /* xz -9 needs 65 MB */
-	CHUNK_BYTES = 256 << 10,
+	CHUNK_BYTES = 32 << 10,
 };
 
 struct bytes {
