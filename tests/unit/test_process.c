@@ -50,7 +50,8 @@ static void test_status(void **state)
 {
 	char text[] =
 		"Name:\tx\nTgid:\t12\nPid:\t13\nTracerPid:\t9\nUid:\t1000\t0\t0\t0\n"
-		"VmRSS:\t    2048 kB\nSeccomp:\t2\nSeccomp_filters:\t5\n";
+		"VmRSS:\t    2048 kB\nCoreDumping:\t1\nSeccomp:\t2\nSeccomp_filters:\t5\n";
+	char alive[] = "Tgid:\t12\nCoreDumping:\t0\n";
 	char none[] = "Name:\tx\n";
 	struct proc proc = { 0 };
 
@@ -60,6 +61,9 @@ static void test_status(void **state)
 	assert_int_equal(proc.uid, 1000);
 	assert_int_equal(proc.rss_bytes, 2048 * 1024);
 	assert_int_equal(proc.seccomp, 2);
+	assert_true(proc.dumping);
+	assert_int_equal(status_parse(&proc, alive), 0);
+	assert_false(proc.dumping);
 	assert_int_equal(status_parse(&proc, none), -EINVAL);
 }
 

@@ -47,7 +47,8 @@ enum {
 
 /*
  * What a parser calls: it reads what is open, allocates, answers, and ends. What glibc calls for it
- * is among them, for abort(), qsort() and a malloc in its first call.
+ * is among them, for abort(), qsort() and a malloc in its first call, and what sanitizers call
+ * before _exit().
  */
 static const unsigned int parser_calls[] = {
 	SYS_read,	 SYS_pread64,	     SYS_recvmsg,      SYS_write,	  SYS_sendto,
@@ -55,7 +56,7 @@ static const unsigned int parser_calls[] = {
 	SYS_mmap,	 SYS_munmap,	     SYS_mremap,       SYS_mprotect,	  SYS_brk,
 	SYS_madvise,	 SYS_futex,	     SYS_exit,	       SYS_exit_group,	  SYS_getrandom,
 	SYS_sysinfo,	 SYS_gettid,	     SYS_getpid,       SYS_tgkill,	  SYS_rt_sigaction,
-	SYS_sched_yield, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime,
+	SYS_sched_yield, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime, SYS_sigaltstack,
 };
 
 /* What a library may try, and is told that it must not: it goes on without. */
@@ -66,7 +67,7 @@ static const unsigned int refused_calls[] = {
 #ifdef SYS_readlink
 	SYS_readlink,
 #endif
-	SYS_openat,   SYS_readlinkat, SYS_prctl, SYS_ioctl, SYS_sigaltstack,
+	SYS_openat,   SYS_readlinkat, SYS_prctl, SYS_ioctl,
 };
 
 enum {

@@ -76,6 +76,7 @@ int stat_parse(struct proc *proc, char *text)
 int status_parse(struct proc *proc, char *text)
 {
 	uint64_t rss_kib = 0;
+	uint32_t dumping = 0;
 	bool seen = false;
 	char *line, *last;
 
@@ -88,7 +89,9 @@ int status_parse(struct proc *proc, char *text)
 		sscanf(line, "Uid: %" SCNu32, &proc->uid);
 		sscanf(line, "VmRSS: %" SCNu64, &rss_kib);
 		sscanf(line, "Seccomp: %" SCNu32, &proc->seccomp);
+		sscanf(line, "CoreDumping: %" SCNu32, &dumping);
 	}
+	proc->dumping = dumping;
 	proc->rss_bytes = rss_kib * 1024;
 	return seen ? 0 : -EINVAL;
 }
@@ -147,6 +150,11 @@ int proc_check(struct proc *proc, pid_t pid)
 				 pid, proc->comm);
 	if (proc->zombie)
 		return error_set(-ESRCH, "pid %d (%s) has exited: its parent has yet to reap it",
+				 pid, proc->comm);
+	if (proc->dumping)
+		return error_set(-ENOTSUP,
+				 "pid %d (%s) has crashed, and its core is being written: there is "
+				 "nothing left to trace",
 				 pid, proc->comm);
 	if (proc->bits32)
 		return error_set(-ENOTSUP, "pid %d (%s) runs a 32-bit program: not supported", pid,

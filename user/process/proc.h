@@ -46,6 +46,7 @@ struct proc {
 	uint64_t rss_bytes; /* VmRSS */
 	bool kernel_thread; /* has no address space and never had one */
 	bool zombie; /* Z or X */
+	bool dumping; /* the kernel writes a core of it (since 4.15) */
 	bool bits32; /* runs a 32-bit image */
 	uint32_t uid;
 	uint32_t seccomp; /* Seccomp: of status: 0 none, 1 strict, 2 filter */
@@ -57,7 +58,8 @@ int proc_read(struct proc *proc, pid_t pid);
 
 /*
  * Fails with a sentence unless pid can be traced: it exists, is the leader of its thread group
- * (else the sentence names the leader), no kernel thread, no zombie, no 32-bit image.
+ * (else the sentence names the leader), no kernel thread, no zombie, no 32-bit image,
+ * none that is about to end with a core dump.
  */
 int proc_check(struct proc *proc, pid_t pid);
 
