@@ -327,12 +327,21 @@ def name_of_a_process_that_is_refused():
 # -- numbers of processes --------------------------------------------------------------------------
 
 
+class Taken(Exception):
+    """The number belongs to a process that is none of ours."""
+
+
 class Reborn(lib.Target):
     """A target with a number that another one had."""
 
     def __init__(self, pid, program):
         self.wanted = pid
-        super().__init__(program)
+        try:
+            super().__init__(program)
+        except AssertionError as failure:
+            if os.path.exists(f"/proc/{pid}"):
+                raise Taken from failure
+            raise
 
     def start(self, arguments):
         # The number behind the last is the next: of the last of many tries, where others are born.
@@ -359,6 +368,15 @@ def number_of_a_target_goes_to_another_process():
             file.write(file.read())
         except OSError as error:
             raise lib.Skip(f"no process can be given a number: {error}") from error
+    for _ in range(8):
+        try:
+            return number_goes_to_another_process()
+        except Taken:
+            pass
+    raise AssertionError("each number was taken by a process of somebody else")
+
+
+def number_goes_to_another_process():
     with lib.Target("heap_truth") as first, lib.Target("many_blocks", "--blocks", 1000) as second:
         with trace(f"{first.pid},{second.pid}") as tracer:
             first.go()
