@@ -309,6 +309,14 @@ int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char
 	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
+void collect_leave(struct collect *collect)
+{
+	if (!collect)
+		return;
+	vec_for_each (watched, &collect->watched)
+		(*watched)->links.count = 0;
+}
+
 void collect_free(struct collect *collect)
 {
 	if (!collect)
