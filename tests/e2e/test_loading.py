@@ -13,6 +13,7 @@ import lib
 from lib import case, expect, expect_equal
 
 REPLACED, CALLS = 5, 20
+POLL = ("7", "73")  # poll on x86-64, ppoll on arm64
 COUNT, ROUNDS = 400, 4  # 1,600 files, of which at most 1,024 and those mapped are kept open
 OPEN_MAX = 2 * (1024 + COUNT) + 100  # two descriptors each
 SOURCE = """
@@ -32,6 +33,17 @@ def open_libraries(pid, folder):
         match = re.fullmatch(rf"{re.escape(folder)}/lib(\d+)\.so", path)
         found |= {int(match[1])} if match else set()
     return found
+
+
+def busy(pid):
+    """What a tracer does now, unless it waits for news: poll, of more than its sandbox's answer."""
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            call = file.read().split()
+    except OSError as error:
+        return str(error)
+    waits = call[0] in POLL and int(call[2], 16) == 2
+    return None if waits else " ".join(call)
 
 
 @case()
@@ -82,6 +94,7 @@ def library_in_the_place_of_another_has_its_own_stacks(events):
                     target.go()
                     lib.eventually(lambda: {number} - open_libraries(tracer.process.pid, folder),
                                    "library that was not looked at")
+                    lib.eventually(lambda: busy(tracer.process.pid), "still looking at it")
                     for _ in range(CALLS):
                         target.say("again")
                     target.go()
