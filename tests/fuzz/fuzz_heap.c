@@ -31,10 +31,15 @@ static void check(const struct heap_image *image, const struct walk *walk)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, size };
-	struct heap_image *image = image_new(&image_glibcs[input_number(&input, 1) % IMAGE_GLIBCS]);
+	const struct image_glibc *glibc = &image_glibcs[input_number(&input, 1) % IMAGE_GLIBCS];
+	static struct heap_image *image; /* the same each time: it is large */
 	struct walk walk;
 	int error;
 
+	if (image)
+		image_fill(image, glibc);
+	else
+		image = image_new(glibc);
 	image->fetched_max = FETCHED_MAX;
 	while (input.left)
 		forge(image, &input);
@@ -44,6 +49,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_end("%d: %zu arenas, %zu sizes, %llu mmapped", error, walk.arenas.count,
 		 walk.size_count, (unsigned long long)walk.mmapped.blocks);
 	walk_free(&walk);
-	image_free(image);
 	return 0;
 }

@@ -246,15 +246,26 @@ static inline void image_put_second(struct heap_image *image)
 	image_put_arena(image, arena, image_main_arena(), top, bytes);
 }
 
-/* Two arenas, a block with a mapping of its own, and no malloc_par. */
+/* Two arenas, a block with a mapping of its own, and no malloc_par; nothing of what was there. */
+static inline void image_fill(struct heap_image *image, const struct image_glibc *glibc)
+{
+	struct maps maps = image->maps;
+	struct reader *reader = image->reader;
+
+	*image = (struct heap_image){ .glibc = *glibc, .maps = maps, .reader = reader };
+	image->fetched_max = IMAGE_FETCHED_MAX;
+	memset(image->states, PAGE_PRESENT, sizeof(image->states));
+	reader_refresh(reader);
+	image_put_main(image);
+	image_put_second(image);
+	image_put(image, IMAGE_MMAPPED + 8, (IMAGE_MMAPPED_PAGES * READER_PAGE) | 2);
+}
+
 static inline struct heap_image *image_new(const struct image_glibc *glibc)
 {
 	struct heap_image *image = mem_alloc(sizeof(*image));
 	char text[512];
 
-	image->glibc = *glibc;
-	image->fetched_max = IMAGE_FETCHED_MAX;
-	memset(image->states, PAGE_PRESENT, sizeof(image->states));
 	snprintf(text, sizeof(text),
 		 "%llx-%llx rw-p 00000000 00:00 0 [heap]\n"
 		 "%llx-%llx rw-p 00000000 00:00 0\n"
@@ -267,9 +278,7 @@ static inline struct heap_image *image_new(const struct image_glibc *glibc)
 	maps_parse(&image->maps, text);
 	image->reader = reader_new(image_fetch, image);
 	image->reader->is_over = image_is_over;
-	image_put_main(image);
-	image_put_second(image);
-	image_put(image, IMAGE_MMAPPED + 8, (IMAGE_MMAPPED_PAGES * READER_PAGE) | 2);
+	image_fill(image, glibc);
 	return image;
 }
 

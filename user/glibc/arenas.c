@@ -440,20 +440,22 @@ int arenas_find(struct arenas *arenas, struct reader *reader, const struct maps 
 
 	*arenas = (struct arenas){ 0 };
 	reader->met_swapped = false;
-	scan.buffer = mem_alloc(SCAN_PAGES * READER_PAGE);
 	vec_for_each (map, &maps->rows) {
-		uint64_t at = map->start, bins;
+		uint64_t at = map->start, bins, pages = (map->end - map->start) / READER_PAGE;
 
+		if (!may_hold_arena(map))
+			continue;
+		scan.buffer = mem_array(pages < SCAN_PAGES ? pages : SCAN_PAGES, READER_PAGE);
 		scan.untried[0] = scan.untried[1] = map->start;
 		scan.until = map->end;
 		scan.candidates = 0;
-		while (may_hold_arena(map) && (bins = scan_map(&scan, &at))) {
+		while ((bins = scan_map(&scan, &at))) {
 			error = add_ring(arenas, reader, maps, bins, start_brk);
 			if (!error && !arenas->library)
 				arenas->library = map->path;
 		}
+		mem_free(scan.buffer);
 	}
-	mem_free(scan.buffer);
 	sort_spans(arenas);
 	return arenas->rows.count ? 0 : none_found(reader, error);
 }

@@ -6,7 +6,6 @@
 
 enum {
 	PIECE_PAGES = 128, /* 512 KiB: stays in the cache until it is walked */
-	PIECE_BYTES = PIECE_PAGES * READER_PAGE,
 	HEADER = 16,
 	SMALLEST = 32,
 	HEAD = 48, /* sizeof(struct malloc_chunk): malloc_trim(3) keeps it */
@@ -20,6 +19,7 @@ struct walker {
 	const struct chunks_walk *walk;
 	struct chunks *chunks;
 	uint8_t *buffer, *states;
+	size_t pages_max; /* that the buffer holds */
 	uint64_t limit; /* where chunks end: the top, or the end */
 	uint64_t piece, piece_end; /* what the buffer holds */
 	uint64_t recovered; /* a chunk that was read again: once is enough */
@@ -38,8 +38,8 @@ static bool load(struct walker *walker, uint64_t address)
 		return true;
 	walker->piece = page_down(address);
 	pages = (end - walker->piece) / READER_PAGE;
-	if (pages > PIECE_PAGES)
-		pages = PIECE_PAGES;
+	if (pages > walker->pages_max)
+		pages = walker->pages_max;
 	walker->walk->reader->fetch(walker->walk->reader->context, walker->piece, pages,
 				    walker->buffer, walker->states);
 	walker->piece_end = walker->piece + pages * READER_PAGE;
@@ -292,8 +292,11 @@ void chunks_walk(const struct chunks_walk *walk, struct chunks *chunks)
 
 	walker.next_fast = first_fast(walk);
 	walker.limit = walk->top ? walk->top : walk->end;
-	walker.buffer = mem_alloc(PIECE_BYTES);
-	walker.states = mem_alloc(PIECE_PAGES);
+	walker.pages_max = (page_up(walk->end) - page_down(address)) / READER_PAGE;
+	if (walker.pages_max > PIECE_PAGES)
+		walker.pages_max = PIECE_PAGES;
+	walker.buffer = mem_array(walker.pages_max, READER_PAGE);
+	walker.states = mem_alloc(walker.pages_max);
 	while (address < walker.limit) {
 		uint64_t piece = walker.piece;
 
