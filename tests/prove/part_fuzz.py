@@ -13,8 +13,12 @@ import subprocess
 import lib
 from lib import expect
 
-# Inputs of a step: what the slow ones do in some minutes.
-STEP, STEPS = 1000000, {"exits": 200000, "heap": 200000, "minidebug": 200000}
+# Inputs of a step: half a minute of a core, and some minutes of a busy machine.
+STEP = 250000
+STEPS = {
+    **dict.fromkeys("cgroup command demangle maps place proc text units".split(), 1000000),
+    **dict.fromkeys("heap minidebug sandbox vmstructs".split(), 100000),
+}
 MILLIONS = int(os.environ.get("MILLIONS", "10"))
 FUZZ = os.path.join(lib.TOP, "tests/fuzz")
 OUT = os.environ.get("O", "build")

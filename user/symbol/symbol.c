@@ -27,7 +27,7 @@ struct symboliser {
 	uint64_t address;
 	size_t count; /* 0: no answer yet */
 	struct symbol_frame frames[INLINED_MAX + 1];
-	char names[INLINED_MAX + 1][DEMANGLE_MAX];
+	char *names[INLINED_MAX + 1]; /* of DEMANGLE_MAX bytes, as many as were needed so far */
 };
 
 struct symboliser *symboliser_new(struct image *image, struct image *debug, struct image *alt)
@@ -50,6 +50,8 @@ void symboliser_free(struct symboliser *symboliser)
 	units_free(symboliser->units);
 	symtab_free(symboliser->symtab);
 	image_free(symboliser->mini);
+	for (size_t i = 0; i <= INLINED_MAX; i++)
+		mem_free(symboliser->names[i]);
 	mem_free(symboliser);
 }
 
@@ -164,8 +166,13 @@ static struct symbol_frame *add_frame(struct symboliser *symboliser)
 
 static void name_frame(struct symboliser *symboliser, struct symbol_frame *frame, const char *name)
 {
-	if (name && name[0])
-		frame->name = demangle(name, symboliser->names[frame - symboliser->frames]);
+	char **shown = &symboliser->names[frame - symboliser->frames];
+
+	if (!name || !name[0])
+		return;
+	if (!*shown)
+		*shown = mem_alloc(DEMANGLE_MAX);
+	frame->name = demangle(name, *shown);
 }
 
 /* All frames but the name of the last, whose function's DIE is returned where it is known. */
