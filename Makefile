@@ -212,7 +212,7 @@ $(unit_programs) $(unwind_programs): %: %.o $(O)/libunfreed.a
 $(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARCH_x86 $(all_cflags)
 
 # Parsers only; libFuzzer brings the main function.
-$(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%,$(library))
+$(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/% $(O)/user/survey/%,$(library))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
 
