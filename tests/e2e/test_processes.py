@@ -119,7 +119,7 @@ def redis_that_saves_in_the_middle():
     server = need("redis-server", "redis-server")
     redis = Redis(os.path.join(FOLDER, "redis"))
     with daemon(server, "--port", "0", "--unixsocket", redis.path, "--save", "", "--dir", FOLDER,
-                "--rdb-key-save-delay", "2000", ready=redis.answers) as process:
+                "--rdb-key-save-delay", "10000", ready=redis.answers) as process:
         fill = ("redis-benchmark", "-s", redis.path, "-q", "-t", "set", "-r", "1000000", "-d", "700")
         run(*fill, "-n", "2000")  # what is allocated once is there
         before = redis.info("memory", "allocator_allocated")
