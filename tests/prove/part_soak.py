@@ -35,10 +35,17 @@ def rss_bytes(pid):
     return 0
 
 
+def is_parser(pid):
+    """Other children share the tracer's memory."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read() == "unfreed-parser\n"
+    return False
+
+
 def memory_parts(pid):
     """Of a tracer, its child that parses, and its maps in the kernel."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        children = sum(map(rss_bytes, file.read().split()))
+        children = sum(rss_bytes(child) for child in file.read().split() if is_parser(child))
     maps, folder = 0, f"/proc/{pid}/fdinfo"
     for name in os.listdir(folder):
         with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="ascii") as file:
