@@ -312,19 +312,12 @@ int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char
 	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
-void collect_leave(struct collect *collect)
-{
-	if (!collect)
-		return;
-	vec_for_each (watched, &collect->watched)
-		(*watched)->links.count = 0;
-}
-
 void collect_free(struct collect *collect)
 {
 	if (!collect)
 		return;
 	HASH_CLEAR(hh, collect->by_mm);
+	window_close_all(collect);
 	vec_for_each (watched, &collect->watched)
 		watched_free(*watched);
 	vec_free(&collect->watched);
@@ -341,9 +334,6 @@ void collect_free(struct collect *collect)
 	survivors_free(collect->survivors);
 	if (collect->stats_fd >= 0)
 		close(collect->stats_fd);
-	vec_for_each (fd, &collect->stale_links)
-		close(*fd);
-	vec_free(&collect->stale_links);
 	ring_buffer__free(collect->ring);
 	names_free(collect->names);
 	images_free(collect->images);

@@ -15,6 +15,7 @@ enum {
 	LET_GO_NS =
 		100000000, /* closing a link takes some 30 ms: the ring must not wait for many */
 	STALE_LINKS_MAX = 256,
+	LET_GO_AT_ONCE = 16,
 	CODE_REST = 100, /* times as long as reading a process's maps took: 1 % of a CPU */
 	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
 };
@@ -416,7 +417,12 @@ static void close_stale(struct collect *collect)
 
 	while (collect->stale_links.count > STALE_LINKS_MAX ||
 	       (collect->stale_links.count && collect_now_ns() - begun_ns < LET_GO_NS)) {
-		close(collect->stale_links.items[--collect->stale_links.count]);
+		struct closing closing = { 0 };
+
+		for (int i = 0; i < LET_GO_AT_ONCE && collect->stale_links.count; i++)
+			closing_add(&closing,
+				    collect->stale_links.items[--collect->stale_links.count]);
+		closing_wait(&closing);
 		collect_look(collect);
 	}
 }
