@@ -31,11 +31,11 @@ def chromium():
 
 
 class Page(browser.Tab):
-    def __init__(self, scene, **options):
+    def __init__(self, scene, form="html", **options):
         super().__init__(chromium(), **options)
-        self.path = os.path.join(FOLDER.name, f"{scene}.html")
+        self.path = os.path.join(FOLDER.name, f"{scene}.{form}")
         with open(self.path, "wb") as stream:
-            subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, "html"],
+            subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, form],
                            stdout=stream, check=True)
         self.open(self.path)
 
@@ -306,6 +306,32 @@ def fifty_thousand_sites_are_drawn_and_searched_at_once(scene):
             print(f"# {scene}: {what} {times[0]:.0f} ms at best, {times[len(times) // 2]:.0f} ms mostly")
             # Others use this machine, too: what it takes at best is what it takes.
             expect(times[0] < FAST_MS or what == "start", f"{what}: {times[0]:.0f} ms")
+        page.expect_quiet()
+
+
+@case()
+def a_flamegraph_alone_zooms_and_searches():
+    shown = """Array.from(document.querySelectorAll(".graph:first-of-type .frame:not(.hidden):not(.below)"),
+                          (g) => [g.querySelector("title").textContent.split("\\n")[0],
+                                  Math.round(g.querySelector("rect").getAttribute("width"))])"""
+    with Page("java", "svg") as page:
+        widths = dict(map(tuple, page.run(shown)))
+        full = widths["JavaCalls::call_helper(JavaValue*, methodHandle const&, JavaCallArguments*, "
+                      "JavaThread*)"]
+        expect(0 < widths["zcalloc"] < 0.6 * full, f"widths {widths}")
+        page.run("""Array.from(document.querySelectorAll(".frame"))
+            .find((g) => g.querySelector("title").textContent.startsWith("inflateInit2_"))
+            .dispatchEvent(new MouseEvent("click", {bubbles: true}))""")
+        expect_equal(dict(map(tuple, page.run(shown))), {"inflateInit2_": full, "zcalloc": full,
+                                                         "malloc": full}, "what the zoom shows")
+        page.key("Escape")
+        expect_equal(dict(map(tuple, page.run(shown))), widths, "after Escape")
+        page.run("window.prompt = () => '^(inflate|zcalloc)'")
+        page.key("/")
+        # Of both stacks, and what is matched within a match counts once.
+        expect_equal(page.text(".graph .matched"), "matched 621 MiB, 100.0%", "the sum")
+        expect_equal(page.run("document.querySelectorAll('.graph:first-of-type .hit').length"), 3,
+                     "matches")
         page.expect_quiet()
 
 
