@@ -33,7 +33,7 @@ def chromium():
 class Page(browser.Tab):
     def __init__(self, scene, form="html", **options):
         super().__init__(chromium(), **options)
-        self.path = os.path.join(FOLDER.name, f"{scene}.{form}")
+        self.path = os.path.join(FOLDER.name, f"{os.path.basename(scene)}.{form.split('-')[-1]}")
         with open(self.path, "wb") as stream:
             subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, form],
                            stdout=stream, check=True)
@@ -276,6 +276,37 @@ def any_two_moments_are_compared():
             expect(page.run("document.querySelectorAll('#legend li').length > 0"), grouping)
         expect("glibc arena" in page.text("#legend"), page.text("#legend"))
         page.expect_quiet()
+
+
+@case()
+def a_diff_is_a_page():
+    """Of the moments that tests/golden/recorded.c names."""
+    with Page(os.path.join(HERE, "series.rec"), "diff-html") as page:
+        expect(page.run("document.getElementById('timeline').hidden"), "moments to choose")
+        expect_equal(page.text("#summary"), "423 MiB outstanding, heap, +263 MiB in 11 h 0 min, "
+                     "+23.9 MiB an hour", "summary")
+        expect_diff(page, 3, 36)
+        expect_equal(page.column("Per hour")["shop::SessionStore::open(std::string const&)"],
+                     formatted(33 * 5500000 / 11), "rate")
+        page.choose("metric", "2")
+        expect_equal(page.column("Change")["shop::SessionStore::open(std::string const&)"],
+                     formatted(33 * (5500000 + (3 << 20))), "change of what was allocated")
+        expect("compared with" in page.text("#coverage"), page.text("#coverage"))
+        page.expect_quiet()
+
+
+@case()
+def two_watches_have_rates_of_their_own():
+    """What each held by the length of its window, as the table of diff says it."""
+    with Page(os.path.join(HERE, "series.rec"), "diff-html") as page:
+        rate = page.run("""(() => {
+            const data = new Data(document.getElementById("data").textContent);
+            data.moments[0] = {unix_seconds: 1e6, window_seconds: 1800};
+            data.moments[1] = {unix_seconds: 2e6, window_seconds: 7200};
+            return Page.prototype.rate.call({data, state: {from: 0, to: 1},
+                                             hours: Page.prototype.hours}, 600, 500);
+        })()""")
+        expect_equal(rate, 600 / 2 - 100 / 0.5, "bytes an hour")
 
 
 @case("light", "dark")

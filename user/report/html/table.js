@@ -29,7 +29,7 @@ class Table {
 		more.addEventListener("click", () => this.grow(PAGE_ROWS * 4));
 	}
 
-	/* view: {list, rows, total, metric, diff, hours, data} */
+	/* view: {list, rows, total, metric, diff, rate, data} */
 	show(view) {
 		if (!this.view || this.view.list !== view.list || this.view.diff !== view.diff)
 			this.sort = null;
@@ -93,7 +93,7 @@ class Table {
 	}
 
 	cell(row, column) {
-		const { metric, total, hours } = this.view;
+		const { metric, total } = this.view;
 
 		switch (column.title) {
 		case "Where":
@@ -104,8 +104,7 @@ class Table {
 		case "Change":
 			return this.changeCell(formatChange(metric, row.change), row.change);
 		case "Per hour":
-			return this.changeCell(hours ? formatChange(metric, row.change / hours) : "",
-					       row.change);
+			return this.changeCell(this.rate(row), row.change);
 		case "Blocks":
 			return element("td", {}, formatCount(row.blocks));
 		case "Allocated":
@@ -116,6 +115,12 @@ class Table {
 			return element("td", { className: "text" }, row.verdict);
 		}
 		return element("td", {}, formatValue(metric, row[column.key]));
+	}
+
+	rate(row) {
+		const rate = this.view.rate(row);
+
+		return rate === null ? "" : formatChange(this.view.metric, rate);
 	}
 
 	shareCell(row, total) {
