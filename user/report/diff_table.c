@@ -97,10 +97,16 @@ static void write_classes(const struct page *page, const struct diff *diff)
 }
 
 /* What map says: all memory, whoever allocated it. */
-static void write_map(const struct page *page, const struct diff *diff)
+static void write_map_row(const struct page *page, const char *name, uint64_t was, uint64_t is)
 {
 	char before[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX], growth[SIGNED_MAX];
 
+	fprintf(page->stream, "  %-34s%9s%10s%11s\n", name, units_format_bytes(before, was),
+		units_format_bytes(after, is), format_signed(growth, (int64_t)(is - was)));
+}
+
+static void write_map(const struct page *page, const struct diff *diff)
+{
 	if (!diff->before_map)
 		return;
 	fprintf(page->stream, "\n%sMAP%s\n  %-34s%9s%10s%11s\n", page_bold(page), page_plain(page),
@@ -110,10 +116,10 @@ static void write_map(const struct page *page, const struct diff *diff)
 		uint64_t is = diff->after_map->classes[class].rss_bytes;
 
 		if (was != is)
-			fprintf(page->stream, "  %-34s%9s%10s%11s\n", class_name(class),
-				units_format_bytes(before, was), units_format_bytes(after, is),
-				format_signed(growth, (int64_t)(is - was)));
+			write_map_row(page, class_name(class), was, is);
 	}
+	write_map_row(page, "all", diff->before_map->total.rss_bytes,
+		      diff->after_map->total.rss_bytes);
 }
 
 /* -- sites ------------------------------------------------------------------------------------- */

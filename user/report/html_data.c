@@ -386,6 +386,8 @@ void html_data_write(const struct history *history, struct series *series,
 
 	json_begin_object(&data.json, NULL);
 	write_names(&data);
+	if (history->last->mode && !strcmp(history->last->mode, "windowed"))
+		json_bool(&data.json, "windowed", true);
 	if (options->diff)
 		json_bool(&data.json, "diff", true);
 	write_moments(&data, series);

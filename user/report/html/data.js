@@ -25,7 +25,7 @@ class Data {
 		Object.assign(this, {
 			target: raw.target, estimated: raw.estimated, kinds: raw.kinds, ends: raw.ends,
 			moments: raw.moments, memory: raw.classes, functions: raw.functions,
-			texts: raw.texts, diff: Boolean(raw.diff), sites: raw.sites, count: raw.sites.length,
+			texts: raw.texts, diff: Boolean(raw.diff), windowed: Boolean(raw.windowed), sites: raw.sites, count: raw.sites.length,
 		});
 		this.lines = {};
 		for (const [name, column] of Object.entries(raw.frames))

@@ -58,7 +58,9 @@ class Table {
 			cell.append(column.title);
 			return cell;
 		}
-		const button = element("button", { type: "button" }, column.title);
+		/* In windows calls are seen now and then. */
+		const title = column.key === "allocated" && this.view.data.windowed ? "Seen" : column.title;
+		const button = element("button", { type: "button" }, title);
 		button.addEventListener("click", () => {
 			this.sort = { key: column.key,
 				      upwards: Boolean(column.key === sorted &&
@@ -207,7 +209,8 @@ function describeSite(data, row) {
 	row.place = [data.place(face) || data.module(face), data.process(row.site), owner,
 		     data.ends[end] ? "cut: " + data.ends[end] : ""].filter(Boolean).join("  \u00b7  ");
 	row.ages = oldest ? formatSeconds(youngest) + " \u2013 " + formatSeconds(oldest) : "";
-	row.verdict = (verdict || "") + (error ? " \u00b1" + formatBytes(error) : "");
+	row.verdict = (verdict || "") +
+		(error ? " \u00b1" + formatBytes(error).replace(" ", "\u00a0") : "");
 }
 
 /* Each function once for a stack, however often it is in it. */
