@@ -214,7 +214,7 @@ $(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARC
 
 # Parsers only; libFuzzer brings the main function. What a parser does not use is left out, for that
 # costs each input some time; what it is made of stands in its .inputs.
-$(O)/parsers.a: $(filter-out $(O)/user/collect/%,$(library))
+$(O)/parsers.a: $(filter-out $(O)/user/collect/% $(O)/user/survey/%,$(library))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsT $@ $^
 
