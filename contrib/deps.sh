@@ -25,10 +25,12 @@ guest='g++ make binutils python3 procps bpftool runc busybox-static musl-tools r
 jvms='openjdk-8-jre-headless|java-common openjdk-11-jre-headless|java-common
 	openjdk-17-jre-headless|java-common openjdk-21-jre-headless|java-common
 	openjdk-25-jre-headless|java-common libstdc++6'
+# Other tools, to be measured beside: a root of trixie has memleak.
+peers='libbpf-tools'
 vm='qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu virtiofsd|qemu-system-common busybox-static kmod cpio xz-utils python3'
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|jvms|vm…" >&2
+	echo "usage: deps.sh build|demo|test|bench|dist|fresh|prove|guest|jvms|peers|vm…" >&2
 	exit 2
 }
 wanted=
@@ -43,6 +45,7 @@ for group in "$@"; do
 	prove) wanted="$wanted $prove" ;;
 	guest) wanted="$wanted $guest" ;;
 	jvms) wanted="$wanted $jvms" ;;
+	peers) wanted="$wanted $peers" ;;
 	vm) wanted="$wanted $vm" ;;
 	*)
 		echo "deps.sh: no group '$group'" >&2

@@ -78,6 +78,53 @@ static void test_every_slice_holds(void **state)
 	assert_true(budget_used(&budget, now_ns) > 0.04);
 }
 
+/* A machine on which probes sometimes take long to come off, and once in a while much longer. */
+static void test_surprises_find_room(void **state)
+{
+	struct budget budget;
+	uint64_t now_ns = second;
+	int windows = 0;
+
+	(void)state;
+	budget_begin(&budget, 0.05, 50e6, now_ns);
+	budget_surprise(&budget, 100e6, 0);
+	while (now_ns < 1000 * second) {
+		double window_ns = windows % 29 == 28 ? 145e6 : windows % 7 == 6 ? 90e6 : 50e6;
+
+		now_ns += budget_wait_ns(&budget, budget.most_ns);
+		budget_spend(&budget, now_ns, 0);
+		assert_true(budget_allows(&budget, budget.most_ns));
+		now_ns += (uint64_t)window_ns;
+		budget_spend(&budget, now_ns, window_ns);
+		budget_surprise(&budget, window_ns - budget.most_ns, 50e6);
+		windows++;
+	}
+	assert_true(budget_worst(&budget, now_ns) <= 0.05);
+	assert_true(budget_used(&budget, now_ns) > 0.02);
+}
+
+/* One that fills a slice is not the end of all windows. */
+static void test_a_surprise_fades(void **state)
+{
+	struct budget budget;
+	uint64_t now_ns = second;
+
+	(void)state;
+	budget_begin(&budget, 0.05, 50e6, now_ns);
+	budget_surprise(&budget, 1e9, 50e6);
+	for (int i = 0; i < 200; i++) {
+		uint64_t wait_ns = budget_wait_ns(&budget, 50e6);
+
+		assert_true(wait_ns <= BUDGET_SLICE_SECONDS * second);
+		now_ns += wait_ns;
+		budget_spend(&budget, now_ns, 0);
+		assert_true(budget_allows(&budget, 50e6));
+		budget_spend(&budget, now_ns, 50e6);
+		budget_surprise(&budget, 0, 50e6);
+	}
+	assert_close(budget.surprise_ns, 50e6, 1);
+}
+
 static void test_worst_slice(void **state)
 {
 	struct budget budget;
@@ -102,6 +149,7 @@ static struct estimate samples(uint64_t sampled, uint64_t live, uint64_t aged, u
 		.live_blocks = live,
 		.live_bytes = live * 100,
 		.live_heap_bytes = live * 125,
+		.live_heap_squares = (double)live * 125 * 125,
 		.aged_blocks = aged,
 		.aged_live_blocks = aged_live,
 	};
@@ -124,7 +172,8 @@ static void test_growth_is_shared_by_what_stays(void **state)
 	assert_int_equal(sites[3].verdict, ESTIMATE_CACHE);
 	assert_close(sites[0].bytes_per_second, 3e6, 1);
 	assert_close(sites[1].bytes_per_second, 1e6, 1);
-	assert_close(sites[1].standard_error, 1e5, 1);
+	/* its own 100 samples of 400, and the 300 others */
+	assert_close(sites[1].standard_error, 1e6 * sqrt(1.0 / 100 + 300.0 / (400 * 400)), 1);
 	assert_close(sites[3].bytes_per_second, 0, 0);
 }
 
@@ -146,6 +195,35 @@ static void test_few_samples_are_unresolved(void **state)
 	estimate_sites(sites, 2, 30, 1, 1e6);
 	assert_int_equal(sites[0].verdict, ESTIMATE_UNRESOLVED);
 	assert_int_equal(sites[1].verdict, ESTIMATE_UNRESOLVED);
+}
+
+/* A hash table was enlarged in a window: that is no rate, and leaves a leak its own. */
+static void test_one_large_block_is_no_rate(void **state)
+{
+	struct estimate sites[] = { samples(1000, 1000, 500, 500), samples(1, 1, 1, 1) };
+
+	(void)state;
+	sites[1].live_bytes = sites[1].live_heap_bytes = 1 << 20;
+	sites[1].live_heap_squares = (double)(1 << 20) * (1 << 20);
+	estimate_sites(sites, 2, 32, 1, 1e6);
+	assert_int_equal(sites[0].verdict, ESTIMATE_LEAK);
+	assert_int_equal(sites[1].verdict, ESTIMATE_UNRESOLVED);
+	assert_close(sites[1].bytes_per_second, (1 << 20) / 32, 1);
+	assert_close(sites[1].standard_error, (1 << 20) / 32, 1);
+	assert_close(sites[0].bytes_per_second, (1e6 - (1 << 20) / 32) * 100 / 125, 1);
+}
+
+/* Nine small tables and a large one: ten samples, and no better known than by one. */
+static void test_a_large_block_makes_it_uncertain(void **state)
+{
+	struct estimate sites[] = { samples(10, 10, 9, 9), samples(1000, 1000, 500, 500) };
+
+	(void)state;
+	sites[0].live_bytes = sites[0].live_heap_bytes = 900 + 125000;
+	sites[0].live_heap_squares = 9e4 + 125000.0 * 125000;
+	estimate_sites(sites, 2, 30, 1, 1e6);
+	assert_true(sites[0].standard_error > 0.9 * sites[0].bytes_per_second);
+	assert_true(sites[1].standard_error > 0.4 * sites[1].bytes_per_second);
 }
 
 /* 1 % of all allocations leak: 1 % of the churn's addresses end as theirs. */
@@ -175,7 +253,7 @@ static void test_survivors_by_another_ones_leak(void **state)
 /* Found in one time of sampling, and in the next hardly seen. */
 static void test_estimates_add_up(void **state)
 {
-	struct estimate sites[] = { samples(300, 300, 200, 200) }, few[] = { samples(1, 1, 0, 0) };
+	struct estimate sites[] = { samples(300, 300, 200, 200) }, few[] = { samples(3, 3, 0, 0) };
 	struct estimate_sum sum = { 0 };
 
 	(void)state;
@@ -188,8 +266,8 @@ static void test_estimates_add_up(void **state)
 	estimate_add(&sum, &few[0], 1);
 	assert_int_equal(sum.verdict, ESTIMATE_LEAK);
 	assert_close(sum.bytes, 25e6, 1);
-	assert_close(sqrt(sum.variance), sqrt(3e12 * 64 / 100 + 1e12), 1);
-	assert_int_equal(sum.sampled_blocks, 301);
+	assert_close(sqrt(sum.variance), sqrt(3e12 * 64 / 100 + 1e12 / 3), 1);
+	assert_int_equal(sum.sampled_blocks, 303);
 }
 
 int main(void)
@@ -199,10 +277,14 @@ int main(void)
 		cmocka_unit_test(test_no_limit),
 		cmocka_unit_test(test_overdrawn_is_paid_back),
 		cmocka_unit_test(test_every_slice_holds),
+		cmocka_unit_test(test_surprises_find_room),
+		cmocka_unit_test(test_a_surprise_fades),
 		cmocka_unit_test(test_worst_slice),
 		cmocka_unit_test(test_growth_is_shared_by_what_stays),
 		cmocka_unit_test(test_never_below_what_was_seen),
 		cmocka_unit_test(test_few_samples_are_unresolved),
+		cmocka_unit_test(test_one_large_block_is_no_rate),
+		cmocka_unit_test(test_a_large_block_makes_it_uncertain),
 		cmocka_unit_test(test_survivors_by_another_ones_leak),
 		cmocka_unit_test(test_estimates_add_up),
 	};

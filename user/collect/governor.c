@@ -23,6 +23,7 @@ enum {
 	CALM_WINDOWS = 5, /* before probes stay on again */
 	STRETCH_MAX = 100, /* that a thread's time on a CPU takes, with waiting for it */
 	JITTER_PERCENT = 20, /* windows keep no rhythm with the target */
+	SURPRISE_WINDOWS = 2, /* how much longer the first ones may take, until it is known */
 };
 
 /* Of what may be spent in a slice, what one window takes: a slice that begins with a window has
@@ -201,6 +202,8 @@ static void plan(struct governor *governor, uint64_t on_ns)
 	double jitter = (double)(rand() % JITTER_PERCENT) / 100;
 	double planned_ns = (governor->planned_ns * 3 + (double)on_ns) / 4 * (1 + jitter / 4);
 
+	budget_surprise(&governor->budget, (double)on_ns - governor->planned_ns,
+			(double)window_ns(governor));
 	governor->planned_ns = fmax(planned_ns, (double)window_ns(governor));
 	governor->budget.most_ns = governor->planned_ns;
 }
@@ -265,6 +268,7 @@ void governor_prepare(struct collect *collect, double share)
 	governor->looked_ns = collect_now_ns();
 	budget_begin(&governor->budget, share, 0, governor->looked_ns);
 	governor->budget.most_ns = (double)window_ns(governor);
+	budget_surprise(&governor->budget, SURPRISE_WINDOWS * governor->budget.most_ns, 0);
 	if (share <= 0)
 		return;
 	read_times(collect, true, &governor->times);

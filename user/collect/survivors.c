@@ -25,6 +25,7 @@ static const uint64_t ages_ns[AGES] = { SURVIVORS_AGE_NS, 10000000000 };
 struct bin {
 	uint32_t blocks, live;
 	uint64_t bytes, live_bytes, live_chunk_bytes;
+	double live_chunk_squares;
 	uint32_t live_at[AGES]; /* 1 + how many lived at that age; 0: not that old yet */
 };
 
@@ -93,6 +94,24 @@ static void bin_merge(struct bin *into, const struct bin *from)
 		else
 			into->live_at[i] = 0;
 	}
+}
+
+/* A block more that is alive, or (-1) one less. */
+static void bin_count(struct bin *bin, uint64_t bytes, int sign)
+{
+	uint64_t chunk_bytes = marks_chunk_bytes(bytes);
+
+	bin->live += (uint32_t)sign;
+	bin->live_bytes += (uint64_t)sign * bytes;
+	bin->live_chunk_bytes += (uint64_t)sign * chunk_bytes;
+	bin->live_chunk_squares += sign * ((double)chunk_bytes * (double)chunk_bytes);
+}
+
+static void bin_forget(struct bin *bin)
+{
+	bin->live = 0;
+	bin->live_bytes = bin->live_chunk_bytes = 0;
+	bin->live_chunk_squares = 0;
 }
 
 static void widen(struct survivors *survivors)
@@ -197,11 +216,8 @@ static void take_block(void *context, const void *key, const void *value)
 	struct sampled *site = site_get(survivors, &site_key);
 	struct bin *bin = bin_at(survivors, site, block->time_ns);
 
-	if (bin) {
-		bin->live++;
-		bin->live_bytes += block->bytes;
-		bin->live_chunk_bytes += marks_chunk_bytes(block->bytes);
-	}
+	if (bin)
+		bin_count(bin, block->bytes, 1);
 	if (survivors->now_ns - block->time_ns < MARK_AGE_NS)
 		return;
 	*vec_add(&survivors->suspects) = (struct suspect){ *at, site, bin };
@@ -235,9 +251,7 @@ static void bury(struct collect *collect, const struct suspect *suspect, uint64_
 	remove_block(collect, &suspect->key);
 	if (!suspect->bin)
 		return;
-	suspect->bin->live--;
-	suspect->bin->live_bytes -= bytes;
-	suspect->bin->live_chunk_bytes -= marks_chunk_bytes(bytes);
+	bin_count(suspect->bin, bytes, -1);
 }
 
 /* Reads the marks of one process' suspects, a part of them in each look. */
@@ -295,8 +309,7 @@ static void look(struct collect *collect)
 
 	for (struct sampled *site = survivors->sites; site; site = site->hh.next) {
 		for (int i = 0; i < BINS && collect_watched_mm(collect, site->key.mm); i++)
-			site->bins[i].live = site->bins[i].live_bytes =
-				site->bins[i].live_chunk_bytes = 0;
+			bin_forget(&site->bins[i]);
 	}
 	survivors->suspects.count = survivors->marks.count = 0;
 	collect_read_blocks(collect, take_block, &context);
@@ -361,6 +374,7 @@ static void add_up(const struct survivors *survivors, const struct sampled *site
 		estimate->live_blocks += bin->live;
 		estimate->live_bytes += bin->live_bytes;
 		estimate->live_heap_bytes += bin->live_chunk_bytes;
+		estimate->live_heap_squares += bin->live_chunk_squares;
 		if (!bin->live_at[age] || now_ns < end_ns + 2 * ages_ns[age])
 			continue;
 		estimate->aged_blocks += bin->live_at[age] - 1;

@@ -4,6 +4,9 @@
 /* Of the share. */
 static const double accrues = 0.85;
 
+/* Of a surprise, what is still expected when the next window has had none. */
+static const double fades = 0.95;
+
 static const uint64_t slice_ns = BUDGET_SLICE_SECONDS * 1000000000ULL;
 
 void budget_begin(struct budget *budget, double share, double most_ns, uint64_t now_ns)
@@ -49,16 +52,40 @@ void budget_spend(struct budget *budget, uint64_t now_ns, double spent_ns)
 	end_slice(budget, now_ns);
 }
 
+void budget_surprise(struct budget *budget, double more_ns, double least_ns)
+{
+	budget->surprise_ns *= fades;
+	if (budget->surprise_ns < least_ns)
+		budget->surprise_ns = least_ns;
+	if (budget->surprise_ns < more_ns)
+		budget->surprise_ns = more_ns;
+}
+
+/* The first of a slice always may: else a surprise that fills a slice would be the end of all. */
+static bool slice_allows(const struct budget *budget, double spent_ns)
+{
+	return spent_ns <= 0 || budget->slice_spent_ns <= 0 ||
+	       budget->slice_spent_ns + spent_ns + budget->surprise_ns <=
+		       budget->share * (double)slice_ns;
+}
+
 bool budget_allows(const struct budget *budget, double spent_ns)
 {
-	return budget->share <= 0 || budget->left_ns >= spent_ns;
+	return budget->share <= 0 ||
+	       (budget->left_ns >= spent_ns && slice_allows(budget, spent_ns));
 }
 
 uint64_t budget_wait_ns(const struct budget *budget, double spent_ns)
 {
-	if (budget_allows(budget, spent_ns))
+	uint64_t wait_ns = 0, slice_end_ns = budget->slice_begun_ns + slice_ns;
+
+	if (budget->share <= 0)
 		return 0;
-	return (uint64_t)((spent_ns - budget->left_ns) / (accrues * budget->share)) + 1;
+	if (budget->left_ns < spent_ns)
+		wait_ns = (uint64_t)((spent_ns - budget->left_ns) / (accrues * budget->share)) + 1;
+	if (!slice_allows(budget, spent_ns) && budget->filled_ns + wait_ns < slice_end_ns)
+		wait_ns = slice_end_ns - budget->filled_ns;
+	return wait_ns;
 }
 
 double budget_used(const struct budget *budget, uint64_t now_ns)

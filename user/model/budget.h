@@ -20,6 +20,7 @@ struct budget {
 	double share; /* of the time: 0.05; 0: no limit */
 	double most_ns; /* that is kept: what the next window will take */
 	double left_ns; /* below zero: overdrawn */
+	double surprise_ns; /* by which the next window may take longer than it is to */
 	uint64_t filled_ns; /* until when it has accrued */
 	uint64_t begun_ns, slice_begun_ns;
 	double spent_ns, slice_spent_ns;
@@ -32,7 +33,13 @@ void budget_begin(struct budget *budget, double share, double most_ns, uint64_t 
 /* Lets it accrue until now_ns, and takes spent_ns. */
 void budget_spend(struct budget *budget, uint64_t now_ns, double spent_ns);
 
-/* Whether spent_ns more would be within it. True without a limit. */
+/*
+ * What was spent last took more_ns longer than it was to (less than nothing: shorter). As much may
+ * happen again, and least_ns at any time: a slice keeps room for it.
+ */
+void budget_surprise(struct budget *budget, double more_ns, double least_ns);
+
+/* Whether spent_ns more would be within it, in the slice under way, too. True without a limit. */
 bool budget_allows(const struct budget *budget, double spent_ns);
 
 /* How long until it is, from now on, in nanoseconds. */

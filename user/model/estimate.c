@@ -93,15 +93,13 @@ static bool grows(const struct estimate *site)
 	       (site->verdict == ESTIMATE_UNRESOLVED && stays(site));
 }
 
-/* What does not die grows: leaks, and what may be one. */
-static double growing_bytes(const struct estimate *site)
+/*
+ * What does not die grows: leaks, and what may be one. By how much, few samples do not say: a table
+ * that was enlarged once, and in a window, stands for no other, however large it is.
+ */
+static bool is_scaled(const struct estimate *site)
 {
-	return grows(site) ? (double)site->live_bytes : 0;
-}
-
-static double growing_heap_bytes(const struct estimate *site)
-{
-	return grows(site) ? (double)site->live_heap_bytes : 0;
+	return grows(site) && site->live_blocks >= FEWEST_SAMPLES;
 }
 
 /* How often a sampled byte was allocated in truth, a second. */
@@ -116,24 +114,44 @@ static double scale(double sampled_bytes, double seconds, double on_seconds, dou
 	return grown > least ? grown : least;
 }
 
+/* Of a site's share in all that is scaled: by its own samples, of which large ones weigh most, and
+ * by those of the others. Of what is not scaled, as much again may have been. */
+static double relative_error(const struct estimate *site, double sampled, double squares)
+{
+	double own = (double)site->live_heap_bytes;
+
+	if (!is_scaled(site))
+		return 1;
+	return sqrt(site->live_heap_squares / (own * own) +
+		    fmax(0, squares - site->live_heap_squares) / (sampled * sampled));
+}
+
 void estimate_sites(struct estimate *sites, size_t count, double seconds, double on_seconds,
 		    double growth)
 {
-	double sampled = 0, factor;
+	double sampled = 0, squares = 0, factor;
 
 	for (size_t i = 0; i < count; i++)
 		sites[i].verdict = judge(&sites[i]);
 	judge_taken_over(sites, count);
-	for (size_t i = 0; i < count; i++)
-		sampled += growing_heap_bytes(&sites[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (is_scaled(&sites[i])) {
+			sampled += (double)sites[i].live_heap_bytes;
+			squares += sites[i].live_heap_squares;
+		} else if (grows(&sites[i]) && seconds > 0) {
+			growth -= (double)sites[i].live_heap_bytes / seconds;
+		}
+	}
 	factor = scale(sampled, seconds, on_seconds, growth);
 	for (size_t i = 0; i < count; i++) {
 		struct estimate *site = &sites[i];
 
-		site->bytes_per_second = factor * growing_bytes(site);
+		if (is_scaled(site))
+			site->bytes_per_second = factor * (double)site->live_bytes;
+		else if (grows(site) && seconds > 0)
+			site->bytes_per_second = (double)site->live_bytes / seconds;
 		site->standard_error =
-			site->live_blocks ? site->bytes_per_second / sqrt((double)site->live_blocks)
-					  : 0;
+			site->bytes_per_second * relative_error(site, sampled, squares);
 	}
 }
 

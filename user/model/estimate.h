@@ -24,6 +24,7 @@ struct estimate {
 	uint64_t sampled_blocks, sampled_bytes;
 	uint64_t live_blocks, live_bytes;
 	uint64_t live_heap_bytes; /* the same with what the allocator adds */
+	double live_heap_squares; /* the sum of the squares of each block's */
 	/* of those, sampled at least two ages ago: alive at one age, and alive now */
 	uint64_t aged_blocks, aged_live_blocks;
 
