@@ -51,14 +51,15 @@ def openers(watch):
 
 @contextlib.contextmanager
 def not_opened(path):
-    """Fails where a tracer opens this file meanwhile."""
+    """Fails where a tracer, or a child of it, opens this file meanwhile: anybody, that is."""
     libc = ctypes.CDLL(None, use_errno=True)
     watch = libc.fanotify_init(1 | 2, os.O_RDONLY)  # FAN_CLOEXEC | FAN_NONBLOCK
     if watch < 0 or libc.fanotify_mark(watch, 1, ctypes.c_uint64(0x20), -100, os.fsencode(path)):
         raise lib.Skip(f"no fanotify: {os.strerror(ctypes.get_errno())}")
     try:
         yield
-        expect(not openers(watch) & TRACERS, f"{path} was opened")
+        pids = openers(watch)
+        expect(not pids - {os.getpid()}, f"{path} was opened, by {pids} of tracers {TRACERS}")
         with open(path, "rb"):  # else this proves nothing
             expect(os.getpid() in openers(watch), "fanotify sees nothing")
     finally:
@@ -468,6 +469,45 @@ def state_file_is_a(what):
                  os.makedev(1, 5) if what == "device" else 0)  # 1:5 is /dev/zero
     with not_opened(outside):
         expect_no_container(root, "no container 'forged' among the 0")
+
+
+# -- file systems ----------------------------------------------------------------------------------
+
+MUTE = r"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+folder, *command = sys.argv[1:]
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fd},rootmode=40000,user_id=0,group_id=0"
+if libc.mount(b"mute", folder.encode(), b"fuse.mute", 0, options.encode()):
+    sys.exit(f"cannot mount: {os.strerror(ctypes.get_errno())}")
+os.set_inheritable(fd, True)
+os.execvp(command[0], command)
+"""
+
+
+class BesideMute(lib.Target):
+    """Its debug files are on a file system that nobody serves."""
+
+    def start(self, arguments):
+        return ["unshare", "--mount", sys.executable, "-c", MUTE, "/usr/lib/debug",
+                *super().start(arguments)]
+
+
+@case()
+def file_system_that_never_answers():
+    if not os.path.exists("/dev/fuse") or not os.path.isdir("/usr/lib/debug"):
+        raise lib.Skip("no /dev/fuse, or no /usr/lib/debug to mount it on")
+    with BesideMute("heap_truth") as target:
+        with trace(target.pid) as tracer:
+            truth = target.go()
+            report = tracer.stop()
+        expect_equal(target.quit(), 0, "its exit status")
+    lib.compare(report, truth["sites"])
+    lib.expect_no_losses(report)
+    expect_equal([line for line in tracer.errors[-1].splitlines() if "does not answer" in line],
+                 [f"unfreed: the file system at /usr/lib/debug of pid {target.pid} does not answer: "
+                  "its files are left out"], "what it says")
 
 
 def main():

@@ -28,6 +28,10 @@ GROWTH, GROWTH_BYTES = 1.03, 1 << 20
 ENDED_BYTES = 6 << 10  # that a process takes, which has ended and is still in the report: 4,096 do
 
 
+# A map's pages that the tracer has mapped are counted as pages of files, too.
+MAPPED = re.compile(r" anon_inode:bpf-map\n(?:(?!Rss)\w+:.*\n)*Rss:\s*(\d+)")
+
+
 def rss_bytes(pid):
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as file:
         return sum(int(kib) << 10 for kib in re.findall(r"^Rss(?:Anon|File):\s*(\d+)",
@@ -46,11 +50,13 @@ def memory_parts(pid):
     """Of a tracer, its child that parses, and its maps in the kernel."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         children = sum(rss_bytes(child) for child in file.read().split() if is_parser(child))
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
+        mapped = sum(int(kib) << 10 for kib in MAPPED.findall(file.read()))
     maps, folder = 0, f"/proc/{pid}/fdinfo"
     for name in os.listdir(folder):
         with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="ascii") as file:
             maps += sum(map(int, re.findall(r"^memlock:\s*(\d+)", file.read(), re.M)))
-    return {"tracer": rss_bytes(pid), "parser": children, "maps": maps}
+    return {"tracer": rss_bytes(pid) - mapped, "parser": children, "maps": maps}
 
 
 def memory_bytes(pid):

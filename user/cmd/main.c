@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 #include "process/jail.h"
+#include "process/opener.h"
 #include "process/rights.h"
 #include "report/report.h"
 
@@ -94,9 +95,9 @@ static void print_help(FILE *stream)
 }
 
 /* Whatever was shown, something is missing in it. */
-static int tell_deaths(int status)
+static int tell_missing(int status)
 {
-	const char *last;
+	const char *last, *mute = opener_mute();
 	uint32_t deaths = jail_deaths(&last);
 
 	if (deaths)
@@ -104,6 +105,10 @@ static int tell_deaths(int status)
 			"unfreed: what reads the target's files died of them %u time%s (%s): some "
 			"names or figures are missing\n",
 			deaths, deaths == 1 ? "" : "s", last);
+	if (mute)
+		fprintf(stderr,
+			"unfreed: the file system at %s does not answer: its files are left out\n",
+			mute);
 	return status;
 }
 
@@ -115,7 +120,7 @@ int main(int argc, char **argv)
 		if (!strcmp(name, commands[i].name)) {
 			if (commands[i].rights)
 				rights_keep(commands[i].rights);
-			return tell_deaths(commands[i].run(argc - 1, argv + 1));
+			return tell_missing(commands[i].run(argc - 1, argv + 1));
 		}
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {

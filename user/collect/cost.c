@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What watching costs: this tool's CPU and memory, and the tax on the machine's system calls. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/cleanup.h"
 #include "collect/internal.h"
 #include "collect/skeleton.h"
+#include "process/smaps.h"
 
 enum { TAX_RUNS = 20, TAX_CALLS = 500 };
 
@@ -45,6 +47,23 @@ static uint64_t map_bytes(int fd)
 	return 0;
 }
 
+/* What of our memory is theirs: the kernel counts pages of maps that are mapped as those of files,
+ * a ring's twice, as it is mapped twice in a row. */
+static uint64_t mapped_bytes(void)
+{
+	struct smaps smaps;
+	uint64_t bytes = 0;
+
+	if (smaps_read(&smaps, getpid()))
+		return 0;
+	vec_for_each (row, &smaps.rows) {
+		if (row->map.path && !strcmp(row->map.path, "anon_inode:bpf-map"))
+			bytes += row->rss_bytes;
+	}
+	smaps_free(&smaps);
+	return bytes;
+}
+
 /* Runs of one program until now, and their time (kernel.bpf_stats_enabled). */
 static void add_program(const struct bpf_program *program, uint64_t *runs, uint64_t *ns)
 {
@@ -79,7 +98,7 @@ double collect_program_ns(struct collect *collect)
 
 void collect_cost(struct collect *collect, struct cost *cost)
 {
-	uint64_t child_cpu_ns, child_bytes, own_bytes, file_bytes;
+	uint64_t child_cpu_ns, child_bytes, own_bytes, file_bytes, maps_bytes = mapped_bytes();
 	struct rusage usage;
 	struct bpf_map *map;
 
@@ -94,5 +113,5 @@ void collect_cost(struct collect *collect, struct cost *cost)
 	cost->tool_cpu_ns = child_cpu_ns +
 			    (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
 			    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-	cost->tool_rss_bytes = child_bytes + own_bytes;
+	cost->tool_rss_bytes = child_bytes + own_bytes - (own_bytes > maps_bytes ? maps_bytes : 0);
 }

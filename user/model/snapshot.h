@@ -126,7 +126,7 @@ struct cost {
 	uint64_t syscalls; /* mapping system calls traced */
 	double syscall_tax_ns; /* added to every system call of the machine; < 0: not measured */
 	uint64_t tool_cpu_ns; /* CPU time of this tool */
-	uint64_t tool_rss_bytes; /* its peak memory */
+	uint64_t tool_rss_bytes; /* its peak memory, without the kernel's maps */
 	uint64_t kernel_map_bytes; /* its maps in the kernel */
 	double budget_share; /* of the target's time; 0: no limit */
 	double used_share, worst_share; /* in all, and in any 5 s; known only with a limit */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "process/file.h"
+#include "process/opener.h"
 #include "process/proc.h"
 
 /* The root folder of the process, O_PATH. */
@@ -38,11 +39,16 @@ const char *proc_path(pid_t pid, const char *path)
 	return path + length;
 }
 
-int proc_open_file(pid_t pid, const char *path)
+static int open_file(pid_t pid, const struct map *map)
 {
 	cleanup_close int root_fd = open_root(pid);
 
-	return root_fd < 0 ? root_fd : file_open(root_fd, path);
+	return root_fd < 0 ? root_fd : file_open(root_fd, map->path);
+}
+
+int proc_open_file(pid_t pid, const char *path)
+{
+	return opener_open(open_file, pid, &(struct map){ .path = (char *)path });
 }
 
 int proc_open_perf_map(pid_t pid)
@@ -82,7 +88,7 @@ static int open_map_file(pid_t pid, const struct map *map)
  */
 static int open_path(pid_t pid, const struct map *map)
 {
-	int fd = proc_open_file(pid, proc_path(pid, map->path));
+	int fd = open_file(pid, &(struct map){ .path = (char *)proc_path(pid, map->path) });
 	struct stat status;
 
 	if (fd < 0)
@@ -100,11 +106,11 @@ int proc_open_map(pid_t pid, const struct map *map)
 	if (!map->path || *map->path != '/')
 		return error_set(-EINVAL, "the mapping at %" PRIx64 " of pid %d is of no file",
 				 map->start, pid);
-	fd = open_map_file(pid, map);
-	if (fd >= 0 || fd == -EINVAL)
+	fd = opener_open(open_map_file, pid, map);
+	if (fd >= 0 || fd == -EINVAL || fd == -ETIMEDOUT)
 		err = fd;
 	else
-		err = open_path(pid, map);
+		err = opener_open(open_path, pid, map);
 	if (err >= 0)
 		return err;
 	/* Why the first way failed says more, unless it merely lacks the privilege. */
@@ -113,6 +119,9 @@ int proc_open_map(pid_t pid, const struct map *map)
 	if (err == -EINVAL)
 		return error_set(err, "cannot open %s of pid %d: not a regular file", map->path,
 				 pid);
+	if (err == -ETIMEDOUT)
+		return error_set(err, "cannot open %s of pid %d: its file system does not answer",
+				 map->path, pid);
 	if (err == -ESTALE)
 		return error_set(
 			err, "cannot open %s of pid %d: another file has its place; run as root",
