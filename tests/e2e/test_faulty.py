@@ -111,6 +111,30 @@ def disk_full(what):
         expect_unharmed(target)
 
 
+def waits_to_write(process):
+    """Its main thread is inside of write(2)."""
+    with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
+        return file.read().split()[0] == "1"
+
+
+@case()
+def reader_of_the_reports_is_slow():
+    """A signal in the middle of a write leaves no half of a report."""
+    with lib.Target("heap_truth") as target:
+        target.go()
+        with subprocess.Popen([lib.UNFREED, "trace", "-p", str(target.pid), "-d", "600s", "-i",
+                               "10ms", "-f", "json", "--max-overhead", "off"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as tracer:
+            lib.eventually(lambda: not all(waits_to_write(tracer) or time.sleep(0.01)
+                                           for _ in range(30)), "it waits nowhere")
+            tracer.send_signal(signal.SIGINT)
+            reports, said = tracer.communicate(timeout=SECONDS)
+        expect_equal(tracer.returncode, 0, f"status, with {said}")
+        expect(len([json.loads(line) for line in reports.splitlines()]) > 1, "no reports")
+        expect_unharmed(target)
+
+
 CLOCK = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

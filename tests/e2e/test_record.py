@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Recordings of traces: drawn later they say what the trace said itself."""
+import contextlib
 import glob
 import json
 import os
@@ -169,6 +170,51 @@ def killed_writer_leaves_whole_snapshots():
     expect_equal(report_json(kept())["window"]["ended_by"], "interval", "ended by")
     said = unfreed("report", recording, status=1)
     expect(kept() in said, f"the aside file is not named: {said}")
+
+
+def children(process):
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file)
+
+
+@contextlib.contextmanager
+def reading(*arguments, strict):
+    """A command that waits for its recording, and the child that is to read it."""
+    environment = {name: value for name, value in os.environ.items() if name != "UNFREED_STRICT"}
+    with subprocess.Popen([UNFREED, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE,
+                          env=environment | ({"UNFREED_STRICT": "1"} if strict else {})) as process:
+        eventually(lambda: [status_of(pid)["Seccomp"] for pid in children(process)] != ["2"],
+                   "no child with a filter of system calls")
+        yield process, children(process)[0]
+
+
+@case("report -", "diff -")
+def what_reads_a_recording_is_confined(words):
+    with Target("heap_truth") as target, Trace("-p", target.pid, options=(
+            *EXACT, "-i", "100ms", "-w", path_of("outside.rec"))) as trace:
+        trace.report_that(lambda report: True, 60)
+        target.go()
+        trace.stop()
+    with open(path_of("outside.rec"), "rb") as file:
+        recording = file.read()
+    with reading(*words.split(), strict=False) as (process, child):
+        status = status_of(child)
+        expect_equal(set(status["Uid"].split()), {"65534"}, "its user")
+        expect_equal(int(status["CapPrm"], 16) | int(status["CapBnd"], 16), 0, "its capabilities")
+        said = process.communicate(recording, 60)[1].decode()
+        expect_equal(process.returncode, 0, f"status, with {said}")
+    for strict in False, True:
+        with reading(*words.split(), strict=strict) as (process, child):
+            os.kill(child, signal.SIGSYS)
+            said = process.stderr.read().decode()
+            expect_equal(process.wait(60), -signal.SIGABRT if strict else 1, f"status, with {said}")
+            expect("a forbidden system call" in said, said)
 
 
 if __name__ == "__main__":

@@ -28,20 +28,33 @@ GROWTH, GROWTH_BYTES = 1.03, 1 << 20
 ENDED_BYTES = 6 << 10  # that a process takes, which has ended and is still in the report: 4,096 do
 
 
-def memory_bytes(pid):
+def rss_bytes(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return sum(int(kib) << 10 for kib in re.findall(r"^Rss(?:Anon|File):\s*(\d+)",
+                                                        file.read(), re.M))
+    return 0
+
+
+def is_parser(pid):
+    """Other children share the tracer's memory."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read() == "unfreed-parser\n"
+    return False
+
+
+def memory_parts(pid):
     """Of a tracer, its child that parses, and its maps in the kernel."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        family = [pid, *map(int, file.read().split())]
-    total = 0
-    for member in family:
-        with contextlib.suppress(OSError), open(f"/proc/{member}/status", encoding="utf-8") as file:
-            total += sum(int(kib) << 10 for kib in re.findall(r"^Rss(?:Anon|File):\s*(\d+)",
-                                                              file.read(), re.M))
-    folder = f"/proc/{pid}/fdinfo"
+        children = sum(rss_bytes(child) for child in file.read().split() if is_parser(child))
+    maps, folder = 0, f"/proc/{pid}/fdinfo"
     for name in os.listdir(folder):
         with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="ascii") as file:
-            total += sum(map(int, re.findall(r"^memlock:\s*(\d+)", file.read(), re.M)))
-    return total
+            maps += sum(map(int, re.findall(r"^memlock:\s*(\d+)", file.read(), re.M)))
+    return {"tracer": rss_bytes(pid), "parser": children, "maps": maps}
+
+
+def memory_bytes(pid):
+    return sum(memory_parts(pid).values())
 
 
 class Reports:
@@ -66,20 +79,21 @@ class Reports:
 
 
 def work(target, reports, seconds):
-    """Rounds of it: (how many, what it said last, samples of the tracer's memory)."""
+    """Rounds of it: (how many, what it said last, samples of the tracer's memory, by part)."""
     begin, rounds, said, samples = time.monotonic(), 0, None, []
     while time.monotonic() < begin + seconds:
         said = target.go()
         rounds += 1
         if time.monotonic() > begin + SAMPLE_SECONDS * (len(samples) + 1):
-            samples.append(memory_bytes(reports.tracer.process.pid) -
-                           ENDED_BYTES * reports.processes)
+            samples.append({**memory_parts(reports.tracer.process.pid),
+                            "ended": -ENDED_BYTES * reports.processes})
     return rounds, said, samples
 
 
 def check_flat(samples):
     lib.expect(len(samples) >= 10, f"{len(samples)} samples: too short a soak")
     fifth, half = len(samples) // 5, len(samples) // 2
+    samples = [sum(sample.values()) for sample in samples]
     before, after = max(samples[fifth:half]), max(samples[half:])
     lib.expect(after <= before * GROWTH + GROWTH_BYTES, f"its memory grows: {before} to {after}")
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/output.h"
 #include "cmd/cmd.h"
+#include "cmd/confined.h"
 #include "cmd/recordings.h"
 #include "cmd/terminal.h"
 #include "cmd/view_options.h"
@@ -20,6 +20,8 @@ struct request {
 	struct view view;
 	uint64_t min_bytes;
 	const char *output, *before, *after; /* which snapshots */
+	FILE *files[2];
+	char **paths;
 	bool as_json, top_given, help;
 };
 
@@ -59,35 +61,32 @@ static int load(struct request *request, struct side *side, const char *which, s
 	return 0;
 }
 
-static int draw(struct request *request, const struct side *before, const struct side *after)
+static void draw(struct request *request, const struct side *before, const struct side *after,
+		 FILE *stream)
 {
 	struct diff *diff = diff_new(before->snapshot, after->snapshot);
-	struct output *output;
-	int error = output_open(&output, request->output);
 
 	if (before->footprint && after->footprint) {
 		diff->before_map = before->footprint;
 		diff->after_map = after->footprint;
 	}
 	diff_keep_changed(diff, request->min_bytes);
-	if (!error) {
-		request->format->write(diff, &request->report, output_stream(output));
-		error = output_commit(output);
-	}
+	request->format->write(diff, &request->report, stream);
 	diff_free(diff);
-	return error;
 }
 
 /* Of one recording its first and last snapshot, unless others are named; of two the last of each.
  */
-static int diff_recordings(struct request *request, char **paths, int count)
+static int diff_recordings(void *argument, FILE *stream)
 {
+	struct request *request = argument;
+	char **paths = request->paths;
 	struct series *first = NULL, *second = NULL;
 	struct side before = { 0 }, after = { 0 };
-	int error = recordings_open(&first, paths[0]);
+	int error = recordings_read(&first, request->files[0], paths[0]);
 
-	if (!error && count > 1)
-		error = recordings_open(&second, paths[1]);
+	if (!error && request->files[1])
+		error = recordings_read(&second, request->files[1], paths[1]);
 	before.series = first;
 	after.series = second ? second : first;
 	if (!error && !second && first->moments.count < 2)
@@ -99,7 +98,7 @@ static int diff_recordings(struct request *request, char **paths, int count)
 	if (!error)
 		error = load(request, &after, request->after, after.series->moments.count - 1);
 	if (!error)
-		error = draw(request, &before, &after);
+		draw(request, &before, &after, stream);
 	side_free(&before);
 	side_free(&after);
 	series_free(first);
@@ -109,27 +108,23 @@ static int diff_recordings(struct request *request, char **paths, int count)
 
 /* -- footprints -------------------------------------------------------------------------------- */
 
-static int diff_footprints(struct request *request, char **paths)
+static int diff_footprints(void *argument, FILE *stream)
 {
+	struct request *request = argument;
 	struct footprint_options options = { .columns = request->report.columns,
 					     .color = request->report.color };
 	bool as_json = request->format == diff_find("json");
 	struct footprint *before = NULL, *after = NULL;
-	struct output *output = NULL;
-	int error = footprint_read(&before, paths[0]);
+	int error = footprint_read(&before, request->files[0], request->paths[0]);
 
 	if (!as_json && request->format != diff_find("table"))
 		error = error_set(-EINVAL, "of files of 'unfreed map' there is a table, and json");
 	if (!error)
-		error = footprint_read(&after, paths[1]);
-	if (!error)
-		error = output_open(&output, request->output);
+		error = footprint_read(&after, request->files[1], request->paths[1]);
 	if (!error && as_json)
-		footprint_diff_json(before, after, output_stream(output));
+		footprint_diff_json(before, after, stream);
 	else if (!error)
-		footprint_diff_table(before, after, &options, output_stream(output));
-	if (!error)
-		error = output_commit(output);
+		footprint_diff_table(before, after, &options, stream);
 	footprint_free(before);
 	footprint_free(after);
 	return error;
@@ -139,7 +134,8 @@ static int diff_footprints(struct request *request, char **paths)
 
 static int run(struct request *request, int count, char **paths)
 {
-	int error;
+	bool footprints;
+	int error = 0;
 
 	if (count != 1 && count != 2) {
 		error_set(-EINVAL, "name two files, BEFORE and AFTER, or one recording");
@@ -153,10 +149,19 @@ static int run(struct request *request, int count, char **paths)
 	request->min_bytes = request->view.min_bytes;
 	request->view.min_bytes = 0; /* of the change, not of each snapshot */
 	terminal_look(request->output, &request->report.columns, &request->report.color);
-	if (count == 2 && footprint_file(paths[0]) && footprint_file(paths[1]))
-		error = diff_footprints(request, paths);
-	else
-		error = diff_recordings(request, paths, count);
+	request->paths = paths;
+	footprints = count == 2 && footprint_file(paths[0]) && footprint_file(paths[1]);
+	for (int i = 0; i < count && !error; i++) {
+		request->files[i] = recordings_open(paths[i]);
+		error = request->files[i] ? 0 : -ENOENT;
+	}
+	if (!error)
+		error = confined_draw(request->output,
+				      footprints ? diff_footprints : diff_recordings, request);
+	for (int i = 0; i < count; i++) {
+		if (request->files[i])
+			fclose(request->files[i]);
+	}
 	return error ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
 }
 

@@ -378,7 +378,6 @@ int flight_run(struct trace *trace)
 			(unsigned long long)flight_files_count(flight.files),
 			flight_files_count(flight.files) == 1 ? "" : "s",
 			is_full(&flight) ? ": no more were wanted (--max-reports)" : "");
-	collect_leave(flight.collect);
 	let_go(&flight);
 	flight_files_free(flight.files);
 	vec_free(&flight.incidents);

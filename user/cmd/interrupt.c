@@ -27,7 +27,9 @@ static void on_signal(int number)
 void interrupt_catch(void)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal };
+	/* What waits for events is woken all the same; what writes a report is to write all of it.
+	 */
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sigaction(numbers[i], &action, NULL);
@@ -51,7 +53,7 @@ static void on_request(int number)
 
 void interrupt_catch_request(void)
 {
-	struct sigaction action = { .sa_handler = on_request };
+	struct sigaction action = { .sa_handler = on_request, .sa_flags = SA_RESTART };
 
 	sigaction(SIGUSR1, &action, NULL);
 }

@@ -32,12 +32,21 @@ static void name_aside(const char *path)
 	mem_free(folder);
 }
 
-int recordings_open(struct series **series, const char *path)
+FILE *recordings_open(const char *path)
 {
-	int error = recording_open(series, path);
+	FILE *stream = strcmp(path, "-") ? fopen(path, "re") : stdin;
 
-	if (error == -ENOENT)
+	if (!stream)
+		error_set(-errno, "cannot open %s: %s", path, strerror(errno));
+	if (!stream && errno == ENOENT)
 		name_aside(path);
+	return stream;
+}
+
+int recordings_read(struct series **series, FILE *stream, const char *path)
+{
+	int error = recording_read(series, stream, path);
+
 	if (!error && (*series)->warning)
 		fprintf(stderr, "unfreed: %s: %s\n", path, (*series)->warning);
 	return error;

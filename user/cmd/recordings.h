@@ -6,9 +6,13 @@
 #include "record/recording.h"
 
 /*
- * recording_open, and a line on stderr where a part is missing. The sentence for one that is not
- * complete names the file that has what there is of it.
+ * The file at path ("-": standard input), to be read by the next, and nothing of it read yet. NULL,
+ * with a sentence; the one for a recording that is not complete names the file that has what there
+ * is of it.
  */
-int recordings_open(struct series **series, const char *path);
+FILE *recordings_open(const char *path);
+
+/* recording_read, and a line on stderr where a part is missing. */
+int recordings_read(struct series **series, FILE *stream, const char *path);
 
 #endif

@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "base/error.h"
-#include "base/output.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
+#include "cmd/confined.h"
 #include "cmd/recordings.h"
 #include "cmd/terminal.h"
 #include "cmd/view_options.h"
@@ -20,6 +20,8 @@ struct request {
 	struct report_options report;
 	struct view view;
 	const char *output, *which;
+	const char *path;
+	FILE *recording;
 	bool as_json, list, top_given, help;
 };
 
@@ -69,42 +71,40 @@ static void write_one(struct request *request, struct series *series, size_t whi
 	snapshot_free(snapshot);
 }
 
-static int draw(struct request *request, struct series *series)
+static int draw(struct request *request, struct series *series, FILE *stream)
 {
-	struct output *output = NULL;
 	size_t which = series->moments.count - 1;
-	int error = 0;
+	int error = request->which ? series_find(series, request->which, &which) : 0;
 
-	if (request->which)
-		error = series_find(series, request->which, &which);
-	if (!error)
-		error = output_open(&output, request->output);
 	if (error)
 		return error;
 	if (request->list)
-		write_list(series, output_stream(output));
+		write_list(series, stream);
 	else if (request->format->write_series && !request->which)
-		request->format->write_series(series, &request->report, output_stream(output));
+		request->format->write_series(series, &request->report, stream);
 	else
-		write_one(request, series, which, output_stream(output));
-	return output_commit(output);
+		write_one(request, series, which, stream);
+	return 0;
 }
 
-static int run(struct request *request, const char *path)
+static int run(void *argument, FILE *stream)
 {
+	struct request *request = argument;
 	struct series *series;
-	int error = recordings_open(&series, path);
+	int error = recordings_read(&series, request->recording, request->path);
 
 	if (error)
 		return error;
 	series = view_series(&request->view, series);
-	error = draw(request, series);
+	error = draw(request, series, stream);
 	series_free(series);
 	return error;
 }
 
 static int report(struct request *request, int count, char **words)
 {
+	int error;
+
 	if (count != 1) {
 		error_set(-EINVAL, "name one recording");
 		return cmd_fail(EXIT_USAGE);
@@ -114,7 +114,13 @@ static int report(struct request *request, int count, char **words)
 	request->report.kinds = request->view.kinds;
 	request->report.shape_all = request->top_given;
 	terminal_look(request->output, &request->report.columns, &request->report.color);
-	return run(request, words[0]) ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
+	request->path = words[0];
+	request->recording = recordings_open(request->path);
+	if (!request->recording)
+		return cmd_fail(EXIT_FAILED);
+	error = confined_draw(request->output, run, request);
+	fclose(request->recording);
+	return error ? cmd_fail(EXIT_FAILED) : EXIT_DONE;
 }
 
 int cmd_report(int argc, char **argv)

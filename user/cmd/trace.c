@@ -17,7 +17,7 @@
 #include "cmd/save.h"
 #include "cmd/terminal.h"
 #include "cmd/trace_verdict.h"
-#include "collect/survey.h"
+#include "survey/survey.h"
 #include "process/command.h"
 #include "process/rights.h"
 
@@ -251,7 +251,6 @@ static int run_trace(struct trace *trace)
 		cmd_fail(EXIT_FAILED);
 	trace_verdict_free(&run.verdict);
 	survey_free(run.survey);
-	collect_leave(run.collect);
 	collect_free(run.collect);
 	command_free(run.command);
 	target_free(&run.target);

@@ -17,7 +17,7 @@
 #include "cmd/screen.h"
 #include "cmd/target_options.h"
 #include "cmd/view_options.h"
-#include "collect/group.h"
+#include "survey/group.h"
 
 enum {
 	POLL_MS = 100,
@@ -226,7 +226,6 @@ int cmd_watch(int argc, char **argv)
 	watch_rows_init(&watch.rows, &watch.report);
 	if (parse_options(&watch, argc, argv, &status))
 		status = run_watch(&watch);
-	collect_leave(watch.collect);
 	collect_free(watch.collect);
 	watch_rows_free(&watch.rows);
 	snapshot_free(watch.latest);

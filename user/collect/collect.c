@@ -95,23 +95,26 @@ static int attach_process_events(struct collect *collect)
 	return error;
 }
 
+/* The heap's last: they are hit most. */
 static int attach_counting(struct collect *collect)
 {
 	int error = 0;
 
-	if (collect_traces_mapping(collect))
-		error = collect_attach_mapping(collect);
-	if (!error && collect->options.heap)
-		error = collect_attach_heap(collect);
-	if (!error)
-		error = collect_attach_faults(collect);
-	if (error)
-		return error;
 	collect->ring = ring_buffer__new(bpf_map__fd(collect->skeleton->maps.ring), collect_record,
 					 collect, NULL);
-	return collect->ring
-		       ? 0
-		       : error_set(-errno, "cannot open the ring buffer: %s", strerror(errno));
+	if (!collect->ring)
+		return error_set(-errno, "cannot open the ring buffer: %s", strerror(errno));
+	if (collect_traces_mapping(collect))
+		error = collect_attach_mapping(collect);
+	if (!error)
+		error = collect_attach_faults(collect);
+	if (error || !collect->options.heap)
+		return error;
+	governor_prepare(collect, collect->options.budget_share);
+	error = collect_attach_heap(collect);
+	if (error)
+		window_hurry(false);
+	return error;
 }
 
 /*
@@ -174,7 +177,7 @@ int collect_start(struct collect **out, const struct collect_options *options)
 		return error;
 	}
 	open_window(collect);
-	governor_begin(collect, options->budget_share);
+	governor_begin(collect);
 	*out = collect;
 	return 0;
 }
@@ -309,19 +312,12 @@ int collect_snapshot_since(struct collect *collect, uint64_t time_ns, const char
 	return take_snapshot(collect, collect->opened_ns + time_ns, ended_by, snapshot);
 }
 
-void collect_leave(struct collect *collect)
-{
-	if (!collect)
-		return;
-	vec_for_each (watched, &collect->watched)
-		(*watched)->links.count = 0;
-}
-
 void collect_free(struct collect *collect)
 {
 	if (!collect)
 		return;
 	HASH_CLEAR(hh, collect->by_mm);
+	window_close_all(collect);
 	vec_for_each (watched, &collect->watched)
 		watched_free(*watched);
 	vec_free(&collect->watched);
@@ -338,9 +334,6 @@ void collect_free(struct collect *collect)
 	survivors_free(collect->survivors);
 	if (collect->stats_fd >= 0)
 		close(collect->stats_fd);
-	vec_for_each (fd, &collect->stale_links)
-		close(*fd);
-	vec_free(&collect->stale_links);
 	ring_buffer__free(collect->ring);
 	names_free(collect->names);
 	images_free(collect->images);

@@ -89,14 +89,7 @@ uint64_t collect_window_ns(const struct collect *collect);
 /* How many functions are probed, and by which method: for the line that says so. */
 void collect_describe(const struct collect *collect, char *text, size_t size);
 
-/*
- * For a process that is about to end: from now on, probes stay until it has. NULL is legal. A
- * SIGKILL in the middle of a close leaves breakpoints in the target's code (uprobe_unregister:
- * "failed to unregister, leaking uprobe"), while one that is about to end cannot be interrupted.
- */
-void collect_leave(struct collect *collect);
-
-/* Detaches everything that was not left. NULL is legal. */
+/* Detaches everything. NULL is legal. */
 void collect_free(struct collect *collect);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "collect/apart.h"
 
 static const char *const method_names[LINK_METHODS] = { "perf", "multi", "session" };
 
@@ -130,9 +132,31 @@ static int link_perf_uprobe(const struct link_request *request)
 	return fd < 0 ? fd : perf_attach(fd, request->program_fd, request->cookies[0]);
 }
 
+struct making {
+	const struct link_request *request;
+	int fd;
+};
+
+static int make(void *argument)
+{
+	struct making *making = argument;
+
+	making->fd = making->request->method == LINK_PERF ? link_perf_uprobe(making->request)
+							  : link_multi(making->request);
+	return 0;
+}
+
+/* What fails half-way takes off again what it has put on: that is not to be interrupted either. */
 int link_uprobes(const struct link_request *request)
 {
-	return request->method == LINK_PERF ? link_perf_uprobe(request) : link_multi(request);
+	struct making making = { .request = request, .fd = -EINTR };
+	struct apart apart;
+
+	if (apart_start(&apart, make, &making, CLONE_FILES | CLONE_VFORK))
+		make(&making);
+	else
+		apart_wait(&apart);
+	return making.fd;
 }
 
 int link_page_faults(int program_fd, pid_t thread)

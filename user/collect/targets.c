@@ -11,11 +11,11 @@
 #include "process/target.h"
 
 enum {
-	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
 	JAVA_TRIES_MAX = 50, /* ten a second */
 	LET_GO_NS =
 		100000000, /* closing a link takes some 30 ms: the ring must not wait for many */
 	STALE_LINKS_MAX = 256,
+	LET_GO_AT_ONCE = 16,
 	CODE_REST = 100, /* times as long as reading a process's maps took: 1 % of a CPU */
 	RESCAN_NS = 1000000000, /* how often a container is looked through for new processes */
 };
@@ -373,7 +373,7 @@ static void attach_more(struct collect *collect, struct watched *watched)
 /* The first probes of a process that began while watched: what it did before is not known. */
 static void attach_late(struct collect *collect, struct watched *watched)
 {
-	if (!watched->probes && watched->code_read_ns - watched->began_ns < ATTACH_TRY_NS)
+	if (!watched->probes && watched->code_read_ns < watched->began_ns + ATTACH_TRY_NS)
 		collect_refresh_code(collect, watched);
 	attach_more(collect, watched);
 	if (!watched->probes || watched->late_counted)
@@ -417,7 +417,12 @@ static void close_stale(struct collect *collect)
 
 	while (collect->stale_links.count > STALE_LINKS_MAX ||
 	       (collect->stale_links.count && collect_now_ns() - begun_ns < LET_GO_NS)) {
-		close(collect->stale_links.items[--collect->stale_links.count]);
+		struct closing closing = { 0 };
+
+		for (int i = 0; i < LET_GO_AT_ONCE && collect->stale_links.count; i++)
+			closing_add(&closing,
+				    collect->stale_links.items[--collect->stale_links.count]);
+		closing_wait(&closing);
 		collect_look(collect);
 	}
 }

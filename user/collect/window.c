@@ -56,6 +56,7 @@ uint64_t window_run(struct collect *collect, struct watched *watched, uint64_t l
 		open_ns = collect_now_ns();
 		window_sleep_until(open_ns + length_ns * CALLS_PERCENT / 100);
 		watched_pause_calls(watched, &closing);
+		closing_start(&closing);
 		window_sleep_until(open_ns + length_ns);
 	}
 	closed_ns = collect_now_ns();
@@ -80,6 +81,9 @@ void window_close_all(struct collect *collect)
 		watched_pause_calls(*watched, &closing);
 	vec_for_each (watched, &collect->watched)
 		watched_pause(*watched, &closing);
+	vec_for_each (fd, &collect->stale_links)
+		closing_add(&closing, *fd);
+	vec_free(&collect->stale_links);
 	closing_wait(&closing);
 	window_hurry(false);
 }

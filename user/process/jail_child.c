@@ -218,6 +218,6 @@ _Noreturn void jail_child(const struct jail_work *work, int fd, pid_t parent)
 
 	leave_behind(fd);
 	prctl(PR_SET_NAME, work->name, 0, 0, 0);
-	walls = lockdown_parser(MEMORY_MAX, parent);
+	walls = lockdown_parser(MEMORY_MAX, false, parent);
 	serve(work, walls);
 }

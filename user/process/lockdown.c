@@ -164,24 +164,24 @@ static bool drop_capabilities(void)
 	return !syscall(SYS_capset, &header, none) && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static bool set_limits(uint64_t memory_max)
+static bool set_limits(uint64_t memory_max, bool writes)
 {
 	const struct rlimit none = { 0, 0 };
 	const struct rlimit memory = { memory_max, memory_max };
-	bool all = !setrlimit(RLIMIT_CORE, &none) && !setrlimit(RLIMIT_FSIZE, &none) &&
-		   !setrlimit(RLIMIT_NPROC, &none);
+	bool all = !setrlimit(RLIMIT_CORE, &none) && !setrlimit(RLIMIT_NPROC, &none) &&
+		   (writes || !setrlimit(RLIMIT_FSIZE, &none));
 
 	if (memory_max && !SANITIZED && setrlimit(RLIMIT_AS, &memory))
 		all = false;
 	return all;
 }
 
-unsigned int lockdown_parser(uint64_t memory_max, pid_t parent)
+unsigned int lockdown_parser(uint64_t memory_max, bool writes, pid_t parent)
 {
 	unsigned int walls = 0;
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	walls |= set_limits(memory_max) ? LOCKDOWN_LIMITS : 0;
+	walls |= set_limits(memory_max, writes) ? LOCKDOWN_LIMITS : 0;
 	drop_bounds();
 	walls |= drop_user() ? LOCKDOWN_USER : 0;
 	walls |= drop_capabilities() ? LOCKDOWN_CAPABILITIES : 0;

@@ -6,6 +6,7 @@
 #ifndef UNFREED_PROCESS_LOCKDOWN_H
 #define UNFREED_PROCESS_LOCKDOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,9 +25,9 @@ enum {
 /*
  * For a process that parses what others wrote, and has all that it needs open: of the system calls
  * those that read, allocate and answer are left. memory_max: bytes of address space; 0: as it is.
- * Ends with its parent, for ever. Returns the walls.
+ * writes: what it answers goes to a file. Ends with its parent, for ever. Returns the walls.
  */
-unsigned int lockdown_parser(uint64_t memory_max, pid_t parent);
+unsigned int lockdown_parser(uint64_t memory_max, bool writes, pid_t parent);
 
 /* "user, seccomp": the walls that do not stand. text holds LOCKDOWN_TEXT_MAX. */
 enum { LOCKDOWN_TEXT_MAX = 64 };

@@ -32,6 +32,7 @@ const char *rights_next(uint64_t *set);
  */
 #define RIGHTS_FILES (RIGHT(DAC_READ_SEARCH) | RIGHT(DAC_OVERRIDE) | RIGHT(FOWNER) | RIGHT(CHOWN))
 #define RIGHTS_CHILD (RIGHT(SETUID) | RIGHT(SETGID) | RIGHT(SETPCAP))
+#define RIGHTS_DRAW (RIGHTS_FILES | RIGHTS_CHILD)
 #define RIGHTS_LOOK                                                                    \
 	(RIGHTS_FILES | RIGHTS_CHILD | RIGHT(SYS_PTRACE) | RIGHT(CHECKPOINT_RESTORE) | \
 	 RIGHT(SYS_ADMIN))

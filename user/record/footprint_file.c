@@ -112,13 +112,10 @@ static int take_document(struct footprint **out, json_t *root, const json_error_
 	return 0;
 }
 
-int footprint_read(struct footprint **footprint, const char *path)
+int footprint_read(struct footprint **footprint, FILE *stream, const char *path)
 {
-	cleanup_fclose FILE *stream = fopen(path, "re");
 	json_error_t error;
 
-	if (!stream)
-		return error_set(-errno, "cannot open %s: %s", path, strerror(errno));
 	return take_document(footprint, load_last(stream, &error), &error, path);
 }
 

@@ -4,15 +4,16 @@
 #define UNFREED_RECORD_FOOTPRINT_FILE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "model/footprint.h"
 
 /*
- * Reads the document at path, of several lines the last; what is there of target, time, sums and
- * classes, those of processes included. *footprint is the caller's. Returns 0 or -errno with a
- * sentence.
+ * Reads the document in stream, which was opened at path, of several lines the last; what is there
+ * of target, time, sums and classes, those of processes included. *footprint is the caller's.
+ * Returns 0 or -errno with a sentence.
  */
-int footprint_read(struct footprint **footprint, const char *path);
+int footprint_read(struct footprint **footprint, FILE *stream, const char *path);
 
 /* Whether the file at path may be one: it begins as JSON does. */
 bool footprint_file(const char *path);

@@ -241,18 +241,11 @@ static int read_file(block_bytes *bytes, FILE *stream)
 	return ferror(stream) ? -errno : 0;
 }
 
-int recording_open(struct series **series, const char *path)
+int recording_read(struct series **series, FILE *stream, const char *path)
 {
-	cleanup_fclose FILE *file = NULL;
 	block_bytes bytes = { 0 };
-	bool standard = !strcmp(path, "-");
-	int error;
+	int error = read_file(&bytes, stream);
 
-	if (!standard)
-		file = fopen(path, "re");
-	if (!standard && !file)
-		return error_set(-errno, "cannot open %s: %s", path, strerror(errno));
-	error = read_file(&bytes, standard ? stdin : file);
 	if (error) {
 		vec_free(&bytes);
 		return error_set(error, "cannot read %s: %s", path, strerror(-error));

@@ -33,11 +33,11 @@ void recorder_free(struct recorder *recorder); /* NULL is legal */
  */
 
 /*
- * The recording at path ("-": standard input). Where it is cut off or damaged, the whole snapshots
- * before that, and series->warning. *series is the caller's. 0, or a negative errno with a
- * sentence: there is none, it cannot be read, or has no whole snapshot.
+ * The recording in stream, which was opened at path. Where it is cut off or damaged, the whole
+ * snapshots before that, and series->warning. *series is the caller's. 0, or a negative errno with
+ * a sentence: it cannot be read, or has no whole snapshot.
  */
-int recording_open(struct series **series, const char *path);
+int recording_read(struct series **series, FILE *stream, const char *path);
 
 /* The same of bytes, of a malloc that become the series' or are freed. */
 int recording_parse(struct series **series, uint8_t *bytes, size_t count);
