@@ -137,6 +137,38 @@ def expect_screen(terminal, name, pattern):
     expect(found == expected, f"{name}: {found!r}, not {expected!r}")
 
 
+STYLES = {"1": "bold", "2": "dim", "7": "reversed", "31": "red", "32": "green"}
+
+
+def styled(terminal):
+    """(character, its styles) of each place of each line."""
+    lines, styles = [[]], frozenset()
+    for change, character in re.findall(r"\x1b\[([\d;]*)m|([^\x1b])",
+                                        terminal.tmux("capture-pane", "-e", "-N", "-p")):
+        if character == "\n":
+            lines.append([])
+        elif character:
+            lines[-1].append((character, styles))
+        for code in change.split(";") if not character else ():
+            styles = frozenset() if code in ("", "0") else styles - {"red", "green"} \
+                if code == "39" else styles | {STYLES[code]} if code in STYLES else styles
+    return lines
+
+
+def expect_styles(watch):
+    """What stands out does so from edge to edge; what has grown is red."""
+    reds, bars = [], []
+    for line in styled(watch):
+        text = "".join(character for character, _ in line)
+        if line and all("reversed" in styles for _, styles in line):
+            bars.append((len(text), text.split()[0], "bold" in line[0][1]))
+        if any("red" in styles for _, styles in line):
+            reds.append(text.split()[-2])
+    expect_equal(bars, [(80, "unfreed:", False), (80, "LIVE*", False), (80, "58.6", True),
+                        (80, "STACK", False)], "bars: title, columns, chosen row, its stack")
+    expect_equal(reds, ["leak_steady", "leak_same"], "rows with red")
+
+
 @case()
 def screens_and_keys():
     with lib.Target("grow") as target, Watch(target) as watch:
@@ -147,6 +179,7 @@ def screens_and_keys():
         watch.wait(r"58\.6 KiB \+58\.6 KiB .*leak_late")
         watch.wait(r"14\.1 KiB \+14\.1 KiB +\+[\d.]+ KiB/s +300 .*[▃▄▅]█+ H leak_steady")
         expect_screen(watch, "table", r"58\.6 KiB .*leak_late")
+        expect_styles(watch)
         watch.keys("s", "s", "s")
         expect_screen(watch, "sorted-by-blocks", r"BLOCKS\*")
         watch.keys("l", "Down")
@@ -212,19 +245,28 @@ def the_terminal_is_given_back(how):
         watch.expect_restored(128 + how if how in (signal.SIGQUIT, signal.SIGSEGV) else 0)
 
 
-@case()
-def a_pause_stands_still():
-    with lib.Target("grow") as target, Watch(target) as watch:
+@case("a recording", "none")
+def a_pause_stands_still_with(recording):
+    def looks():
+        return int(re.search(r"REC (\d+)", watch.text())[1])
+
+    recorded = recording != "none"
+    with lib.Target("grow") as target, \
+            Watch(target, *(("-w", "rec") if recorded else ())) as watch:
         target.go()
         watch.wait(r"34\.2 KiB\s.*leak_once")
         watch.keys("p")
         still = watch.wait("PAUSED")
         target.go()
+        if recorded:
+            after = looks() + 3
+            eventually(lambda: looks() < after and watch.text(), "looks that are recorded")
         watch.keys("h")
         watch.wait(r"Ctrl-C +quit")
         watch.keys("h")
         watch.wait("leak_once")
-        expect_equal(watch.text(), still, "the screen of a pause")
+        count = re.compile(r"REC \d+")
+        expect_equal(count.sub("REC N", watch.text()), count.sub("REC N", still), "the screen of a pause")
         watch.keys("p")
         watch.wait("leak_late")
 

@@ -93,6 +93,23 @@ static void test_formats_are_found(void **state)
 	assert_null(report_find("tabel"));
 }
 
+/* A mapping that is young is left out, one that was there before and grew is not. */
+static void test_committed_alone_is_shown(void **state)
+{
+	struct snapshot *snapshot = example();
+	struct site *site = add(snapshot, SITE_MAPPING, 4096, "mmap", "young_one");
+	char *text;
+
+	site->committed_bytes = site->young_bytes = 4096;
+	site->blocks = site->young_blocks = 1;
+	add(snapshot, SITE_MAPPING, 0, "mprotect", "reserved")->committed_bytes = 8192;
+	text = draw(snapshot, "table", &plain);
+	assert_null(strstr(text, "young_one"));
+	assert_non_null(strstr(text, "reserved"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
 static void test_table_leaves_out_and_says_so(void **state)
 {
 	struct snapshot *snapshot = example();
@@ -334,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_formats_are_found),
+		cmocka_unit_test(test_committed_alone_is_shown),
 		cmocka_unit_test(test_table_leaves_out_and_says_so),
 		cmocka_unit_test(test_table_says_when_nothing_is_left),
 		cmocka_unit_test(test_table_bears_any_name),

@@ -95,8 +95,8 @@ static void test_malformed(void **state)
 		"1000-2000 rw-p 0 00:00 0 \nRss: -4 kB\n",
 		"1000-2000 rw-p 0 00:00 0 \nRss: 4 MB\n",
 		"1000-2000 rw-p 0 00:00 0 \nRss: 99999999999999999999 kB\n",
-		"1000-2000 rw-p 0 00:00 0 \nAnonHugePages: 15000000000000000 kB\n"
-		"ShmemPmdMapped: 15000000000000000 kB\n",
+		("1000-2000 rw-p 0 00:00 0 \nAnonHugePages: 15000000000000000 kB\n"
+		 "ShmemPmdMapped: 15000000000000000 kB\n"),
 		"2000-3000 rw-p 0 00:00 0 \n1000-2000 rw-p 0 00:00 0 \n",
 		"1000-5000 rw-p 0 00:00 0 \n2000-5000 rw-p 0 00:00 0 \n",
 		"1000-1000 rw-p 0 00:00 0 \n",

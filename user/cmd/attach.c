@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 
-/* While the names are looked up. */
-static void show_fetching(const char *name)
+/* On a terminal: what takes its time, until it is done. NULL: nothing any more. */
+static void show_progress(const char *what, const char *name)
 {
 	char text[256];
 
@@ -18,7 +18,13 @@ static void show_fetching(const char *name)
 		return;
 	}
 	text_escape(text, sizeof(text), name);
-	fprintf(stderr, "\rfetching debug information of %s\033[K", text);
+	fprintf(stderr, "\r%s %s\033[K", what, text);
+}
+
+/* While the names are looked up. */
+static void show_fetching(const char *name)
+{
+	show_progress("fetching debug information of", name);
 }
 
 int attach(struct collect **collect, const struct collect_options *options,
@@ -26,6 +32,7 @@ int attach(struct collect **collect, const struct collect_options *options,
 {
 	struct collect_options filled = *options;
 	char shown[1024];
+	int error;
 
 	vec_for_each (note, &target->notes) {
 		text_escape(shown, sizeof(shown), *note);
@@ -37,7 +44,11 @@ int attach(struct collect **collect, const struct collect_options *options,
 	filled.members = target;
 	if (!filled.fetching)
 		filled.fetching = show_fetching;
-	return collect_start(collect, &filled);
+	/* Where all CPUs are busy the kernel takes seconds for its probes. */
+	show_progress("attaching to", target->name);
+	error = collect_start(collect, &filled);
+	show_progress(NULL, NULL);
+	return error;
 }
 
 void attach_announce(const struct collect *collect, const struct target *target,

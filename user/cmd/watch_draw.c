@@ -356,12 +356,25 @@ static void draw_pane(const struct watch *watch, int line, int end)
 /* -- the whole ---------------------------------------------------------------------------------
  */
 
+/* As many of the keys as there is room for. */
+static void write_keys(char *text, size_t size)
+{
+	static const char *const keys[] = {
+		"h help", "q quit",	 "/ filter", "s sort",	   "k kind",  "b by",
+		"t tree", "Enter stack", "p pause",  "c coverage", "w write", "R record",
+	};
+	size_t room = (size_t)screen_columns() < size ? (size_t)screen_columns() : size, used = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (used + strlen(keys[i]) + 2 > room)
+			break;
+		used += (size_t)sprintf(text + used, "%s%s", i ? "  " : " ", keys[i]);
+	}
+}
+
 static void draw_last_line(const struct watch *watch, int line)
 {
-	static const char keys[] =
-		" h help  q quit  / filter  s sort  k kind  b by  t tree  Enter "
-		"stack  p pause  c coverage  w write";
-	char text[2 * WATCH_PROMPT_MAX], typed[WATCH_PROMPT_MAX];
+	char text[2 * WATCH_PROMPT_MAX] = "", typed[WATCH_PROMPT_MAX];
 
 	if (watch->prompt.question) {
 		text_escape(typed, sizeof(typed), watch->prompt.text);
@@ -374,8 +387,9 @@ static void draw_last_line(const struct watch *watch, int line)
 		screen_show(line, (int)strlen(text));
 		return;
 	}
+	write_keys(text, sizeof(text));
 	screen_put(line, 0, screen_columns(), *watch->message ? STYLE_BOLD : STYLE_DIM,
-		   *watch->message ? watch->message : keys);
+		   *watch->message ? watch->message : text);
 	screen_show(-1, 0);
 }
 

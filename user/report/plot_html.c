@@ -49,7 +49,10 @@ static void write_row(FILE *stream, const char *name, uint64_t first, uint64_t l
 	markup_text(stream, name);
 	fprintf(stream, "</td><td>%s</td>", units_format_bytes(text, first));
 	fprintf(stream, "<td>%s</td>", units_format_bytes(text, last));
-	fprintf(stream, "<td>%c%s</td>", last < first ? '-' : '+',
+	fprintf(stream, "<td>%s%s</td>",
+		last < first ? "-"
+		: change     ? "+"
+			     : "",
 		units_format_bytes(text, change));
 	fprintf(stream, "<td>%s</td></tr>\n", units_format_bytes(text, most));
 }

@@ -51,8 +51,9 @@ void selection_make(struct selection *selection, const struct snapshot *snapshot
 			selection->young_bytes += site->young_bytes;
 			selection->young_blocks += site->young_blocks;
 		}
-		/* What an old reservation grew by is committed, and no address space. */
-		if (!row.bytes && !row.blocks && !site->committed_bytes &&
+		/* What an old reservation grew by is committed, and no address space; what is young
+		 * has some. */
+		if (!row.bytes && !row.blocks && (!site->committed_bytes || site->bytes) &&
 		    !(options->diff && site->before_bytes))
 			continue;
 		selection->bytes += row.bytes;
