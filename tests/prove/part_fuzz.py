@@ -17,7 +17,7 @@ from lib import expect
 STEP = 250000
 STEPS = {
     **dict.fromkeys("cgroup command demangle maps place proc text units".split(), 1000000),
-    **dict.fromkeys("heap minidebug sandbox vmstructs".split(), 100000),
+    **dict.fromkeys("heap hotspot minidebug sandbox vmstructs".split(), 100000),
 }
 MILLIONS = int(os.environ.get("MILLIONS", "10"))
 FUZZ = os.path.join(lib.TOP, "tests/fuzz")
