@@ -321,7 +321,7 @@ def attaches(memory):
         with ahead():  # 16 threads leave nothing to a tool that waits
             memory += [attach_once(work.pid) for _ in range(ATTACHES_AT_ONCE)]
         changed = lib.changed_code(work.pid)
-        lib.expect(work.count() > 0, "it works no more")
+        lib.expect(work.count()[1] > 0, "it works no more")
         after = {kind: lib.ids(kind) - before[kind] for kind in before}
     with figures_of({"attaches": len(memory), "memory_bytes": [min(memory), max(memory)],
                      "new_objects": {kind: len(new) for kind, new in after.items()}}) as figures:
