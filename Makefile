@@ -62,6 +62,7 @@ warnings := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wsha
 all_cflags := -std=gnu17 -D_GNU_SOURCE -DUNFREED_VERSION='"$(VERSION)"' $(warnings) \
 	-Iuser -Ibpf -I$(O) $(shell pkg-config --cflags libbpf 2>/dev/null) $(CFLAGS) $(sanitize)
 all_ldflags := $(LDFLAGS) $(sanitize)
+fuzz_ldflags := -fsanitize=fuzzer -Wl,-t
 libraries := $(shell pkg-config --libs libbpf 2>/dev/null || echo -lbpf) \
 	-ldw -lelf -ldeflate -llzma -lz -lZydis -liberty -ljansson -lncursesw -ltinfo -lm
 
@@ -76,7 +77,7 @@ target_fp := -O1 -fno-omit-frame-pointer
 target_nofp := -O2 -fomit-frame-pointer
 
 # Made anew when any of this changes, and everything with it: objects of two kinds never mix.
-flags_text := $(CC) $(all_cflags) $(all_ldflags) $(libraries) | $(BPFTOOL) $(CLANG) $(bpf_cflags) \
+flags_text := $(CC) $(all_cflags) $(all_ldflags) $(fuzz_ldflags) $(libraries) | $(BPFTOOL) $(CLANG) $(bpf_cflags) \
 	| $(CXX) $(target_cflags) $(target_fp) $(target_nofp)
 ifneq ($(strip $(file <$(O)/flags)),$(strip $(flags_text)))
 .PHONY: $(O)/flags
@@ -211,10 +212,15 @@ $(unit_programs) $(unwind_programs): %: %.o $(O)/libunfreed.a
 # The BPF code of x86-64, built natively: the shim stands in for the kernel's headers and helpers.
 $(unwind_programs:=.o): private all_cflags := -Itests/unwind/shim -D__TARGET_ARCH_x86 $(all_cflags)
 
-# Parsers only; libFuzzer brings the main function.
-$(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(filter-out $(O)/user/collect/%,$(library))
+# Parsers only; libFuzzer brings the main function. What a parser does not use is left out, for that
+# costs each input some time; what it is made of stands in its .inputs.
+$(O)/parsers.a: $(filter-out $(O)/user/collect/% $(O)/user/survey/%,$(library))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsT $@ $^
+
+$(fuzz_programs): %: %.o $(O)/tests/fuzz/fuzz.o $(O)/parsers.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libraries)
+	$(Q)$(CC) $(all_ldflags) $(fuzz_ldflags) -o $@ $^ $(libraries) >$@.inputs
 
 $(O)/tests/golden/render: $(patsubst %,$(O)/tests/golden/%.o,render footprint series recorded) $(O)/libunfreed.a
 	$(call say,LINK,$@)

@@ -375,7 +375,10 @@ static __always_inline struct abi_probe probe_of(struct pt_regs *ctx, __u64 mm)
 	return u.probe;
 }
 
-/* For a window, what it has cost a thread at most is the time between its first and last hit. */
+/*
+ * What is hit costs, also where it counts for nothing: while probes are put on or taken off. For a
+ * window, what it has cost a thread at most is the time between its first and last hit.
+ */
 static __always_inline void hit(void)
 {
 	count(COUNTER_HITS);
@@ -393,13 +396,11 @@ int heap_enter(struct pt_regs *ctx)
 	struct abi_probe probe;
 
 	stay_on_stack(ctx, &no_programs);
-	if (frozen)
-		return 0;
 	probe = probe_of(ctx, mm);
 	if (probe.role == ROLE_NONE)
 		return 0;
 	hit();
-	if (held)
+	if (frozen || held)
 		return 0;
 	switch (probe.role) {
 	case ROLE_FREE:
@@ -423,10 +424,8 @@ int heap_return(struct pt_regs *ctx)
 	struct thread *thread;
 
 	stay_on_stack(ctx, &no_programs);
-	if (frozen)
-		return 0;
 	hit();
-	if (held)
+	if (frozen || held)
 		return 0;
 	thread = thread_find();
 	return thread ? call_return(ctx, thread) : 0;
@@ -443,10 +442,8 @@ int heap_session(struct pt_regs *ctx)
 	__u64 mm;
 
 	stay_on_stack(ctx, &no_session_programs);
-	if (frozen)
-		return 1;
 	hit();
-	if (held)
+	if (frozen || held)
 		return 1;
 	if (bpf_get_func_ip(ctx) == PT_REGS_IP(ctx)) {
 		mm = current_mm();

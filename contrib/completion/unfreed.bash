@@ -25,7 +25,7 @@ _unfreed() {
 		case $previous in
 		-f | --format)
 			words='table json folded svg html pprof jeprof callgrind dot speedscope csv'
-			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg'
+			[[ ${COMP_WORDS[1]} != diff ]] || words='table json folded svg html csv'
 			[[ ${COMP_WORDS[1]} == @(trace|report|diff) ]] || words='table json'
 			[[ ${COMP_WORDS[1]} != map ]] || words='table json svg html'
 			;;

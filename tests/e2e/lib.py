@@ -7,6 +7,7 @@ coming off), eventually() asks until a deadline.
 """
 
 import contextlib
+import ctypes
 import functools
 import json
 import os
@@ -50,6 +51,11 @@ def eventually(condition, what, seconds=20):
             return
         expect(time.monotonic() < deadline, f"{what}: {left}")
         time.sleep(0.05)
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 # -- results ---------------------------------------------------------------------------------------
@@ -199,6 +205,16 @@ class Target:
 
     def go(self):
         return self.say("go")
+
+    def pause(self):
+        """Until all its threads stand still."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+        def running():
+            return [task for task in os.listdir(f"/proc/{self.pid}/task")
+                    if not re.search(r"\) T ", read(f"/proc/{self.pid}/task/{task}/stat"))]
+
+        eventually(running, "it does not stop")
 
     def quit(self):
         """Lets it end; its exit status."""
@@ -362,6 +378,30 @@ def ids(kind):
 def names_of(kind):
     """{id: name} of all BPF objects of the machine."""
     return {row["id"]: row.get("name", "") for row in rows_of(kind)}
+
+
+class counted_runs:
+    """While it is open, the kernel counts runs of BPF programs (bpf(2), BPF_ENABLE_STATS: 5.8)."""
+
+    SYS_BPF = {"x86_64": 321, "aarch64": 280}
+    BPF_ENABLE_STATS = 32
+
+    def __enter__(self):
+        attributes = ctypes.create_string_buffer(128)
+        self.fd = ctypes.CDLL(None, use_errno=True).syscall(
+            self.SYS_BPF[os.uname().machine], self.BPF_ENABLE_STATS, attributes, 4)
+        if self.fd < 0:
+            raise Skip(f"BPF_ENABLE_STATS: {os.strerror(ctypes.get_errno())}")
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+    @staticmethod
+    def of_heap(trace):
+        """Runs of a trace's programs on allocator functions; a count goes when nobody asks."""
+        return sum(row.get("run_cnt", 0) for row in rows_of("prog")
+                   if ("prog", row["id"]) in trace.objects and row["name"].startswith("heap_"))
 
 
 def linked_programs(pid):

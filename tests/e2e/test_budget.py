@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The budget: what is too busy to be traced all the time is traced in windows, and says so."""
 
+import contextlib
 import os
 import sys
 
@@ -103,6 +104,23 @@ def on_one_cpu_with_many_threads():
     expect(cost["worst_share"] < 1.2 * cost["budget_share"], f"over the budget: {cost}")
     expect(epoch["on_seconds"] <= cost["used_share"] * report["window"]["seconds"] + 0.001,
            f"windows that are not spent: {epoch}, {cost}")
+
+
+@case()
+def all_that_is_hit_is_charged():
+    """Also while probes are put on the other processes, when a hit counts for nothing yet."""
+    with contextlib.ExitStack() as stack:
+        runs = stack.enter_context(lib.counted_runs())
+        busy = stack.enter_context(lib.Target("spin", "--seconds", 0))
+        calm = [stack.enter_context(lib.Target("drizzle")) for _ in range(20)]
+        busy.go()
+        pids = ",".join(str(target.pid) for target in (busy, *calm))
+        with lib.Trace("-p", pids) as trace:
+            lib.eventually(lambda: not runs.of_heap(trace), "nothing is hit")
+            busy.pause()
+            hits = runs.of_heap(trace)
+            report = trace.stop()
+    expect_equal(report["cost"]["hits"], hits, "hits")
 
 
 @case()

@@ -73,12 +73,6 @@ class Resting(lib.Target):
         line = super()._hear()
         return f"ready {self.process.pid}" if line == "ready" else line
 
-    def stop(self):
-        os.kill(self.pid, signal.SIGSTOP)
-        tasks = [f"task/{task}/stat" for task in os.listdir(f"/proc/{self.pid}/task")]
-        lib.eventually(lambda: [task for task in tasks
-                                if not re.search(r"\) T ", self.read(task))], "stop")
-
     def read(self, name):
         with open(f"/proc/{self.pid}/{name}", encoding="utf-8") as file:
             return file.read()
@@ -190,7 +184,7 @@ def swap_out(target, first=PIECE):
 @case()
 def a_heap_with_an_untouched_block():
     with walker() as target:
-        target.stop()
+        target.pause()
         look_in_every_way(target, "map", "heap")
 
 
@@ -198,7 +192,7 @@ def a_heap_with_an_untouched_block():
 def a_jvm_with_an_untouched_heap():
     with jvm() as target:
         target.say("inflaters 500")
-        target.stop()
+        target.pause()
         look_in_every_way(target, "map", "heap", "jvm")
 
 
@@ -206,7 +200,7 @@ def a_jvm_with_an_untouched_heap():
 def a_heap_that_is_swapped_out_in_part():
     expect_swap()
     with walker() as target:
-        target.stop()
+        target.pause()
         swap_out(target)
         look_in_every_way(target, "map", "heap")
         expect(unfreed(target.pid, "heap")["losses"]["unread_bytes"] > PIECE, "all of it was read")
@@ -216,7 +210,7 @@ def a_heap_that_is_swapped_out_in_part():
 def arenas_that_are_swapped_out():
     expect_swap()
     with walker() as target:
-        target.stop()
+        target.pause()
         swap_out(target, first=0)
         look_in_every_way(target, "map", "heap")
         why = unfreed(target.pid, "heap")["processes"][0]["why"]
@@ -228,7 +222,7 @@ def a_jvm_that_is_swapped_out_in_part():
     expect_swap()
     with jvm() as target:
         target.say("inflaters 500")
-        target.stop()
+        target.pause()
         swap_out(target)
         look_in_every_way(target, "map", "heap", "jvm")
 

@@ -97,6 +97,13 @@ def expect_losses(report, *known):
 # -- redis -----------------------------------------------------------------------------------------
 
 
+def run_beside(trace, *command):
+    """Runs a command, and reads the reports of -i meanwhile: a tracer waits for room in a full pipe."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        trace.report_that(lambda _: process.poll() is not None, lib.DEADLINE_SECONDS)
+    expect_equal(process.returncode, 0, f"{command[0]}: status")
+
+
 class Redis:
     def __init__(self, path):
         self.path = path
@@ -119,18 +126,17 @@ def redis_that_saves_in_the_middle():
     server = need("redis-server", "redis-server")
     redis = Redis(os.path.join(FOLDER, "redis"))
     with daemon(server, "--port", "0", "--unixsocket", redis.path, "--save", "", "--dir", FOLDER,
-                "--rdb-key-save-delay", "2000", ready=redis.answers) as process:
+                "--rdb-key-save-delay", "10000", ready=redis.answers) as process:
         fill = ("redis-benchmark", "-s", redis.path, "-q", "-t", "set", "-r", "1000000", "-d", "700")
         run(*fill, "-n", "2000")  # what is allocated once is there
         before = redis.info("memory", "allocator_allocated")
         with lib.Trace("-p", process.pid, "-i", "500ms", options=HEAP) as trace:
-            run(*fill, "-n", "10000")
+            run_beside(trace, *fill, "-n", "10000")
             redis.say("bgsave")
             child, = children_of(process.pid)
-            trace.wait_probed(2)
             at_work = trace.report_that(lambda report: written_by(report, child) > 20,
                                         lib.DEADLINE_SECONDS)
-            run(*fill, "-n", "10000")
+            run_beside(trace, *fill, "-n", "10000")
             expect_equal(redis.info("persistence", "rdb_bgsave_in_progress"), 1, "saving")
             grown = redis.info("memory", "allocator_allocated") - before
             report = trace.stop()

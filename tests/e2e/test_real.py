@@ -8,12 +8,10 @@ Usage: test_real.py [WORD…]
 """
 
 import contextlib
-import ctypes
 import functools
 import glob
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -296,32 +294,6 @@ def postgres_session_that_holds_statements():
 # -- a neighbour -----------------------------------------------------------------------------------
 
 
-class counted_runs:
-    """While it is open, the kernel counts runs of BPF programs; the count goes when nobody asks."""
-
-    SYS_BPF = {"x86_64": 321, "aarch64": 280}
-    BPF_ENABLE_STATS = 32
-    BPFTOOL = shutil.which("bpftool", path="/usr/sbin:/usr/local/sbin:" + os.defpath)
-
-    def __enter__(self):
-        attributes = ctypes.create_string_buffer(128)
-        self.fd = ctypes.CDLL(None, use_errno=True).syscall(
-            self.SYS_BPF[platform.machine()], self.BPF_ENABLE_STATS, attributes, 4)
-        if self.fd < 0:
-            raise lib.Skip(f"BPF_ENABLE_STATS: {os.strerror(ctypes.get_errno())}")
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.fd)
-
-    @classmethod
-    def of_heap(cls, trace):
-        """Runs of a trace's programs on allocator functions."""
-        rows = json.loads(runtimes.run(cls.BPFTOOL, "-j", "prog", "list"))
-        return sum(row.get("run_cnt", 0) for row in rows
-                   if ("prog", row["id"]) in trace.objects and row["name"].startswith("heap_"))
-
-
 @case()
 def neighbour_of_the_same_image_is_not_hit():
     root = SHOP.rootfs([os.path.join(lib.TARGETS, "heap_truth")])
@@ -337,15 +309,15 @@ def neighbour_of_the_same_image_is_not_hit():
         neighbour = stack.enter_context(runtimes.Program(other))
         program.hear()
         neighbour.hear()
-        runs = stack.enter_context(counted_runs())
+        runs = stack.enter_context(lib.counted_runs())
         trace = stack.enter_context(lib.Trace("-c", watched.name))
         probes = lib.changed_code(watched.pid)
         expect(len(probes) > 5 and all("libc" in probe for probe in probes), f"probes: {probes}")
         expect_equal(lib.changed_code(other.pid), [], "probes in the neighbour")
         neighbour.say("go")
-        expect_equal(runs.of_heap(trace), 0, "runs while the neighbour allocates")
+        expect_equal(lib.counted_runs.of_heap(trace), 0, "runs while the neighbour allocates")
         truth = json.loads(program.say("go"))
-        expect(runs.of_heap(trace) > 0, "no run while the target allocates")
+        expect(lib.counted_runs.of_heap(trace) > 0, "no run while the target allocates")
         report = trace.stop()
         lib.compare(report, truth["sites"])
         expect_untouched(trace, watched.pid, other.pid)

@@ -6,7 +6,7 @@
 #include "../unit/heap_image.h"
 #include "fuzz.h"
 
-enum { FETCHED_MAX = 1 << 16 };
+enum { FETCHED_MAX = 1 << 12 }; /* pages: each of the image's a hundred times */
 
 static void forge(struct heap_image *image, struct input *input)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * .gnu_debugdata in a sound file. First byte 0: the section as it is. 1: where to damage it (16
- * bits) and by what to change the byte there (8 bits), then what is packed by xz here: mutations
- * alone never get past its checksums.
+ * bits) and by what to change the byte there (8 bits), then what is put into an xz file here,
+ * stored and not compressed: mutations alone never get past its checksums.
  */
 #include <elf.h>
 #include <lzma.h>
@@ -13,47 +13,62 @@
 #include "fuzz.h"
 #include "symbol/minidebug.h"
 
-enum { PACKED_MAX = 1 << 16, ENCODER_MAX = 4 << 20, ALIGNMENT = 64 };
-
-/* The encoder's memory is the same for each input: to map it anew would take most of the time. */
-struct arena {
-	_Alignas(ALIGNMENT) uint8_t bytes[ENCODER_MAX];
-	size_t used;
+enum {
+	PACKED_MAX = 1 << 16,
+	BLOCK_AT = LZMA_STREAM_HEADER_SIZE,
+	DICTIONARY_SMALL = 8, /* 64 KiB, in the block's header */
+	DICTIONARY_LARGE_ODDS = 64,
 };
-
-static void *take(void *opaque, size_t count, size_t bytes)
-{
-	struct arena *arena = opaque;
-	size_t wanted = (count * bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-	void *at = arena->bytes + arena->used;
-
-	fuzz_expect(wanted <= ENCODER_MAX - arena->used);
-	arena->used += wanted;
-	return at;
-}
-
-static void keep(void *opaque, void *memory)
-{
-	(void)opaque;
-	(void)memory;
-}
 
 static uint8_t *pack(struct input *input, size_t *count)
 {
-	static struct arena arena;
-	const lzma_allocator allocator = { take, keep, &arena };
 	size_t place = input_number(input, 2);
 	uint8_t change = (uint8_t)input_number(input, 1), *packed = malloc(PACKED_MAX);
-	lzma_options_lzma options;
-	lzma_filter filters[] = { { LZMA_FILTER_LZMA2, &options }, { LZMA_VLI_UNKNOWN, NULL } };
+	lzma_stream_flags flags = { .check = LZMA_CHECK_CRC32 };
+	lzma_filter filters[LZMA_FILTERS_MAX + 1];
+	lzma_block block = { .check = flags.check, .filters = filters };
+	lzma_index *index = lzma_index_init(NULL);
 
-	*count = arena.used = 0;
-	fuzz_expect(!lzma_lzma_preset(&options, 0));
-	options.dict_size = LZMA_DICT_SIZE_MIN;
-	fuzz_expect(!lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, &allocator, input->at,
-					       input->left, packed, count, PACKED_MAX));
+	*count = LZMA_STREAM_HEADER_SIZE;
+	fuzz_expect(!lzma_stream_header_encode(&flags, packed));
+	fuzz_expect(!lzma_block_uncomp_encode(&block, input->at, input->left, packed, count,
+					      PACKED_MAX));
+	fuzz_expect(!lzma_index_append(index, NULL, lzma_block_unpadded_size(&block),
+				       block.uncompressed_size));
+	fuzz_expect(!lzma_index_buffer_encode(index, packed, count, PACKED_MAX));
+	flags.backward_size = lzma_index_size(index);
+	fuzz_expect(!lzma_stream_footer_encode(&flags, packed + *count));
+	*count += LZMA_STREAM_HEADER_SIZE;
+	lzma_index_end(index, NULL);
 	packed[place % *count] ^= change;
 	return packed;
+}
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned int seed);
+
+/*
+ * Whoever descends from a sample with a dictionary of megabytes would need them too, and nearly all
+ * of the time: most get a small one, and the header's checksum that belongs to it.
+ */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned int seed)
+{
+	static const uint8_t lzma2[] = { LZMA_FILTER_LZMA2, 1 };
+	uint8_t *block = data + 1 + BLOCK_AT;
+	size_t bytes;
+	uint32_t sum;
+
+	size = LLVMFuzzerMutate(data, size, size_max);
+	bytes = size > 1 + BLOCK_AT ? 4 * (size_t)*block : 0;
+	if (bytes < 8 || (data[0] & 1) || bytes + 4 > size - 1 - BLOCK_AT ||
+	    memcmp(block + 2, lzma2, sizeof(lzma2)) || block[4] <= DICTIONARY_SMALL ||
+	    seed % DICTIONARY_LARGE_ODDS == 0)
+		return size;
+	block[4] = seed % (DICTIONARY_SMALL + 1);
+	sum = lzma_crc32(block, bytes, 0);
+	for (int i = 0; i < 4; i++)
+		block[bytes + i] = (uint8_t)(sum >> (8 * i));
+	return size;
 }
 
 /* Each name that is said to be there is there. */

@@ -550,6 +550,8 @@ int draw_diff(struct series *series, const char *format);
 static struct series *find_scene(const char *name, struct snapshot **snapshot)
 {
 	struct series *series;
+	FILE *file;
+	bool error;
 
 	if (!strcmp(name, "series"))
 		return series_scene();
@@ -561,7 +563,11 @@ static struct series *find_scene(const char *name, struct snapshot **snapshot)
 		*snapshot = scenes[i].make();
 		return series_of(*snapshot);
 	}
-	return recording_open(&series, name) ? NULL : series;
+	file = fopen(name, "rb");
+	error = !file || recording_read(&series, file, name);
+	if (file)
+		fclose(file);
+	return error ? NULL : series;
 }
 
 static void draw(struct series *series, const struct report_ops *format,

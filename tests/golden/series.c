@@ -212,8 +212,10 @@ static struct footprint *load_footprint(void *source, size_t i)
 	footprint->classes[CLASS_MMAPPED_BLOCK].rss_bytes = loaded(i);
 	footprint->classes[CLASS_THREAD_STACK].rss_bytes = MIB(3);
 	footprint->classes[CLASS_LIBRARY_TEXT].rss_bytes = MIB(14);
-	for (enum memory_class class = 0; class < CLASSES; class ++)
+	for (enum memory_class class = 0; class < CLASSES; class ++) {
 		footprint->classes[class].size_bytes = footprint->classes[class].rss_bytes;
+		footprint->total.rss_bytes += footprint->classes[class].rss_bytes;
+	}
 	return footprint;
 }
 

@@ -10,17 +10,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../e2e"))
 
 from lib import BUILD, Skip, case, expect, expect_equal, run_cases  # noqa: E402
-
-RENDER = os.path.join(BUILD, "tests/golden/render")
-SCENES = ("java", "services", "windowed", "hostile")
-FOLDER = tempfile.TemporaryDirectory(prefix="unfreed-consumers-")
+from reports import FOLDER, RENDER, SCENES, draw, name_of, sites_of, stack_of, sums  # noqa: E402
 
 
 def run(*command, stdin=None):
@@ -33,46 +29,6 @@ def run(*command, stdin=None):
                           check=False)
     expect(done.returncode == 0, f"{' '.join(command)}: {done.stderr.decode(errors='replace')}")
     return done.stdout.decode(errors="replace")
-
-
-def draw(scene, form, *options):
-    """The path of a report."""
-    path = os.path.join(FOLDER.name, ".".join((scene, *options, form)))
-    with open(path, "wb") as stream:
-        subprocess.run([RENDER, scene, form, *options], stdout=stream, check=True)
-    return path
-
-
-def sites_of(scene, kind, *options):
-    with open(draw(scene, "json", *options), encoding="utf-8") as stream:
-        report = json.load(stream)
-    return [site for site in report["sites"] if site["kind"] == kind]
-
-
-def name_of(frame):
-    """As every format calls it, before it escapes."""
-    if frame["name"]:
-        return frame["name"]
-    if frame["module"]:
-        return f"{os.path.basename(frame['module'])}+{frame['offset']:#x}"
-    return f"[{frame['offset']:#x}]" if frame["offset"] else "[unknown]"
-
-
-def stack_of(site):
-    """Names, leaf first; a cut stack stands on what says so."""
-    cut = [] if site["end"] in ("root", "barrier") else [f"[stack cut: {site['end']}]"]
-    return [name_of(frame) for frame in site["frames"]] + cut
-
-
-def sums(sites, key, stack=stack_of):
-    """Function -> (own, with what it calls) of those that hold anything."""
-    own, all_of = collections.Counter(), collections.Counter()
-    for site in sites:
-        names = stack(site)
-        own[names[0]] += site[key]
-        for name in set(names):
-            all_of[name] += site[key]
-    return {name: (own[name], all_of[name]) for name in all_of if all_of[name]}
 
 
 # -- all ---------------------------------------------------------------------------------------------
@@ -92,6 +48,35 @@ def draws_fifty_thousand_stacks_within_two_seconds(form):
 if os.path.basename(BUILD) != "san":  # sanitizers take their time
     case("table", "json", "folded", "svg", "html", "pprof", "jeprof", "callgrind", "dot",
          "speedscope", "csv")(draws_fifty_thousand_stacks_within_two_seconds)
+
+
+# -- folded ------------------------------------------------------------------------------------------
+
+# A line as flamegraph.pl and its kin read it: the last number weighs, semicolons part functions.
+FOLDED = re.compile(r"^(.*)\s+?(\d+(?:\.\d*)?)$")
+
+
+@case(*SCENES, "series", "empty")
+def folded_lines_have_the_sums_of(scene):
+    with open(draw(scene, "folded"), encoding="utf-8", newline="\n") as stream:
+        lines = stream.read().splitlines()
+    found = {kind: collections.Counter() for kind in ("heap", "mapping")}
+    for line in lines:
+        stack, weight = FOLDED.match(line).groups()
+        _, kind, *names = stack.split(";")
+        expect(all(names), f"a function without a name: {line}")
+        found[kind.strip("[]")][tuple(names)] += int(weight)
+    for kind, of_kind in found.items():
+        expected = collections.Counter()
+        for site in sites_of(scene, kind):
+            names = [name_of(frame) + {"inlined": "_[i]", "kernel": "_[k]"}.get(frame["type"], "")
+                     for frame in site["frames"]]
+            cut = [f"[stack cut: {site['end']}]"] * (site["end"] not in ("root", "barrier"))
+            expected[tuple((names + cut)[::-1])] += site["bytes"]
+        if scene != "hostile":
+            expect_equal(of_kind, +expected, f"{kind} by stack")
+        expect_equal(sum(of_kind.values()), sum(expected.values()), f"{kind} in all")
+    expect_equal(len(lines), sum(map(len, found.values())), "each stack once")
 
 
 # -- pprof -------------------------------------------------------------------------------------------

@@ -31,11 +31,11 @@ def chromium():
 
 
 class Page(browser.Tab):
-    def __init__(self, scene, **options):
+    def __init__(self, scene, form="html", **options):
         super().__init__(chromium(), **options)
-        self.path = os.path.join(FOLDER.name, f"{scene}.html")
+        self.path = os.path.join(FOLDER.name, f"{os.path.basename(scene)}.{form.split('-')[-1]}")
         with open(self.path, "wb") as stream:
-            subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, "html"],
+            subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, form],
                            stdout=stream, check=True)
         self.open(self.path)
 
@@ -278,6 +278,37 @@ def any_two_moments_are_compared():
         page.expect_quiet()
 
 
+@case()
+def a_diff_is_a_page():
+    """Of the moments that tests/golden/recorded.c names."""
+    with Page(os.path.join(HERE, "series.rec"), "diff-html") as page:
+        expect(page.run("document.getElementById('timeline').hidden"), "moments to choose")
+        expect_equal(page.text("#summary"), "423 MiB outstanding, heap, +263 MiB in 11 h 0 min, "
+                     "+23.9 MiB an hour", "summary")
+        expect_diff(page, 3, 36)
+        expect_equal(page.column("Per hour")["shop::SessionStore::open(std::string const&)"],
+                     formatted(33 * 5500000 / 11), "rate")
+        page.choose("metric", "2")
+        expect_equal(page.column("Change")["shop::SessionStore::open(std::string const&)"],
+                     formatted(33 * (5500000 + (3 << 20))), "change of what was allocated")
+        expect("compared with" in page.text("#coverage"), page.text("#coverage"))
+        page.expect_quiet()
+
+
+@case()
+def two_watches_have_rates_of_their_own():
+    """What each held by the length of its window, as the table of diff says it."""
+    with Page(os.path.join(HERE, "series.rec"), "diff-html") as page:
+        rate = page.run("""(() => {
+            const data = new Data(document.getElementById("data").textContent);
+            data.moments[0] = {unix_seconds: 1e6, window_seconds: 1800};
+            data.moments[1] = {unix_seconds: 2e6, window_seconds: 7200};
+            return Page.prototype.rate.call({data, state: {from: 0, to: 1},
+                                             hours: Page.prototype.hours}, 600, 500);
+        })()""")
+        expect_equal(rate, 600 / 2 - 100 / 0.5, "bytes an hour")
+
+
 @case("light", "dark")
 def follows_the_theme(theme):
     def is_dark():
@@ -306,6 +337,32 @@ def fifty_thousand_sites_are_drawn_and_searched_at_once(scene):
             print(f"# {scene}: {what} {times[0]:.0f} ms at best, {times[len(times) // 2]:.0f} ms mostly")
             # Others use this machine, too: what it takes at best is what it takes.
             expect(times[0] < FAST_MS or what == "start", f"{what}: {times[0]:.0f} ms")
+        page.expect_quiet()
+
+
+@case()
+def a_flamegraph_alone_zooms_and_searches():
+    shown = """Array.from(document.querySelectorAll(".graph:first-of-type .frame:not(.hidden):not(.below)"),
+                          (g) => [g.querySelector("title").textContent.split("\\n")[0],
+                                  Math.round(g.querySelector("rect").getAttribute("width"))])"""
+    with Page("java", "svg") as page:
+        widths = dict(map(tuple, page.run(shown)))
+        full = widths["JavaCalls::call_helper(JavaValue*, methodHandle const&, JavaCallArguments*, "
+                      "JavaThread*)"]
+        expect(0 < widths["zcalloc"] < 0.6 * full, f"widths {widths}")
+        page.run("""Array.from(document.querySelectorAll(".frame"))
+            .find((g) => g.querySelector("title").textContent.startsWith("inflateInit2_"))
+            .dispatchEvent(new MouseEvent("click", {bubbles: true}))""")
+        expect_equal(dict(map(tuple, page.run(shown))), {"inflateInit2_": full, "zcalloc": full,
+                                                         "malloc": full}, "what the zoom shows")
+        page.key("Escape")
+        expect_equal(dict(map(tuple, page.run(shown))), widths, "after Escape")
+        page.run("window.prompt = () => '^(inflate|zcalloc)'")
+        page.key("/")
+        # Of both stacks, and what is matched within a match counts once.
+        expect_equal(page.text(".graph .matched"), "matched 621 MiB, 100.0%", "the sum")
+        expect_equal(page.run("document.querySelectorAll('.graph:first-of-type .hit').length"), 3,
+                     "matches")
         page.expect_quiet()
 
 

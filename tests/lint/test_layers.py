@@ -6,9 +6,9 @@ import re
 import tap
 
 PURE = ("base", "model", "record", "report")
-LIVE = ("base", "process", "elf", ("symbol", "unwind", "hotspot", "glibc", "musl"), "sandbox", "collect", "cmd")
+LIVE = ("base", "process", "elf", ("symbol", "unwind", "hotspot", "glibc", "musl"), "sandbox", "collect", "survey", "cmd")
 # Folders of the live chain that may also include some of the pure one. cmd calls every layer.
-ALSO = {"collect": {"model"}, "cmd": set(PURE)}
+ALSO = {"collect": {"model"}, "survey": {"model"}, "cmd": set(PURE)}
 # What is shared with the kernel side, and who may include it.
 SHARED = {
     "abi.h": {"collect", "unwind"},
@@ -78,12 +78,12 @@ def parsers_live_in_the_child():
         path = include[1:]
         if include == "<jansson.h" and name not in JSON:
             yield f"{name}: JSON is parsed in {', '.join(sorted(JSON))}"
-        if not name.startswith(("user/collect/", "user/cmd/")):
+        if not name.startswith(("user/collect/", "user/survey/", "user/cmd/")):
             continue
         if path.split("/")[0] in PARSERS | {"sandbox"} and path not in OUTSIDE | {"sandbox/sandbox.h"}:
             yield f"{name}: ask the sandbox, instead of {path}"
     for name in tap.files():
-        if name.startswith(("user/collect/", "user/cmd/")) and INSIDE.search(tap.text(name)):
+        if name.startswith(("user/collect/", "user/survey/", "user/cmd/")) and INSIDE.search(tap.text(name)):
             yield f"{name}: calls {INSIDE.search(tap.text(name))[0]}"
 
 

@@ -20,6 +20,10 @@ import lib
 KILLS = 200
 AT_ONCE = 20  # kills in a step
 LONGEST_SECONDS = 1
+# What writes a recording and what reads it.
+SOURCES = ("user/base", "user/model", "user/record", "user/cmd/recordings.c", "user/cmd/report.c",
+           "user/cmd/save.c", "user/cmd/trace.c", "tests/targets/drizzle.c",
+           "tests/prove/part_record.py")
 OPTIONS = ("-d", "600s", "-i", "10ms", "--max-overhead", "off")
 HEAD, BLOCK = 24, 16
 
@@ -87,4 +91,4 @@ def kill_many():
 
 def steps():
     for i in range(KILLS // AT_ONCE):
-        yield f"kills {i * AT_ONCE + 1} to {(i + 1) * AT_ONCE}", kill_many
+        yield f"kills {i * AT_ONCE + 1} to {(i + 1) * AT_ONCE}", kill_many, SOURCES

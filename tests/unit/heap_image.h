@@ -48,22 +48,22 @@ struct heap_image {
 	uint64_t free_bytes, in_use_bytes;
 };
 
+static const struct {
+	uint64_t address;
+	size_t pages;
+} image_parts[] = {
+	{ IMAGE_LIBC, IMAGE_LIBC_PAGES },
+	{ IMAGE_BRK, IMAGE_BRK_PAGES },
+	{ IMAGE_HEAP, IMAGE_HEAP_PAGES },
+	{ IMAGE_MMAPPED, IMAGE_MMAPPED_PAGES },
+};
+
 static inline uint64_t image_base(size_t page)
 {
-	static const struct {
-		uint64_t address;
-		size_t pages;
-	} parts[] = {
-		{ IMAGE_LIBC, IMAGE_LIBC_PAGES },
-		{ IMAGE_BRK, IMAGE_BRK_PAGES },
-		{ IMAGE_HEAP, IMAGE_HEAP_PAGES },
-		{ IMAGE_MMAPPED, IMAGE_MMAPPED_PAGES },
-	};
-
 	for (size_t i = 0; i < 4; i++) {
-		if (page < parts[i].pages)
-			return parts[i].address + page * READER_PAGE;
-		page -= parts[i].pages;
+		if (page < image_parts[i].pages)
+			return image_parts[i].address + page * READER_PAGE;
+		page -= image_parts[i].pages;
 	}
 	return 0;
 }
@@ -71,9 +71,13 @@ static inline uint64_t image_base(size_t page)
 /* The page that address is in, or IMAGE_PAGES. */
 static inline size_t image_page(uint64_t address)
 {
-	for (size_t i = 0; i < IMAGE_PAGES; i++) {
-		if (image_base(i) == page_down(address))
-			return i;
+	size_t before = 0;
+
+	for (size_t i = 0; i < 4; before += image_parts[i++].pages) {
+		uint64_t page = (address - image_parts[i].address) / READER_PAGE;
+
+		if (page < image_parts[i].pages)
+			return before + page;
 	}
 	return IMAGE_PAGES;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "collect/classify.h"
+#include "survey/classify.h"
 #include "glibc/recognise.h"
 
 struct result {

@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "collect/group.h"
+#include "survey/group.h"
 #include "record/footprint_file.h"
 #include "report/footprint.h"
 

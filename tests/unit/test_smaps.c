@@ -98,6 +98,7 @@ static void test_malformed(void **state)
 		"1000-2000 rw-p 0 00:00 0 \nAnonHugePages: 15000000000000000 kB\n"
 		"ShmemPmdMapped: 15000000000000000 kB\n",
 		"2000-3000 rw-p 0 00:00 0 \n1000-2000 rw-p 0 00:00 0 \n",
+		"1000-5000 rw-p 0 00:00 0 \n2000-5000 rw-p 0 00:00 0 \n",
 		"1000-1000 rw-p 0 00:00 0 \n",
 		"11111111111111111-22222222222222222 rw-p 0 00:00 0 \n",
 		"1000-2000 rwzp 0 00:00 0 \n",
@@ -110,6 +111,33 @@ static void test_malformed(void **state)
 		assert_int_equal(smaps_parse(&smaps, mem_string(texts[i])), -EINVAL);
 		assert_non_null(strstr(error_message(), "smaps is malformed"));
 	}
+}
+
+/* Mappings that split and merged while they were read: what came later is true, and counts once. */
+static void test_changed_meanwhile(void **state)
+{
+	struct smaps smaps;
+	const struct smap *row;
+
+	assert_int_equal(smaps_parse(&smaps, mem_string("1000-5000 rw-p 0 00:00 0 \n"
+							"Rss: 16 kB\nAnonHugePages: 8 kB\n"
+							"5000-6000 r--p 0 00:00 0 \nRss: 4 kB\n"
+							"6000-7000 rw-p 0 00:00 0 \nRss: 4 kB\n"
+							"4000-9000 rw-p 0 00:00 0 \nRss: 20 kB\n"
+							"9000-a000 rw-p 0 00:00 0 \nRss: 4 kB\n")),
+			 0);
+	assert_int_equal(smaps.rows.count, 3);
+	row = smaps.rows.items;
+	assert_int_equal(row[0].map.start, 0x1000);
+	assert_int_equal(row[0].map.end, 0x4000);
+	assert_int_equal(row[0].rss_bytes, 12 << 10);
+	assert_int_equal(row[0].huge_bytes, 6 << 10);
+	assert_int_equal(row[1].map.start, 0x4000);
+	assert_int_equal(row[1].map.end, 0x9000);
+	assert_int_equal(row[1].rss_bytes, 20 << 10);
+	assert_int_equal(row[2].map.start, 0x9000);
+	assert_int_equal(row[2].rss_bytes, 4 << 10);
+	smaps_free(&smaps);
 }
 
 /* Cut anywhere, it is read or refused. */
@@ -219,13 +247,10 @@ static void test_only_what_is_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_other_order),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_only_what_is_there),
+		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_other_order),
+		cmocka_unit_test(test_malformed), cmocka_unit_test(test_changed_meanwhile),
+		cmocka_unit_test(test_cut),	  cmocka_unit_test(test_own),
+		cmocka_unit_test(test_threads),	  cmocka_unit_test(test_only_what_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

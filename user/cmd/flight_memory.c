@@ -7,7 +7,7 @@
 
 #include "base/units.h"
 #include "collect/collect.h"
-#include "collect/group.h"
+#include "survey/group.h"
 
 static const uint64_t second_ns = 1000000000;
 static const unsigned int rest = 200; /* times as long as a look took: 2 % in all */

@@ -6,7 +6,7 @@
 #ifndef UNFREED_CMD_FLIGHT_MEMORY_H
 #define UNFREED_CMD_FLIGHT_MEMORY_H
 
-#include "collect/survey.h"
+#include "survey/survey.h"
 #include "model/gauges.h"
 #include "model/past.h"
 

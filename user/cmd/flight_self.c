@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "collect/group.h"
+#include "survey/group.h"
 #include "process/cgroup.h"
 #include "process/file.h"
 #include "process/target.h"

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "cmd/interrupt.h"
-#include "collect/jvm.h"
-#include "collect/survey.h"
+#include "survey/jvm.h"
+#include "survey/survey.h"
 #include "glibc/process_reader.h"
 #include "hotspot/hotspot.h"
 #include "model/footprint.h"

@@ -13,7 +13,7 @@
 #include "cmd/heap_sample.h"
 #include "cmd/interrupt.h"
 #include "cmd/target_options.h"
-#include "collect/jvm.h"
+#include "survey/jvm.h"
 #include "hotspot/attach.h"
 #include "sandbox/sandbox.h"
 

@@ -12,7 +12,7 @@
 #include "cmd/interrupt.h"
 #include "cmd/target_options.h"
 #include "cmd/terminal.h"
-#include "collect/survey.h"
+#include "survey/survey.h"
 #include "report/footprint.h"
 #include "report/plot.h"
 

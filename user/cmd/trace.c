@@ -17,7 +17,7 @@
 #include "cmd/save.h"
 #include "cmd/terminal.h"
 #include "cmd/trace_verdict.h"
-#include "collect/survey.h"
+#include "survey/survey.h"
 #include "process/command.h"
 #include "process/rights.h"
 

@@ -17,7 +17,7 @@
 #include "cmd/screen.h"
 #include "cmd/target_options.h"
 #include "cmd/view_options.h"
-#include "collect/group.h"
+#include "survey/group.h"
 
 enum {
 	POLL_MS = 100,

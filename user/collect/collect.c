@@ -95,23 +95,26 @@ static int attach_process_events(struct collect *collect)
 	return error;
 }
 
+/* The heap's last: they are hit most. */
 static int attach_counting(struct collect *collect)
 {
 	int error = 0;
 
-	if (collect_traces_mapping(collect))
-		error = collect_attach_mapping(collect);
-	if (!error && collect->options.heap)
-		error = collect_attach_heap(collect);
-	if (!error)
-		error = collect_attach_faults(collect);
-	if (error)
-		return error;
 	collect->ring = ring_buffer__new(bpf_map__fd(collect->skeleton->maps.ring), collect_record,
 					 collect, NULL);
-	return collect->ring
-		       ? 0
-		       : error_set(-errno, "cannot open the ring buffer: %s", strerror(errno));
+	if (!collect->ring)
+		return error_set(-errno, "cannot open the ring buffer: %s", strerror(errno));
+	if (collect_traces_mapping(collect))
+		error = collect_attach_mapping(collect);
+	if (!error)
+		error = collect_attach_faults(collect);
+	if (error || !collect->options.heap)
+		return error;
+	governor_prepare(collect, collect->options.budget_share);
+	error = collect_attach_heap(collect);
+	if (error)
+		window_hurry(false);
+	return error;
 }
 
 /*
@@ -174,7 +177,7 @@ int collect_start(struct collect **out, const struct collect_options *options)
 		return error;
 	}
 	open_window(collect);
-	governor_begin(collect, options->budget_share);
+	governor_begin(collect);
 	*out = collect;
 	return 0;
 }

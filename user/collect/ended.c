@@ -17,7 +17,6 @@
 
 enum {
 	ENDED_MAX = 4096, /* processes whose sites are kept */
-	SHORT_NS = 2000000000, /* a life in which no allocator is found is a short one */
 	SWEEP_NS = 100000000,
 	SWEEP_SHARE = 20, /* of our time, at most, for looking through all live blocks */
 };
@@ -196,7 +195,7 @@ static void bury(struct collect *collect, struct watched *watched)
 	collect->forgotten.overlaps += watched->mapped.overlaps;
 	name_allocators(watched);
 	watched->too_short = collect->options.heap && watched->began_ns && !watched->probes &&
-			     watched->end_ns - watched->began_ns < SHORT_NS;
+			     watched->code_read_ns < watched->began_ns + ATTACH_TRY_NS;
 	vec_for_each (link, &watched->links)
 		*vec_add(&collect->stale_links) = link->fd;
 	collect_drop_code(collect, watched);

@@ -244,7 +244,6 @@ static void first_look(struct collect *collect)
 
 	read_times(collect, true, &governor->times);
 	begun_cpu_ns = governor->times.cpu_ns;
-	window_hurry(true);
 	for (int i = 0; i < FIRST_TIMES && governor->times.cpu_ns < begun_cpu_ns + FIRST_NS; i++) {
 		window_sleep_until(now_ns + FIRST_NS);
 		now_ns = collect_now_ns();
@@ -258,7 +257,7 @@ static void first_look(struct collect *collect)
 
 /* -- the whole --------------------------------------------------------------------------------- */
 
-void governor_begin(struct collect *collect, double share)
+void governor_prepare(struct collect *collect, double share)
 {
 	struct governor *governor = &collect->governor;
 
@@ -266,9 +265,22 @@ void governor_begin(struct collect *collect, double share)
 	governor->looked_ns = collect_now_ns();
 	budget_begin(&governor->budget, share, 0, governor->looked_ns);
 	governor->budget.most_ns = (double)window_ns(governor);
-	epoch_begin(collect, "exact");
-	if (share <= 0 || !collect->options.heap)
+	if (share <= 0)
 		return;
+	read_times(collect, true, &governor->times);
+	window_hurry(true);
+}
+
+void governor_begin(struct collect *collect)
+{
+	struct governor *governor = &collect->governor;
+	uint64_t now_ns = collect_now_ns();
+
+	epoch_begin(collect, "exact");
+	if (governor->budget.share <= 0 || !collect->options.heap)
+		return;
+	/* What was hit while they were put on. */
+	budget_spend(&governor->budget, now_ns, spent_on_hits(collect, now_ns));
 	stats_start(collect);
 	first_look(collect);
 }

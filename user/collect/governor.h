@@ -37,8 +37,12 @@ struct governor {
 	VEC(struct epoch) epochs;
 };
 
-/* Probes are on, the window opens. share: of the budget; 0: no limit. */
-void governor_begin(struct collect *collect, double share);
+/* Probes are about to be put on: what they take is spent from now on. share: of the budget; 0: no
+ * limit. */
+void governor_prepare(struct collect *collect, double share);
+
+/* They are on, the window opens. */
+void governor_begin(struct collect *collect);
 
 /* Looks at what was spent, changes the mode, opens a window perhaps: that takes some 100 ms. */
 void governor_step(struct collect *collect);

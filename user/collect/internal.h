@@ -135,7 +135,10 @@ void collect_fetch(struct collect *collect);
 void collect_note(struct collect *collect, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-enum { RING_BYTES = 4 << 20 };
+enum {
+	RING_BYTES = 4 << 20,
+	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
+};
 
 /*
  * ring.c: takes in what is in the ring, and what comes meanwhile up to the ring's size: a target

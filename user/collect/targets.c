@@ -11,7 +11,6 @@
 #include "process/target.h"
 
 enum {
-	ATTACH_TRY_NS = 2000000000, /* how long a new program may take to load its allocator */
 	JAVA_TRIES_MAX = 50, /* ten a second */
 	LET_GO_NS =
 		100000000, /* closing a link takes some 30 ms: the ring must not wait for many */
@@ -374,7 +373,7 @@ static void attach_more(struct collect *collect, struct watched *watched)
 /* The first probes of a process that began while watched: what it did before is not known. */
 static void attach_late(struct collect *collect, struct watched *watched)
 {
-	if (!watched->probes && watched->code_read_ns - watched->began_ns < ATTACH_TRY_NS)
+	if (!watched->probes && watched->code_read_ns < watched->began_ns + ATTACH_TRY_NS)
 		collect_refresh_code(collect, watched);
 	attach_more(collect, watched);
 	if (!watched->probes || watched->late_counted)

@@ -14,8 +14,15 @@ enum {
 	INSTRUCTIONS_MAX = 8192,
 	PLACES_MAX = 256,
 	HOPS_MAX = 4, /* from stub to stub */
-	STARTS_MAX = 1024,
+	SEEN_FIRST = 64, /* slots; a power of two, as all that follow */
 	RELOCATIONS_MAX = 8 << 20, /* looked at for one function */
+};
+
+/* An instruction that was followed, as one of this extent: with another, its block may go on. */
+struct seen {
+	uint64_t address;
+	const struct extent *extent;
+	bool used;
 };
 
 struct walk {
@@ -23,10 +30,11 @@ struct walk {
 	const struct extent *extents;
 	size_t extent_count;
 	ZydisDecoder decoder;
-	VEC(uint64_t) starts; /* of blocks: all that were found, those to be followed last */
-	size_t followed;
+	VEC(uint64_t) starts; /* of blocks that are to be followed */
+	struct seen *seen; /* a hash table, at most half full */
+	size_t seen_count, seen_slots;
 	VEC(struct exit_place) places;
-	unsigned int instructions, relocations;
+	unsigned int relocations;
 };
 
 static const struct extent *extent_of(const struct walk *walk, uint64_t address)
@@ -44,13 +52,46 @@ static const struct extent *extent_of(const struct walk *walk, uint64_t address)
 	return low && address < walk->extents[low - 1].end ? &walk->extents[low - 1] : NULL;
 }
 
-static void add_start(struct walk *walk, uint64_t address)
+static struct seen *seen_slot(struct seen *seen, size_t slots, const struct seen *wanted)
 {
-	vec_for_each (start, &walk->starts) {
-		if (*start == address)
-			return;
+	size_t i = wanted->address * 0x9e3779b97f4a7c15ULL >> 32;
+
+	for (;; i++) {
+		struct seen *slot = &seen[i & (slots - 1)];
+
+		if (!slot->used ||
+		    (slot->address == wanted->address && slot->extent == wanted->extent))
+			return slot;
 	}
-	*vec_add(&walk->starts) = address;
+}
+
+static void grow_seen(struct walk *walk)
+{
+	size_t slots = walk->seen_slots ? 2 * walk->seen_slots : SEEN_FIRST;
+	struct seen *seen = mem_array(slots, sizeof(*seen));
+
+	for (size_t i = 0; i < walk->seen_slots; i++) {
+		if (walk->seen[i].used)
+			*seen_slot(seen, slots, &walk->seen[i]) = walk->seen[i];
+	}
+	mem_free(walk->seen);
+	walk->seen = seen;
+	walk->seen_slots = slots;
+}
+
+/* False: all from here on was followed already. */
+static bool is_new(struct walk *walk, uint64_t address, const struct extent *extent)
+{
+	struct seen wanted = { address, extent, true }, *slot;
+
+	if (2 * walk->seen_count >= walk->seen_slots)
+		grow_seen(walk);
+	slot = seen_slot(walk->seen, walk->seen_slots, &wanted);
+	if (slot->used)
+		return false;
+	*slot = wanted;
+	walk->seen_count++;
+	return true;
 }
 
 /* -- jumps through the global offset table -------------------------------------------------------
@@ -169,7 +210,7 @@ static enum step follow(struct walk *walk, const struct instruction *instruction
 	case ZYDIS_CATEGORY_UNCOND_BR:
 		target = jump_target(walk, instruction);
 		if (target)
-			add_start(walk, target);
+			*vec_add(&walk->starts) = target;
 		else
 			add_place(walk, instruction->address, true);
 		return STEP_END;
@@ -177,7 +218,7 @@ static enum step follow(struct walk *walk, const struct instruction *instruction
 		target = jump_target(walk, instruction);
 		if (!target)
 			return STEP_BROKEN;
-		add_start(walk, target);
+		*vec_add(&walk->starts) = target;
 		return STEP_ON;
 	case ZYDIS_CATEGORY_INTERRUPT: /* int3 and ud2: behind what never returns */
 		return STEP_END;
@@ -201,8 +242,10 @@ static int follow_block(struct walk *walk, uint64_t start)
 	enum step step = STEP_ON;
 
 	for (uint64_t at = start; at < end && step == STEP_ON; at = instruction.next) {
-		if (++walk->instructions > INSTRUCTIONS_MAX || walk->places.count > PLACES_MAX ||
-		    walk->starts.count > STARTS_MAX || walk->relocations > RELOCATIONS_MAX)
+		if (!is_new(walk, at, extent))
+			return 0;
+		if (walk->seen_count > INSTRUCTIONS_MAX || walk->places.count > PLACES_MAX ||
+		    walk->relocations > RELOCATIONS_MAX)
 			return error_set(-EINVAL, "its code is too long to be followed");
 		if (!decode(walk, at, &instruction))
 			return error_set(-EINVAL, "its code cannot be decoded");
@@ -250,15 +293,16 @@ int exits_find(struct exits *exits, struct image *image, uint64_t address,
 	ZydisDecoderInit(&walk.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	if (!extent_of(&walk, address))
 		return error_set(-EINVAL, "it may throw, and nothing says where its code ends");
-	add_start(&walk, address);
-	while (!error && walk.followed < walk.starts.count)
-		error = follow_block(&walk, walk.starts.items[walk.followed++]);
+	*vec_add(&walk.starts) = address;
+	while (!error && walk.starts.count)
+		error = follow_block(&walk, walk.starts.items[--walk.starts.count]);
 	if (!error && !walk.places.count)
 		error = error_set(-EINVAL, "its code never leaves");
 	if (!error)
 		merge(exits, &walk);
 	vec_free(&walk.starts);
 	vec_free(&walk.places);
+	mem_free(walk.seen);
 	return error;
 }
 

@@ -18,7 +18,7 @@
 
 enum {
 	SECTIONS_WALK_MAX = 65536, /* more is no linker's work */
-	CRC_CHUNK_BYTES = 64 << 10,
+	CRC_CHUNK_BYTES = 16 << 10,
 };
 
 struct image {

@@ -108,7 +108,8 @@ static uint64_t bins_around(struct reader *reader, uint64_t pair, uint64_t earli
 struct scan {
 	struct reader *reader;
 	uint8_t *buffer;
-	uint64_t from, until; /* of the mapping */
+	uint64_t until; /* of the mapping */
+	uint64_t untried[2]; /* from here on; of pairs at 0 and at 8 modulo 16 */
 	uint64_t left_bytes;
 	size_t candidates;
 };
@@ -120,13 +121,15 @@ static uint64_t scan_pages(struct scan *scan, uint64_t address, size_t pages, ui
 	size_t count = pages * READER_PAGE / sizeof(*words);
 
 	for (size_t i = (*at - address) / sizeof(*words); i + 1 < count; i++) {
-		uint64_t here = address + i * sizeof(*words), bins;
+		uint64_t here = address + i * sizeof(*words), bins, *untried;
 
 		if (words[i] != here - 16 || words[i + 1] != here - 16)
 			continue;
 		if (++scan->candidates > CANDIDATES_MAX)
 			return 0;
-		bins = bins_around(scan->reader, here, scan->from);
+		untried = &scan->untried[i % 2];
+		bins = bins_around(scan->reader, here, *untried);
+		*untried = here + PAIR; /* each place once, however many empty bins surround it */
 		if (bins) {
 			*at = bins + NEXT_BEHIND_BINS;
 			return bins;
@@ -441,7 +444,7 @@ int arenas_find(struct arenas *arenas, struct reader *reader, const struct maps 
 	vec_for_each (map, &maps->rows) {
 		uint64_t at = map->start, bins;
 
-		scan.from = map->start;
+		scan.untried[0] = scan.untried[1] = map->start;
 		scan.until = map->end;
 		scan.candidates = 0;
 		while (may_hold_arena(map) && (bins = scan_map(&scan, &at))) {

@@ -19,24 +19,23 @@ struct reader *reader_new(reader_fetch_fn fetch, void *context)
 
 void reader_refresh(struct reader *reader)
 {
-	for (size_t i = 0; i < READER_CACHED; i++)
-		reader->pages[i].number = 0;
+	memset(reader->numbers, 0, sizeof(reader->numbers));
 }
 
-static const struct reader_page *page_of(struct reader *reader, uint64_t number)
+static const uint8_t *page_of(struct reader *reader, uint64_t number)
 {
-	struct reader_page *page = &reader->pages[number % READER_CACHED];
-	uint8_t state = PAGE_ABSENT;
+	size_t slot = number % READER_CACHED;
+	uint8_t *page = reader->pages[slot], state = PAGE_ABSENT;
 
-	if (page->number == number)
+	if (reader->numbers[slot] == number)
 		return page;
-	page->number = 0;
-	reader->fetch(reader->context, number * READER_PAGE, 1, page->bytes, &state);
+	reader->numbers[slot] = 0;
+	reader->fetch(reader->context, number * READER_PAGE, 1, page, &state);
 	if (state == PAGE_SWAPPED)
 		reader->met_swapped = true;
 	if (state != PAGE_PRESENT)
 		return NULL;
-	page->number = number;
+	reader->numbers[slot] = number;
 	return page;
 }
 
@@ -49,14 +48,14 @@ bool reader_read(struct reader *reader, uint64_t address, void *buffer, size_t b
 		goto failed;
 	while (done < bytes) {
 		uint64_t at = address + done, offset = at % READER_PAGE;
-		const struct reader_page *page = page_of(reader, at / READER_PAGE);
+		const uint8_t *page = page_of(reader, at / READER_PAGE);
 		size_t part = READER_PAGE - offset;
 
 		if (!page)
 			goto failed;
 		if (part > bytes - done)
 			part = bytes - done;
-		memcpy((uint8_t *)buffer + done, page->bytes + offset, part);
+		memcpy((uint8_t *)buffer + done, page + offset, part);
 		done += part;
 	}
 	return true;

@@ -22,17 +22,15 @@ enum page_state { PAGE_ABSENT, PAGE_PRESENT, PAGE_SWAPPED };
 typedef void (*reader_fetch_fn)(void *context, uint64_t address, size_t pages, uint8_t *buffer,
 				uint8_t *states);
 
-struct reader_page {
-	uint64_t number; /* address / READER_PAGE; 0: none */
-	uint8_t bytes[READER_PAGE];
-};
-
 struct reader {
 	reader_fetch_fn fetch;
 	void *context;
 	bool (*is_over)(void *context); /* NULL: there is time without end */
 	bool met_swapped; /* something could not be read because it is swapped out */
-	struct reader_page pages[READER_CACHED]; /* for reads of single words */
+	/* For reads of single words. numbers: address / READER_PAGE, 0: none; apart, so that to
+	 * forget them touches no page. */
+	uint64_t numbers[READER_CACHED];
+	uint8_t pages[READER_CACHED][READER_PAGE];
 };
 
 /* The caller's, to be freed with mem_free. */

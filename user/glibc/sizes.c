@@ -4,23 +4,17 @@
 
 #include <stdlib.h>
 
-void sizes_init(struct sizes *sizes)
-{
-	*sizes = (struct sizes){ .small = mem_array(SIZES_SMALL, sizeof(*sizes->small)) };
-}
-
 void sizes_free(struct sizes *sizes)
 {
-	mem_free(sizes->small);
-	sizes->small = NULL;
+	vec_free(&sizes->small);
 	vec_free(&sizes->large);
 }
 
 void sizes_remove(struct sizes *sizes, uint64_t size_bytes)
 {
 	if (size_bytes / 16 < SIZES_SMALL) {
-		if (sizes->small[size_bytes / 16])
-			sizes->small[size_bytes / 16]--;
+		if (*sizes_small(sizes, size_bytes / 16))
+			--*sizes_small(sizes, size_bytes / 16);
 		return;
 	}
 	vec_for_each (row, &sizes->large) {
@@ -49,12 +43,18 @@ static int by_bytes(const void *a, const void *b)
 
 struct sizes_row *sizes_rows(const struct sizes *sizes, size_t *count)
 {
-	struct sizes_row *rows = mem_array(SIZES_SMALL + sizes->large.count, sizeof(*rows));
+	struct sizes_row *rows;
 	size_t used = 0;
 
-	for (size_t i = 0; i < SIZES_SMALL; i++) {
-		if (sizes->small[i])
-			rows[used++] = (struct sizes_row){ i * 16, sizes->small[i] };
+	vec_for_each (blocks, &sizes->small)
+		used += *blocks != 0;
+	rows = mem_array(used + sizes->large.count, sizeof(*rows));
+	used = 0;
+	vec_for_each (blocks, &sizes->small) {
+		uint64_t size_bytes = 16 * (uint64_t)(blocks - sizes->small.items);
+
+		if (*blocks)
+			rows[used++] = (struct sizes_row){ size_bytes, *blocks };
 	}
 	if (sizes->large.count) {
 		size_t first = used;

@@ -14,17 +14,27 @@ struct sizes_row {
 };
 
 struct sizes {
-	uint64_t *small; /* by size_bytes / 16 */
+	VEC(uint64_t) small; /* by size_bytes / 16, as far as there are any */
 	VEC(struct sizes_row) large;
 };
 
-void sizes_init(struct sizes *sizes);
 void sizes_free(struct sizes *sizes);
+
+/* The count of a size of which there may have been none yet. */
+static inline uint64_t *sizes_small(struct sizes *sizes, size_t i)
+{
+	if (i >= sizes->small.count) {
+		sizes->small.items = mem_grow(sizes->small.items, i + 1, &sizes->small.capacity,
+					      sizeof(*sizes->small.items));
+		sizes->small.count = i + 1;
+	}
+	return &sizes->small.items[i];
+}
 
 static inline void sizes_add(struct sizes *sizes, uint64_t size_bytes)
 {
 	if (size_bytes / 16 < SIZES_SMALL)
-		sizes->small[size_bytes / 16]++;
+		++*sizes_small(sizes, size_bytes / 16);
 	else
 		*vec_add(&sizes->large) = (struct sizes_row){ size_bytes, 1 };
 }

@@ -254,7 +254,6 @@ int walk_heap(struct walk *walk, struct reader *reader, const struct maps *maps,
 	*walk = (struct walk){ 0 };
 	error = arenas_find(&walking.arenas, reader, maps, start_brk);
 	if (!error) {
-		sizes_init(&walking.sizes);
 		set_watched(&walking);
 		begin_sums(&walking);
 		find_fast(&walking);

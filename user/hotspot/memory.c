@@ -10,8 +10,7 @@
 
 void memory_forget(struct memory *memory)
 {
-	for (size_t i = 0; i < MEMORY_PAGES; i++)
-		memory->pages[i].number = 0;
+	memset(memory->numbers, 0, sizeof(memory->numbers));
 }
 
 void memory_refresh(struct memory *memory)
@@ -51,16 +50,17 @@ static bool read_resident(const struct memory *memory, uint64_t number, uint8_t 
 		       MEMORY_PAGE;
 }
 
-static const struct memory_page *page_of(struct memory *memory, uint64_t number)
+static const uint8_t *page_of(struct memory *memory, uint64_t number)
 {
-	struct memory_page *page = &memory->pages[number % MEMORY_PAGES];
+	size_t slot = number % MEMORY_PAGES;
+	uint8_t *page = memory->pages[slot];
 
-	if (page->number == number)
+	if (memory->numbers[slot] == number)
 		return page;
-	page->number = 0;
-	if (!(memory->resident_only ? read_resident : read_page)(memory, number, page->bytes))
+	memory->numbers[slot] = 0;
+	if (!(memory->resident_only ? read_resident : read_page)(memory, number, page))
 		return NULL;
-	page->number = number;
+	memory->numbers[slot] = number;
 	return page;
 }
 
@@ -76,13 +76,13 @@ bool memory_read(struct memory *memory, uint64_t address, void *buffer, size_t b
 	while (done < bytes) {
 		uint64_t at = address + done, offset = at % MEMORY_PAGE;
 		size_t part = MEMORY_PAGE - offset;
-		const struct memory_page *page = page_of(memory, at / MEMORY_PAGE);
+		const uint8_t *page = page_of(memory, at / MEMORY_PAGE);
 
 		if (!page)
 			goto failed;
 		if (part > bytes - done)
 			part = bytes - done;
-		memcpy((uint8_t *)buffer + done, page->bytes + offset, part);
+		memcpy((uint8_t *)buffer + done, page + offset, part);
 		done += part;
 	}
 	return true;

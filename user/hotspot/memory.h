@@ -18,12 +18,6 @@ enum {
 	MEMORY_READS_EACH = 16 << 10,
 };
 
-/* Structures lie close together, and a read costs the same for 8 bytes as for a page. */
-struct memory_page {
-	uint64_t number; /* address / MEMORY_PAGE, 0: none */
-	uint8_t bytes[MEMORY_PAGE];
-};
-
 struct image;
 
 struct memory {
@@ -36,7 +30,11 @@ struct memory {
 	uint64_t bias;
 	bool failed;
 	uint64_t reads_left; /* all its loops are bounded, and yet they may multiply to hours */
-	struct memory_page pages[MEMORY_PAGES];
+	/* Structures lie close together, and a read costs the same for 8 bytes as for a page.
+	 * numbers: address / MEMORY_PAGE, 0: none; apart, so that to forget them touches no page.
+	 */
+	uint64_t numbers[MEMORY_PAGES];
+	uint8_t pages[MEMORY_PAGES][MEMORY_PAGE];
 };
 
 /* From now on, what is read is what stands there now. Clears failed, and counts reads anew. */

@@ -159,6 +159,9 @@ static void add_before(struct matching *matching, const struct snapshot *before)
 		sum = find_site(matching, site);
 		sum->before_bytes += site->bytes;
 		sum->before_blocks += site->blocks;
+		sum->before_allocated_bytes += site->allocated_bytes;
+		sum->before_allocated_blocks += site->allocated_blocks;
+		sum->before_committed_bytes += site->committed_bytes;
 	}
 }
 
@@ -249,6 +252,24 @@ struct diff *diff_new(const struct snapshot *before, const struct snapshot *afte
 	vec_free(&matching.key);
 	vec_free(&matching.frames);
 	return diff;
+}
+
+struct snapshot *diff_before(const struct diff *diff)
+{
+	struct snapshot *before = snapshot_copy(diff->shown);
+
+	before->start_unix_ns = diff->before_unix_ns - diff->before_window_ns;
+	before->window_ns = diff->before_window_ns;
+	before->heap_totals = diff->before_heap;
+	before->mapping_totals = diff->before_mapping;
+	vec_for_each (site, &before->sites) {
+		site->bytes = site->before_bytes;
+		site->blocks = site->before_blocks;
+		site->allocated_bytes = site->before_allocated_bytes;
+		site->allocated_blocks = site->before_allocated_blocks;
+		site->committed_bytes = site->before_committed_bytes;
+	}
+	return before;
 }
 
 void diff_free(struct diff *diff)

@@ -29,6 +29,10 @@ struct diff {
 struct diff *diff_new(const struct snapshot *before, const struct snapshot *after);
 void diff_free(struct diff *diff); /* NULL is legal */
 
+/* What each site of shown held before, as a snapshot of that moment. It ends with snapshot_free,
+ * and before diff does. */
+struct snapshot *diff_before(const struct diff *diff);
+
 /* Forgets the sites that changed by less, either way. */
 void diff_keep_changed(struct diff *diff, uint64_t least_bytes);
 

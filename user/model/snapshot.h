@@ -59,7 +59,9 @@ struct site {
 	uint64_t sampled_blocks; /* windowed: old enough to be judged */
 	uint64_t sampled_live_blocks; /* of these, or in all where every call is seen */
 	uint64_t unverified_bytes, unverified_blocks; /* seen alive before a gap: not in bytes */
-	uint64_t before_bytes, before_blocks; /* of a diff: held before; never recorded */
+	/* of a diff: before; never recorded */
+	uint64_t before_bytes, before_blocks;
+	uint64_t before_allocated_bytes, before_allocated_blocks, before_committed_bytes;
 	const char *owner; /* mapping: "glibc arena", "mmapped block", … ; NULL: the program */
 	const char *verdict; /* NULL: none */
 	const struct frame *frames; /* leaf first */

@@ -31,6 +31,14 @@ static struct size_text size(uint64_t bytes)
 	return size;
 }
 
+static struct size_text count(uint64_t number)
+{
+	struct size_text text;
+
+	units_format_count(text.text, number);
+	return text;
+}
+
 #define SAY(...) snprintf(text, VERDICT_TEXT_MAX, __VA_ARGS__)
 
 static double share(uint64_t part, uint64_t whole)
@@ -196,10 +204,10 @@ static uint64_t leak_gain(const struct verdict_facts *facts)
 
 static void leak_evidence(const struct verdict_facts *facts, char *text)
 {
-	SAY("in use grew by %s in %.0f s; chunks of %llu bytes by %lld, to %llu: %s",
+	SAY("in use grew by %s in %.0f s; chunks of %llu bytes by %s, to %s: %s",
 	    size((uint64_t)facts->growth_bytes).text, facts->seconds,
-	    (unsigned long long)facts->grown_size_bytes, (long long)facts->grown_blocks,
-	    (unsigned long long)facts->grown_size_blocks,
+	    (unsigned long long)facts->grown_size_bytes, count((uint64_t)facts->grown_blocks).text,
+	    count(facts->grown_size_blocks).text,
 	    size(facts->grown_size_bytes * facts->grown_size_blocks).text);
 }
 

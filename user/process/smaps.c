@@ -105,6 +105,47 @@ static bool is_head(const char *line)
 	return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
 }
 
+/* What stands in the part of a mapping before end: by its share, where pages lie is not said. */
+static void cut(struct smap *smap, uint64_t end)
+{
+	double share = (double)(end - smap->map.start) / (double)(smap->map.end - smap->map.start);
+	uint64_t *const figures[] = {
+		&smap->rss_bytes,	    &smap->pss_bytes,	       &smap->private_clean_bytes,
+		&smap->private_dirty_bytes, &smap->shared_dirty_bytes, &smap->anonymous_bytes,
+		&smap->swap_bytes,	    &smap->huge_bytes,	       &smap->hugetlb_bytes,
+	};
+
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		*figures[i] = (uint64_t)((double)*figures[i] * share);
+	smap->map.end = end;
+}
+
+/*
+ * Makes room for the last row, where it begins before the ones before it end: it is newer. The
+ * kernel lets go of its lock after each page of text, goes on where the next mapping began, and
+ * tells the whole of what is there by then (m_start, m_next of fs/proc/task_mmu.c): a mapping that
+ * merged, say. False: it ends within them, too, which cannot be.
+ */
+static bool yield_to_last(struct smaps *smaps)
+{
+	struct smap newest = smaps->rows.items[smaps->rows.count - 1];
+	size_t count = smaps->rows.count - 1;
+
+	while (count && smaps->rows.items[count - 1].map.end > newest.map.start) {
+		struct smap *before = &smaps->rows.items[count - 1];
+
+		if (newest.map.end <= before->map.end)
+			return false;
+		if (before->map.start < newest.map.start)
+			cut(before, newest.map.start);
+		else
+			count--;
+	}
+	smaps->rows.items[count] = newest;
+	smaps->rows.count = count + 1;
+	return true;
+}
+
 int smaps_parse(struct smaps *smaps, char *text)
 {
 	struct smap *smap = NULL;
@@ -112,7 +153,6 @@ int smaps_parse(struct smaps *smaps, char *text)
 
 	*smaps = (struct smaps){ .text = text };
 	for (char *line = text, *end; *line; line = end + 1) {
-		uint64_t previous_end = smap ? smap->map.end : 0;
 		bool good;
 
 		number++;
@@ -121,10 +161,9 @@ int smaps_parse(struct smaps *smaps, char *text)
 		if (good)
 			*end = '\0';
 		if (good && is_head(line)) {
-			smap = vec_add(&smaps->rows);
+			good = map_parse(&vec_add(&smaps->rows)->map, line) && yield_to_last(smaps);
+			smap = &smaps->rows.items[smaps->rows.count - 1];
 			next = 0;
-			/* As in maps: addresses never go backwards. */
-			good = map_parse(&smap->map, line) && smap->map.start >= previous_end;
 		} else if (good) {
 			good = smap && take_line(smap, line, &next);
 		}

@@ -72,7 +72,7 @@ static const struct column {
 
 _Static_assert((int)COLUMNS == (int)SITE_VALUES, "a known site keeps each column's value");
 
-_Static_assert(sizeof(struct site) == 208, "everything in a site but its id is recorded");
+_Static_assert(sizeof(struct site) == 232, "everything in a site but its id is recorded");
 
 /* Added to a birth, in units since the window opened: tells that moment from none. */
 #define BIRTH_BASE (1ull << 42)

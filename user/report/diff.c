@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The table of formats of differences. */
+/* The table of formats of differences; and those that draw a series draw one of both moments. */
 #include "report/diff.h"
 
 #include <string.h>
@@ -23,11 +23,48 @@ static void write_svg(const struct diff *diff, const struct report_options *opti
 	svg_write(diff->shown, &changed, stream);
 }
 
+/* -- both moments ------------------------------------------------------------------------------ */
+
+static struct snapshot *load_side(void *source, size_t i)
+{
+	const struct diff *diff = source;
+
+	return i ? snapshot_copy(diff->shown) : diff_before(diff);
+}
+
+static void write_both(void (*write)(struct series *series, const struct report_options *options,
+				     FILE *stream),
+		       const struct diff *diff, const struct report_options *options, FILE *stream)
+{
+	static const struct series_ops ops = { .load = load_side };
+	struct report_options changed = *options;
+	struct series *series = series_new(&ops, (void *)diff);
+	struct snapshot *before = diff_before(diff);
+	char *text = diff_describe_before(diff);
+
+	*vec_add(&series->facts) = (struct fact){ "compared with", text };
+	changed.diff = true;
+	series_add(series, before, false);
+	series_add(series, diff->shown, false);
+	write(series, &changed, stream);
+	snapshot_free(before);
+	series_free(series);
+	mem_free(text);
+}
+
+static void write_html(const struct diff *diff, const struct report_options *options, FILE *stream)
+{
+	write_both(html_write_series, diff, options, stream);
+}
+
+static void write_csv(const struct diff *diff, const struct report_options *options, FILE *stream)
+{
+	write_both(csv_write_series, diff, options, stream);
+}
+
 static const struct diff_ops formats[] = {
-	{ "table", diff_table_write },
-	{ "json", diff_json_write },
-	{ "folded", write_folded },
-	{ "svg", write_svg },
+	{ "table", diff_table_write }, { "json", diff_json_write }, { "folded", write_folded },
+	{ "svg", write_svg },	       { "html", write_html },	    { "csv", write_csv },
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };

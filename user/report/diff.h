@@ -18,6 +18,9 @@ const struct diff_ops *diff_find(const char *name);
 /* All formats for i = 0, 1, …; NULL behind the last. */
 const struct diff_ops *diff_at(unsigned int i);
 
+/* What stands in a report of its first moment: the caller's, ends with mem_free. */
+char *diff_describe_before(const struct diff *diff);
+
 /* The formats' entries, for the table in diff.c. */
 void diff_table_write(const struct diff *diff, const struct report_options *options, FILE *stream);
 void diff_json_write(const struct diff *diff, const struct report_options *options, FILE *stream);

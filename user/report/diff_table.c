@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 #include "report/diff.h"
 #include "report/label.h"
@@ -32,9 +33,8 @@ static char *format_rate(char *text, double bytes_per_hour)
 
 /* -- the head ---------------------------------------------------------------------------------- */
 
-static void write_moment(const struct page *page, const char *label, const char *target,
-			 uint64_t unix_ns, uint64_t window_ns, const struct heap_totals *heap,
-			 const struct mapping_totals *mapping)
+static char *describe_moment(const char *target, uint64_t unix_ns, uint64_t window_ns,
+			     const struct heap_totals *heap, const struct mapping_totals *mapping)
 {
 	char when[32] = "?", window[UNITS_TEXT_MAX], live[UNITS_TEXT_MAX], mapped[UNITS_TEXT_MAX];
 	time_t seconds = (time_t)(unix_ns / 1000000000);
@@ -42,24 +42,32 @@ static void write_moment(const struct page *page, const char *label, const char 
 
 	if (gmtime_r(&seconds, &fields))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &fields);
-	page_item(page, label, "%s, %s, watched for %s: heap %s, mappings %s outstanding",
-		  target ? target : "?", when, units_format_time(window, window_ns),
-		  units_format_bytes(live, heap->live_bytes),
-		  units_format_bytes(mapped, mapping->live_bytes));
+	return mem_printf("%s, %s, watched for %s: heap %s, mappings %s outstanding",
+			  target ? target : "?", when, units_format_time(window, window_ns),
+			  units_format_bytes(live, heap->live_bytes),
+			  units_format_bytes(mapped, mapping->live_bytes));
+}
+
+char *diff_describe_before(const struct diff *diff)
+{
+	return describe_moment(diff->before_target, diff->before_unix_ns, diff->before_window_ns,
+			       &diff->before_heap, &diff->before_mapping);
 }
 
 static void write_head(const struct page *page, const struct diff *diff)
 {
 	int64_t between_ns = (int64_t)(diff->after_unix_ns - diff->before_unix_ns);
 	char between[UNITS_TEXT_MAX];
+	cleanup_free char *before = diff_describe_before(diff);
+	cleanup_free char *after =
+		describe_moment(diff->shown->target, diff->after_unix_ns, diff->after_window_ns,
+				&diff->shown->heap_totals, &diff->shown->mapping_totals);
 
 	units_format_time(between, (uint64_t)llabs(between_ns));
 	fprintf(page->stream, "%sunfreed: what changed in %s%s%s\n", page_bold(page), between,
 		between_ns < 0 ? ", backwards" : "", page_plain(page));
-	write_moment(page, "before", diff->before_target, diff->before_unix_ns,
-		     diff->before_window_ns, &diff->before_heap, &diff->before_mapping);
-	write_moment(page, "after", diff->shown->target, diff->after_unix_ns, diff->after_window_ns,
-		     &diff->shown->heap_totals, &diff->shown->mapping_totals);
+	page_item(page, "before", "%s", before);
+	page_item(page, "after", "%s", after);
 	if (!diff->same_watch)
 		page_item(page, "rates",
 			  "of two watches: what was outstanding at the end by the length of each");
@@ -89,10 +97,16 @@ static void write_classes(const struct page *page, const struct diff *diff)
 }
 
 /* What map says: all memory, whoever allocated it. */
-static void write_map(const struct page *page, const struct diff *diff)
+static void write_map_row(const struct page *page, const char *name, uint64_t was, uint64_t is)
 {
 	char before[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX], growth[SIGNED_MAX];
 
+	fprintf(page->stream, "  %-34s%9s%10s%11s\n", name, units_format_bytes(before, was),
+		units_format_bytes(after, is), format_signed(growth, (int64_t)(is - was)));
+}
+
+static void write_map(const struct page *page, const struct diff *diff)
+{
 	if (!diff->before_map)
 		return;
 	fprintf(page->stream, "\n%sMAP%s\n  %-34s%9s%10s%11s\n", page_bold(page), page_plain(page),
@@ -102,10 +116,10 @@ static void write_map(const struct page *page, const struct diff *diff)
 		uint64_t is = diff->after_map->classes[class].rss_bytes;
 
 		if (was != is)
-			fprintf(page->stream, "  %-34s%9s%10s%11s\n", class_name(class),
-				units_format_bytes(before, was), units_format_bytes(after, is),
-				format_signed(growth, (int64_t)(is - was)));
+			write_map_row(page, class_name(class), was, is);
 	}
+	write_map_row(page, "all", diff->before_map->total.rss_bytes,
+		      diff->after_map->total.rss_bytes);
 }
 
 /* -- sites ------------------------------------------------------------------------------------- */

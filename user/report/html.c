@@ -66,7 +66,7 @@ static void write_script(const struct parts *parts)
 
 static void write_data(const struct parts *parts)
 {
-	html_data_write(parts->history, parts->series, parts->stream);
+	html_data_write(parts->history, parts->series, parts->options, parts->stream);
 }
 
 static void write_verdicts(const struct parts *parts)

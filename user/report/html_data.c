@@ -365,7 +365,8 @@ static void write_names(struct data *data)
 	json_end(json);
 }
 
-void html_data_write(const struct history *history, struct series *series, FILE *stream)
+void html_data_write(const struct history *history, struct series *series,
+		     const struct report_options *options, FILE *stream)
 {
 	struct data data = { .history = history };
 	uint32_t *sorted;
@@ -385,6 +386,10 @@ void html_data_write(const struct history *history, struct series *series, FILE 
 
 	json_begin_object(&data.json, NULL);
 	write_names(&data);
+	if (history->last->mode && !strcmp(history->last->mode, "windowed"))
+		json_bool(&data.json, "windowed", true);
+	if (options->diff)
+		json_bool(&data.json, "diff", true);
 	write_moments(&data, series);
 	write_classes(&data, series);
 	write_functions(&data, sorted);

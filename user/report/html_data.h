@@ -8,6 +8,7 @@
 #include "report/history.h"
 
 /* Without '<', so that it can stand in a script element. */
-void html_data_write(const struct history *history, struct series *series, FILE *stream);
+void html_data_write(const struct history *history, struct series *series,
+		     const struct report_options *options, FILE *stream);
 
 #endif

@@ -177,7 +177,7 @@ static void write_limit(const struct drawing *drawing)
 	fprintf(drawing->stream,
 		"<path class=\"limit\" d=\"M%d %.1fH%d\"/>"
 		"<text class=\"limit end\" x=\"%d\" y=\"%.1f\">limit %s</text>\n",
-		LEFT, y_of(drawing, drawing->limit_bytes), WIDTH - RIGHT, WIDTH - RIGHT,
+		LEFT, y_of(drawing, drawing->limit_bytes), WIDTH - RIGHT, WIDTH - RIGHT - 6,
 		y_of(drawing, drawing->limit_bytes) - 5, text);
 }
 

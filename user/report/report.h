@@ -16,7 +16,7 @@ struct report_options {
 	bool shape_all; /* --min-age or -t were given: they shape every format */
 	unsigned int kinds; /* table: bits 1 << SITE_… of the ledgers shown; 0: all */
 	int columns; /* width of the table, 0: 80 */
-	bool diff; /* folded, svg: beside what sites held before */
+	bool diff; /* folded, svg: beside what sites held before; html: of two moments */
 	bool color; /* table: a terminal that wants it */
 };
 

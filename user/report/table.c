@@ -59,6 +59,12 @@ static bool is_sampled(const struct snapshot *snapshot)
 	return snapshot->mode && !strcmp(snapshot->mode, "sampled");
 }
 
+/* Calls are seen in windows only, from which figures are estimated. */
+static bool is_windowed(const struct snapshot *snapshot)
+{
+	return snapshot_is_estimated(snapshot) && !is_sampled(snapshot);
+}
+
 static void write_totals(const struct page *page, const struct snapshot *snapshot,
 			 unsigned int kinds)
 {
@@ -69,7 +75,7 @@ static void write_totals(const struct page *page, const struct snapshot *snapsho
 
 	const bool with_heap = snapshot->heap && kinds & 1u << SITE_HEAP;
 
-	if (with_heap && snapshot_is_estimated(snapshot) && !is_sampled(snapshot))
+	if (with_heap && is_windowed(snapshot))
 		page_item(page, "heap",
 			  "about %s more outstanding in %s %s, estimated; %s seen allocated",
 			  units_format_bytes(live, heap->live_bytes),
@@ -300,7 +306,10 @@ static void write_section(const struct page *page, const struct snapshot *snapsh
 		min_age_ns ? age : "");
 	if (selection.rows.count) {
 		fprintf(page->stream, "  #  %8s  %5s  %11s  %9s  %s\n", "LIVE", "SHARE",
-			section->blocks, section->allocated, "AGE");
+			section->blocks,
+			section->kind == SITE_HEAP && is_windowed(snapshot) ? "SEEN"
+									    : section->allocated,
+			"AGE");
 	} else {
 		write_nothing(page, snapshot, section, &selection, age);
 	}

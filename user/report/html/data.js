@@ -25,7 +25,7 @@ class Data {
 		Object.assign(this, {
 			target: raw.target, estimated: raw.estimated, kinds: raw.kinds, ends: raw.ends,
 			moments: raw.moments, memory: raw.classes, functions: raw.functions,
-			texts: raw.texts, sites: raw.sites, count: raw.sites.length,
+			texts: raw.texts, diff: Boolean(raw.diff), windowed: Boolean(raw.windowed), sites: raw.sites, count: raw.sites.length,
 		});
 		this.lines = {};
 		for (const [name, column] of Object.entries(raw.frames))
@@ -37,6 +37,11 @@ class Data {
 		this.readValues(raw.values);
 		this.byLeaf = Uint32Array.from(raw.by_leaf);
 		this.cache = new Map();
+	}
+
+	/* When the watch began in which moment i was. */
+	startOf(i) {
+		return this.moments[i].unix_seconds - this.moments[i].window_seconds;
 	}
 
 	/* Of site i: stack[start[i]] … stack[start[i + 1] - 1], root first. */

@@ -120,7 +120,7 @@ class Flame {
 		const weight = this.graph.weight(box), share = weight ? this.graph.change(box) / weight : 0;
 		const size = Math.min(Math.abs(share), 1);
 
-		this.light = size > 0.6;
+		this.light = this.dark && size > 0.6;
 		if (size < 0.001)
 			return this.dark ? "#8d929b" : "#dfe2e8";
 		return `hsl(${share > 0 ? 6 : 214},${30 + 50 * size}%,${(this.dark ? 68 : 86) - 24 * size}%)`;

@@ -7,9 +7,10 @@ class Page {
 	constructor(data) {
 		this.data = data;
 		this.graphs = new Map();
-		this.last = data.moments.length - 1;
-		this.state = { kind: this.firstKind(), leafFirst: false, metric: 0, from: null,
-			       to: this.last, list: "site", grouping: "site", hits: null };
+		/* A diff is of its two moments, and has no others to choose. */
+		this.last = data.diff ? 0 : data.moments.length - 1;
+		this.state = { kind: this.firstKind(), leafFirst: false, metric: 0,
+			       from: data.diff ? 0 : null, to: data.moments.length - 1, list: "site", grouping: "site", hits: null };
 		this.flame = new Flame(byId("flame"), byId("scroll"), {
 			dark: () => isDark(),
 			label: (box) => this.label(box),
@@ -224,7 +225,8 @@ class Page {
 			METRICS[state.metric].name.toLowerCase().replace(/ .*/, "") + ", " +
 			LEDGERS[data.kinds[state.kind]].toLowerCase() +
 			(data.estimated ? ", estimated" : "") +
-			(this.last ? ", at " + data.time(state.to) + " UTC" : "");
+			(this.last ? ", at " + data.time(state.to) + " UTC" : "") +
+			(data.diff ? ", " + this.rangeText() : "");
 		document.body.classList.toggle("diff", state.from !== null);
 	}
 
@@ -256,11 +258,22 @@ class Page {
 	}
 
 	rangeText() {
-		const { metric } = this.state, graph = this.graph(), hours = this.hours();
-		const change = graph.change(graph.root());
+		const { metric } = this.state, graph = this.graph(), root = graph.root();
+		const change = graph.change(root), rate = this.rate(graph.value(root), change);
 
-		return formatChange(metric, change) + " in " + formatSeconds(Math.abs(hours) * 3600) +
-			(hours ? ", " + formatChange(metric, change / hours) + " an hour" : "");
+		return formatChange(metric, change) + " in " +
+			formatSeconds(Math.abs(this.hours()) * 3600) +
+			(rate === null ? "" : ", " + formatChange(metric, rate) + " an hour");
+	}
+
+	/* Growth in an hour, of two watches that of what each held, by its length; null: no time passed. */
+	rate(value, change) {
+		const { data, state } = this, hours = this.hours();
+		const [before, after] = [state.from, state.to].map((i) => data.moments[i].window_seconds / 3600);
+
+		if (Math.abs(data.startOf(state.from) - data.startOf(state.to)) < 0.01)
+			return hours ? change / hours : null;
+		return before && after ? value / after - (value - change) / before : null;
 	}
 
 	groups() {
@@ -315,7 +328,7 @@ class Page {
 	showTable() {
 		const { data, state } = this, graph = this.graph();
 		const view = { list: state.list, metric: state.metric, diff: state.from !== null,
-			       hours: this.hours(), to: state.to, data,
+			       rate: (row) => this.rate(row.value, row.change), to: state.to, data,
 			       total: graph.value(graph.root()) };
 
 		view.rows = state.list === "site" ? siteRows(graph, this.zoom, state.hits, view) :

@@ -29,7 +29,7 @@ class Table {
 		more.addEventListener("click", () => this.grow(PAGE_ROWS * 4));
 	}
 
-	/* view: {list, rows, total, metric, diff, hours, data} */
+	/* view: {list, rows, total, metric, diff, rate, data} */
 	show(view) {
 		if (!this.view || this.view.list !== view.list || this.view.diff !== view.diff)
 			this.sort = null;
@@ -58,7 +58,9 @@ class Table {
 			cell.append(column.title);
 			return cell;
 		}
-		const button = element("button", { type: "button" }, column.title);
+		/* In windows calls are seen now and then. */
+		const title = column.key === "allocated" && this.view.data.windowed ? "Seen" : column.title;
+		const button = element("button", { type: "button" }, title);
 		button.addEventListener("click", () => {
 			this.sort = { key: column.key,
 				      upwards: Boolean(column.key === sorted &&
@@ -93,7 +95,7 @@ class Table {
 	}
 
 	cell(row, column) {
-		const { metric, total, hours } = this.view;
+		const { metric, total } = this.view;
 
 		switch (column.title) {
 		case "Where":
@@ -104,8 +106,7 @@ class Table {
 		case "Change":
 			return this.changeCell(formatChange(metric, row.change), row.change);
 		case "Per hour":
-			return this.changeCell(hours ? formatChange(metric, row.change / hours) : "",
-					       row.change);
+			return this.changeCell(this.rate(row), row.change);
 		case "Blocks":
 			return element("td", {}, formatCount(row.blocks));
 		case "Allocated":
@@ -116,6 +117,12 @@ class Table {
 			return element("td", { className: "text" }, row.verdict);
 		}
 		return element("td", {}, formatValue(metric, row[column.key]));
+	}
+
+	rate(row) {
+		const rate = this.view.rate(row);
+
+		return rate === null ? "" : formatChange(this.view.metric, rate);
 	}
 
 	shareCell(row, total) {
@@ -202,7 +209,8 @@ function describeSite(data, row) {
 	row.place = [data.place(face) || data.module(face), data.process(row.site), owner,
 		     data.ends[end] ? "cut: " + data.ends[end] : ""].filter(Boolean).join("  \u00b7  ");
 	row.ages = oldest ? formatSeconds(youngest) + " \u2013 " + formatSeconds(oldest) : "";
-	row.verdict = (verdict || "") + (error ? " \u00b1" + formatBytes(error) : "");
+	row.verdict = (verdict || "") +
+		(error ? " \u00b1" + formatBytes(error).replace(" ", "\u00a0") : "");
 }
 
 /* Each function once for a stack, however often it is in it. */

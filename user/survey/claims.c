@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Disjoint, sorted ranges. */
-#include "collect/claims.h"
+#include "survey/claims.h"
 
 size_t claims_seek(const struct claims *claims, uint64_t address)
 {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "collect/classify.h"
-#include "collect/evidence.h"
+#include "survey/classify.h"
+#include "survey/evidence.h"
 
 enum {
 	PIECE_BYTES = 4096,

@@ -3,8 +3,8 @@
  * Claims: ranges of a process's address space whose owner is known by a structure found in it.
  * They do not overlap: the first who claims a range has it.
  */
-#ifndef UNFREED_COLLECT_CLAIMS_H
-#define UNFREED_COLLECT_CLAIMS_H
+#ifndef UNFREED_SURVEY_CLAIMS_H
+#define UNFREED_SURVEY_CLAIMS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Files of the memory controller: Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst. */
-#include "collect/group.h"
+#include "survey/group.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* libjvm's mapping gives its image, and where it lies. */
-#include "collect/jvm.h"
+#include "survey/jvm.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What tells whose the memory of one process is; each kind in a file of its own. */
-#ifndef UNFREED_COLLECT_EVIDENCE_H
-#define UNFREED_COLLECT_EVIDENCE_H
+#ifndef UNFREED_SURVEY_EVIDENCE_H
+#define UNFREED_SURVEY_EVIDENCE_H
 
-#include "collect/claims.h"
+#include "survey/claims.h"
 #include "model/footprint.h"
 #include "process/resident.h"
 #include "process/smaps.h"

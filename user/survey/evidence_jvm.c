@@ -2,9 +2,9 @@
 /* What a JVM's own structures say of its memory. */
 #include <errno.h>
 
-#include "collect/classify.h"
-#include "collect/evidence.h"
-#include "collect/jvm.h"
+#include "survey/classify.h"
+#include "survey/evidence.h"
+#include "survey/jvm.h"
 
 static const enum memory_class classes[] = {
 	[SANDBOX_JVM_HEAP] = CLASS_JAVA_HEAP,	   [SANDBOX_JVM_CODE] = CLASS_CODE_CACHE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Tables of names, and the few rules about neighbours. */
-#include "collect/classify.h"
+#include "survey/classify.h"
 
 #include <stdlib.h>
 #include <string.h>

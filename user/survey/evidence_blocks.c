@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "collect/classify.h"
-#include "collect/evidence.h"
+#include "survey/classify.h"
+#include "survey/evidence.h"
 #include "glibc/recognise.h"
 
 enum { HEAD_BYTES = 64 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* One process after another, then the control group. */
-#include "collect/survey.h"
+#include "survey/survey.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,9 +10,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "collect/classify.h"
-#include "collect/evidence.h"
-#include "collect/group.h"
+#include "survey/classify.h"
+#include "survey/evidence.h"
+#include "survey/group.h"
 #include "process/cgroup.h"
 #include "process/file.h"
 #include "process/mounts.h"

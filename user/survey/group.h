@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What a control group says of its memory. */
-#ifndef UNFREED_COLLECT_GROUP_H
-#define UNFREED_COLLECT_GROUP_H
+#ifndef UNFREED_SURVEY_GROUP_H
+#define UNFREED_SURVEY_GROUP_H
 
 #include "model/footprint.h"
 

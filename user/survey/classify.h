@@ -3,10 +3,10 @@
  * Which class a mapping has: by what the kernel says of it, else by who claims it, else by what
  * stands beside it. Rules only: nothing is read here.
  */
-#ifndef UNFREED_COLLECT_CLASSIFY_H
-#define UNFREED_COLLECT_CLASSIFY_H
+#ifndef UNFREED_SURVEY_CLASSIFY_H
+#define UNFREED_SURVEY_CLASSIFY_H
 
-#include "collect/claims.h"
+#include "survey/claims.h"
 #include "model/footprint.h"
 #include "process/smaps.h"
 

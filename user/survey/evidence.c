@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the kinds of evidence share, and the allocator of a process. */
-#include "collect/evidence.h"
+#include "survey/evidence.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Takes footprints: reads the mappings of processes, and finds out whose they are. */
-#ifndef UNFREED_COLLECT_SURVEY_H
-#define UNFREED_COLLECT_SURVEY_H
+#ifndef UNFREED_SURVEY_SURVEY_H
+#define UNFREED_SURVEY_SURVEY_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The JVM in a process, handed to the sandbox: found by its library. */
-#ifndef UNFREED_COLLECT_JVM_H
-#define UNFREED_COLLECT_JVM_H
+#ifndef UNFREED_SURVEY_JVM_H
+#define UNFREED_SURVEY_JVM_H
 
 #include "process/proc.h"
 #include "sandbox/sandbox.h"
