@@ -311,6 +311,9 @@ def truth_of_children(command):
         before = family_of(starter.pid)
         with lib.Trace("-p", starter.pid, options=HEAP) as trace:
             pids = starter.go()["pids"]
+            # A helper that is to execute the child has had probes, too: those go when it does.
+            lib.eventually(lambda: [pid for pid in pids if not lib.changed_code(pid)],
+                           "children without probes")
             trace.wait_probed(1 + family_of(starter.pid) - before)
             truth = starter.say("work")
             return trace.stop(), pids, truth
