@@ -24,6 +24,8 @@ BUILD = os.path.join(TOP, os.environ.get("O", "build"))
 UNFREED = os.environ.get("UNFREED", os.path.join(BUILD, "unfreed"))
 TARGETS = os.path.join(BUILD, "tests/targets")
 DEADLINE_SECONDS = 120
+# Where it is ignored, as in a shell's background, what is started here would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("UNFREED_STRICT", "1")  # what reads a target's files must not die of them
 EXACT = ("-d", "600s", "--max-overhead", "off", "--min-age", "0s", "-f", "json")
 SITE = re.compile(r"(?:leak|churn|preexisting)_\w+")

@@ -39,7 +39,7 @@ def speedscope():
         if not shutil.which("npm"):
             raise Skip("no npm")
         with tempfile.TemporaryDirectory(prefix="unfreed-npm-") as new:
-            done = subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=new, timeout=120,
+            done = subprocess.run(["timeout", "120", "npm", "pack", "--silent", PACKAGE], cwd=new,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
             if done.returncode:
                 raise Skip(f"npm pack {PACKAGE}: {done.stdout.decode(errors='replace').strip()}")

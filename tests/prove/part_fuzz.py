@@ -4,7 +4,6 @@ before found worth to be tried. They count as long as what the fuzzer is made of
 MILLIONS=n: so many; "prove.py fuzz cfi dwarf": of these only."""
 
 import functools
-import functools
 import glob
 import os
 import re

@@ -177,10 +177,11 @@ static bool is_mute(opener_function *function, pid_t pid, const char *path)
 const char *opener_mute(void)
 {
 	static char text[PATH_MAX + 32];
-	const struct place *last = opener.mute.items + opener.mute.count - 1;
+	const struct place *last;
 
 	if (!opener.mute.count)
 		return NULL;
+	last = &opener.mute.items[opener.mute.count - 1];
 	snprintf(text, sizeof(text), "%s of pid %d", last->folder, (int)last->pid);
 	return text;
 }
