@@ -124,6 +124,7 @@ static void test_killed_at_any_moment(void **state)
 	if (program_fd < 0)
 		skip(); /* no privileges, or a kernel without such links (6.6) */
 	find_offsets(offsets);
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a tracer does apart is waited for */
 	target = start_target();
 	for (int i = 0; i < KILLS; i++) {
 		pid_t tracer = fork();
