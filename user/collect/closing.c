@@ -22,7 +22,7 @@ struct holder {
 /*
  * Lets the others' links go while they are still held by their holders and by us, says so by
  * closing the pipe, and waits until everybody has: its links are its own then. None of the calls
- * fails.
+ * fails. Returns, and so ends: a sanitizer is told then that the stack is used no more.
  */
 static int hold(void *argument)
 {
@@ -39,7 +39,7 @@ static int hold(void *argument)
 	syscall(SYS_close, holder->pipe[1]);
 	while (syscall(SYS_read, holder->pipe[0], &byte, 1) > 0)
 		;
-	return (int)syscall(SYS_exit_group, 0);
+	return 0;
 }
 
 static int compare_fds(const void *first, const void *second)
