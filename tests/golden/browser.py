@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A headless Chromium, driven by the DevTools protocol over two pipes: JSON that ends with a NUL."""
 
+import atexit
 import base64
 import contextlib
+import functools
 import json
 import os
 import select
@@ -10,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+
+from lib import Skip
 
 SECONDS = 60
 FLAGS = ("--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
@@ -21,6 +25,16 @@ FLAGS = ("--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable
 def program():
     """Its path; None: there is none."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@functools.lru_cache(maxsize=None)
+def shared():
+    """The one of this test; a skip where there is none."""
+    if not program():
+        raise Skip("no chromium")
+    made = Browser()
+    atexit.register(made.close)
+    return made
 
 
 class Browser:

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The page of -f html in a browser: what its mouse, keys and fields do, and that nothing leaves it."""
 
-import atexit
 import collections
-import functools
 import json
 import os
 import subprocess
@@ -15,24 +13,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../e2e"))
 
 import browser  # noqa: E402
-from lib import BUILD, Skip, case, expect, expect_equal, run_cases  # noqa: E402
+from lib import BUILD, case, expect, expect_equal, run_cases  # noqa: E402
 
 FOLDER = tempfile.TemporaryDirectory(prefix="unfreed-page-")
 FAST_MS, TRIES = 200, 8
 
 
-@functools.lru_cache(maxsize=None)
-def chromium():
-    if not browser.program():
-        raise Skip("no chromium")
-    made = browser.Browser()
-    atexit.register(made.close)
-    return made
-
-
 class Page(browser.Tab):
     def __init__(self, scene, form="html", **options):
-        super().__init__(chromium(), **options)
+        super().__init__(browser.shared(), **options)
         self.path = os.path.join(FOLDER.name, f"{os.path.basename(scene)}.{form.split('-')[-1]}")
         with open(self.path, "wb") as stream:
             subprocess.run([os.path.join(BUILD, "tests/golden/render"), scene, form],

@@ -3,7 +3,6 @@
 """Reports, read by speedscope's own importers: its page in a browser loads each as speedscope's command
 does, and what it saves then has the sums that our own JSON has."""
 
-import atexit
 import base64
 import collections
 import functools
@@ -53,15 +52,6 @@ def speedscope():
     return os.path.join(folder, "package/dist/release")
 
 
-@functools.lru_cache(maxsize=None)
-def chromium():
-    if not browser.program():
-        raise Skip("no chromium")
-    made = browser.Browser()
-    atexit.register(made.close)
-    return made
-
-
 def read_back(scene, form):
     """What speedscope makes of a report: a document of its own format."""
     page = os.path.join(speedscope(), "index.html")
@@ -70,7 +60,7 @@ def read_back(scene, form):
     script = os.path.join(FOLDER.name, f"{scene}.{form}.js")
     with open(script, "w", encoding="ascii") as stream:
         stream.write(f"speedscope.loadFileFromBase64('{scene}.{form}', '{data}')")
-    with browser.Tab(chromium()) as tab:
+    with browser.Tab(browser.shared()) as tab:
         tab.open(f"{page}#localProfilePath={script}")
         tab.run(KEEP_SAVED)
         eventually(lambda: " - speedscope" not in tab.run("document.title") and (tab.complaints or "no"),

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "survey/classify.h"
 #include "glibc/recognise.h"
+#include "survey/classify.h"
 
 struct result {
 	VEC(struct footprint_mapping) rows;

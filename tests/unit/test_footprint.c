@@ -14,9 +14,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "survey/group.h"
 #include "record/footprint_file.h"
 #include "report/footprint.h"
+#include "survey/group.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
 

@@ -6,9 +6,9 @@
 #ifndef UNFREED_CMD_FLIGHT_MEMORY_H
 #define UNFREED_CMD_FLIGHT_MEMORY_H
 
-#include "survey/survey.h"
 #include "model/gauges.h"
 #include "model/past.h"
+#include "survey/survey.h"
 
 struct collect;
 

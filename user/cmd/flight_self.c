@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "survey/group.h"
 #include "process/cgroup.h"
 #include "process/file.h"
 #include "process/target.h"
+#include "survey/group.h"
 
 static const char score_path[] = "/proc/self/oom_score_adj";
 /* Next to last: a tracer that eats the machine's memory itself has no claim to be the last. */

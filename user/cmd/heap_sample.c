@@ -8,11 +8,11 @@
 
 #include "base/error.h"
 #include "cmd/interrupt.h"
-#include "survey/jvm.h"
-#include "survey/survey.h"
 #include "glibc/process_reader.h"
 #include "hotspot/hotspot.h"
 #include "model/footprint.h"
+#include "survey/jvm.h"
+#include "survey/survey.h"
 
 #define WALK_MAX_NS (120ULL * 1000000000) /* a heap of 200 GB, or a forged one */
 

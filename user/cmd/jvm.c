@@ -13,9 +13,9 @@
 #include "cmd/heap_sample.h"
 #include "cmd/interrupt.h"
 #include "cmd/target_options.h"
-#include "survey/jvm.h"
 #include "hotspot/attach.h"
 #include "sandbox/sandbox.h"
+#include "survey/jvm.h"
 
 enum { POLL_MS = 100 };
 

@@ -12,9 +12,9 @@
 #include "cmd/interrupt.h"
 #include "cmd/target_options.h"
 #include "cmd/terminal.h"
-#include "survey/survey.h"
 #include "report/footprint.h"
 #include "report/plot.h"
+#include "survey/survey.h"
 
 struct map_options {
 	struct target_spec spec;

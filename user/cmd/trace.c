@@ -17,9 +17,9 @@
 #include "cmd/save.h"
 #include "cmd/terminal.h"
 #include "cmd/trace_verdict.h"
-#include "survey/survey.h"
 #include "process/command.h"
 #include "process/rights.h"
+#include "survey/survey.h"
 
 enum {
 	POLL_MS = 100,

@@ -6,9 +6,9 @@
 #ifndef UNFREED_SURVEY_CLASSIFY_H
 #define UNFREED_SURVEY_CLASSIFY_H
 
-#include "survey/claims.h"
 #include "model/footprint.h"
 #include "process/smaps.h"
+#include "survey/claims.h"
 
 struct classify {
 	const struct smap *rows; /* of one process, sorted */

@@ -3,12 +3,12 @@
 #ifndef UNFREED_SURVEY_EVIDENCE_H
 #define UNFREED_SURVEY_EVIDENCE_H
 
-#include "survey/claims.h"
 #include "model/footprint.h"
 #include "process/resident.h"
 #include "process/smaps.h"
 #include "process/threads.h"
 #include "sandbox/sandbox.h"
+#include "survey/claims.h"
 
 /* Where one of a JVM's objects points, and to what: its bounds are those of its mapping. */
 struct evidence_point {

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "glibc/recognise.h"
 #include "survey/classify.h"
 #include "survey/evidence.h"
-#include "glibc/recognise.h"
 
 enum { HEAD_BYTES = 64 };
 

@@ -10,12 +10,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "survey/classify.h"
-#include "survey/evidence.h"
-#include "survey/group.h"
 #include "process/cgroup.h"
 #include "process/file.h"
 #include "process/mounts.h"
+#include "survey/classify.h"
+#include "survey/evidence.h"
+#include "survey/group.h"
 
 struct survey {
 	const struct target *target;
